@@ -1,0 +1,143 @@
+//! HCP Terraform: the organisation's defaults, projects, workspaces, variables, notifications and agent pools.
+
+pub mod desired;
+pub mod observed;
+pub mod request;
+pub mod settings;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+
+/// A newtype for an id that HCP gave out.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// `prj-…`
+    ProjectId
+    /// `ws-…`
+    WorkspaceId
+    /// `var-…`
+    VariableId
+    /// `varset-…`
+    VariableSetId
+    /// `apool-…`
+    PoolId
+    /// `nc-…`
+    NotificationId
+    /// `ot-…`: an OAuth token, which is what a workspace's VCS settings name.
+    OauthTokenId
+    /// `run-…`
+    RunId
+}
+
+/// Terraform's two kinds of input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    /// An environment variable of the run.
+    Env,
+    /// An input variable of the configuration.
+    Terraform,
+}
+
+impl Category {
+    /// The word for it, on the wire and in addresses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::Terraform => "terraform",
+        }
+    }
+}
+
+/// What makes a variable unique within a workspace or a variable set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VariableKey {
+    /// Its category.
+    pub category: Category,
+    /// Its key.
+    pub key: String,
+}
+
+/// `hcp/organization`: the organisation's own settings.
+#[must_use]
+pub fn organization_address() -> Address {
+    Address::new(["hcp", "organization"])
+}
+
+/// `hcp/project/NAME`
+#[must_use]
+pub fn project_address(name: &str) -> Address {
+    Address::new(["hcp", "project", name])
+}
+
+/// `hcp/workspace/NAME`
+#[must_use]
+pub fn workspace_address(name: &str) -> Address {
+    Address::new(["hcp", "workspace", name])
+}
+
+/// `hcp/workspace/NAME/placement`: where its runs go, which moves at another time than its settings.
+#[must_use]
+pub fn placement_address(name: &str) -> Address {
+    workspace_address(name).within(["placement"])
+}
+
+/// `hcp/workspace/NAME/consumers`: who may read its state.
+#[must_use]
+pub fn consumers_address(name: &str) -> Address {
+    workspace_address(name).within(["consumers"])
+}
+
+/// `hcp/variable-set/NAME`
+#[must_use]
+pub fn variable_set_address(name: &str) -> Address {
+    Address::new(["hcp", "variable-set", name])
+}
+
+/// `hcp/pool/NAME`
+#[must_use]
+pub fn pool_address(name: &str) -> Address {
+    Address::new(["hcp", "pool", name])
+}
+
+/// `hcp/pool/NAME/scope`: who may use it, which needs the ids of those it names.
+#[must_use]
+pub fn scope_address(name: &str) -> Address {
+    pool_address(name).within(["scope"])
+}
+
+/// `…/env/KEY` or `…/terraform/KEY` inside a workspace or a variable set.
+#[must_use]
+pub fn variable_address(home: &Address, key: &VariableKey) -> Address {
+    home.within([key.category.as_str(), &key.key])
+}
+
+/// `…/notification/NAME` inside a workspace or a project.
+#[must_use]
+pub fn notification_address(subject: &Address, name: &str) -> Address {
+    subject.within(["notification", name])
+}

@@ -1,0 +1,3 @@
+//! The systems that a fleet lives in, all of the same shape.
+
+pub mod hcp;
