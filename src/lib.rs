@@ -11,8 +11,10 @@
 )]
 
 pub mod address;
+pub mod error;
 pub mod origin;
 pub mod owner;
+pub mod plan;
 pub mod secret;
 pub mod spec;
 pub mod systems;

@@ -67,3 +67,168 @@ pub enum Compared {
     /// The source could not be read; a gap, never a difference.
     Unreadable(String),
 }
+
+/// How this process reads secrets. The sandbox replaces every source, so that nothing real is read there.
+#[derive(Debug)]
+pub struct Secrets {
+    sources: Sources,
+}
+
+#[derive(Debug)]
+enum Sources {
+    /// The real ones; a relative file is one beside the spec.
+    Real { directory: PathBuf, commands: bool },
+    /// Values made up from a seed and the reference.
+    Sandbox { seed: String },
+}
+
+/// Why a secret could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The variable is not set.
+    #[error("the environment variable {0} is not set")]
+    NoVariable(String),
+    /// The source gives nothing.
+    #[error("{0} is empty")]
+    Empty(SecretRef),
+    /// What it gives is no text.
+    #[error("{0} is not UTF-8 text")]
+    NotText(SecretRef),
+    /// The file cannot be read.
+    #[error("cannot read the file {path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Commands are not allowed here.
+    #[error("commands as secret sources are not run where CI is set; allow them with --allow-commands")]
+    CommandsNotAllowed,
+    /// The program cannot be started.
+    #[error("cannot run {program}: {source}")]
+    Command {
+        /// Which.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program failed. Its output is not shown: it may hold the secret.
+    #[error("{program} ended with {status}")]
+    Failed {
+        /// Which.
+        program: String,
+        /// How.
+        status: std::process::ExitStatus,
+    },
+}
+
+impl Secrets {
+    /// The real sources; files are relative to this directory.
+    #[must_use]
+    pub fn real(directory: PathBuf, commands: bool) -> Self {
+        Self {
+            sources: Sources::Real { directory, commands },
+        }
+    }
+
+    /// Made-up values that depend on the seed and on the reference alone.
+    #[must_use]
+    pub fn sandbox(seed: String) -> Self {
+        Self {
+            sources: Sources::Sandbox { seed },
+        }
+    }
+
+    /// Reads a secret.
+    ///
+    /// # Errors
+    /// When its source gives none.
+    pub async fn read(&self, source: &SecretRef) -> Result<Secret, Unreadable> {
+        let secret = match &self.sources {
+            Sources::Sandbox { seed } => return Ok(made_up(seed, source)),
+            Sources::Real { directory, commands } => match source {
+                SecretRef::Env(name) => from_environment(name, source)?,
+                SecretRef::File(path) => from_file(directory.join(path), source).await?,
+                SecretRef::Command(_) if !commands => return Err(Unreadable::CommandsNotAllowed),
+                SecretRef::Command(words) => from_command(words, directory, source).await?,
+            },
+        };
+        if secret.expose().is_empty() {
+            return Err(Unreadable::Empty(source.clone()));
+        }
+        Ok(secret)
+    }
+}
+
+fn made_up(seed: &str, source: &SecretRef) -> Secret {
+    use sha2::{Digest as _, Sha256};
+    let mut hash = Sha256::new();
+    hash.update(seed.as_bytes());
+    hash.update([0]);
+    hash.update(serde_json::to_vec(source).unwrap_or_default());
+    let text = data_encoding::BASE32HEX_NOPAD.encode(&hash.finalize());
+    // An address, so that it can stand for a notification's URL too; the domain can never exist (RFC 6761).
+    Secret::new(format!("https://sandbox.invalid/{}", text.to_ascii_lowercase()))
+}
+
+fn from_environment(name: &str, source: &SecretRef) -> Result<Secret, Unreadable> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Secret::new(value)),
+        Err(std::env::VarError::NotPresent) => Err(Unreadable::NoVariable(name.to_owned())),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Unreadable::NotText(source.clone())),
+    }
+}
+
+async fn from_file(path: PathBuf, source: &SecretRef) -> Result<Secret, Unreadable> {
+    // Not tokio's file type: the read is small, and the blocking pool would keep a copy of the buffer.
+    match std::fs::read(&path) {
+        Ok(bytes) => text(bytes, source),
+        Err(source) => Err(Unreadable::File { path, source }),
+    }
+}
+
+async fn from_command(words: &[String], directory: &std::path::Path, source: &SecretRef) -> Result<Secret, Unreadable> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(Unreadable::Empty(source.clone()));
+    };
+    let output = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|source| Unreadable::Command {
+            program: program.clone(),
+            source,
+        })?;
+    if !output.status.success() {
+        drop(Zeroizing::new(output.stdout));
+        return Err(Unreadable::Failed {
+            program: program.clone(),
+            status: output.status,
+        });
+    }
+    text(output.stdout, source)
+}
+
+/// The text less one trailing line break: what editors and programs add and nobody means.
+fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
+    match String::from_utf8(bytes) {
+        Ok(mut value) => {
+            if value.ends_with('\n') {
+                value.pop();
+                if value.ends_with('\r') {
+                    value.pop();
+                }
+            }
+            Ok(Secret::new(value))
+        }
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(Unreadable::NotText(source.clone()))
+        }
+    }
+}

@@ -1,3 +1,127 @@
 //! The systems that a fleet lives in, all of the same shape.
 
 pub mod hcp;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::error::Error;
+use crate::plan::{Effect, Gap, Output, Plan};
+use crate::secret::{Secret, Secrets};
+use crate::spec::desired::Desired;
+
+/// The shape of a system. It is never a trait object: its worth is that the compiler minds it.
+///
+/// Looking and changing take different clients: a plan is made without ever constructing a writer.
+#[allow(async_fn_in_trait)] // Nobody is generic over systems, so nobody needs bounds on the futures.
+pub trait System {
+    /// What is wanted of it.
+    type Desired;
+    /// What was seen of it.
+    type Observed;
+    /// What can be sent to it.
+    type Request;
+    /// A client that cannot change anything.
+    type Reader;
+    /// A client that can.
+    type Writer;
+
+    /// Reads all that a plan needs. It fails as a whole only when the system cannot be reached.
+    async fn observe(reader: &Self::Reader, want: &Self::Desired, secrets: &Secrets) -> Result<Self::Observed, Gap>;
+
+    /// Adds to the plan what this system needs. Pure: no client, clock, environment or randomness.
+    fn plan(want: &Self::Desired, seen: &Self::Observed, context: &Context<'_>, plan: &mut Plan);
+
+    /// Sends one request, and says what came of it.
+    async fn apply(
+        writer: &Self::Writer,
+        request: &Self::Request,
+        address: &Address,
+        outputs: &Outputs,
+        secrets: &Secrets,
+    ) -> Result<Made, Error>;
+}
+
+/// What every system's plan may look at beside its own part.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// All that is wanted, with the origin of each field.
+    pub desired: &'a Desired,
+    /// What the user allows for this run.
+    pub consent: &'a Consent,
+}
+
+/// What the user allows for one run, beyond what the spec says.
+#[derive(Debug, Default, Clone)]
+pub struct Consent {
+    /// Things without our mark that may become ours.
+    pub adopt: Vec<crate::address::Pattern>,
+}
+
+impl Consent {
+    /// Whether a thing at this address may be adopted.
+    #[must_use]
+    pub fn adopts(&self, address: &Address) -> bool {
+        self.adopt.iter().any(|pattern| pattern.covers(address))
+    }
+}
+
+/// What one action came to: what others may take from it.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The id of what was made.
+    pub id: Option<String>,
+    /// The credential that was made.
+    pub credential: Option<Secret>,
+}
+
+/// What the actions of this run have made so far. An entry says that the action succeeded, so that its facts hold.
+#[derive(Debug, Default)]
+pub struct Outputs(BTreeMap<Address, Made>);
+
+impl Outputs {
+    /// Notes that an action succeeded.
+    pub fn insert(&mut self, address: Address, made: Made) {
+        self.0.insert(address, made);
+    }
+
+    /// Whether the output can be taken.
+    #[must_use]
+    pub fn has(&self, output: &Output) -> bool {
+        self.0.contains_key(&output.of)
+    }
+
+    /// The id that an action made.
+    #[must_use]
+    pub fn id(&self, output: &Output) -> Option<&str> {
+        self.0.get(&output.of)?.id.as_deref()
+    }
+}
+
+/// One change to one system, as plain data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Request {
+    /// To HCP Terraform.
+    Hcp(hcp::request::Request),
+}
+
+impl Request {
+    /// The outputs that it takes.
+    #[must_use]
+    pub fn needs(&self) -> BTreeSet<Output> {
+        match self {
+            Self::Hcp(request) => request.needs(),
+        }
+    }
+
+    /// What it breaks off or moves.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Hcp(request) => request.effect(),
+        }
+    }
+}

@@ -1,1 +1,357 @@
+//! What was seen of an organisation: no secret value, and beside what was read, what could not be.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::desired::{Reach, Tier};
+use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
+use super::{
+    NotificationId, OauthTokenId, PoolId, ProjectId, RunId, VariableId, VariableKey, VariableSetId, WorkspaceId,
+};
+use crate::plan::{Gap, Listing, Read};
+use crate::secret::Compared;
+
+/// Everything that a plan needs to know of an organisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The server's clock in its first answer.
+    pub now: Timestamp,
+    /// The organisation itself.
+    pub organization: Organization,
+    /// Its projects.
+    pub projects: Listing<Project>,
+    /// Its workspaces.
+    pub workspaces: Listing<Workspace>,
+    /// Its variable sets.
+    pub variable_sets: Listing<VariableSet>,
+    /// Its agent pools.
+    pub pools: Listing<Pool>,
+    /// Its VCS connections; read only when a workspace has a repository.
+    pub connections: Listing<Connection>,
+    /// Requests that it took to read all this.
+    pub requests: u32,
+}
+
+/// The organisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Its name.
+    pub name: String,
+    /// Its external id.
+    pub external_id: String,
+    /// Its settings.
+    pub settings: OrganizationSettings,
+    /// Where runs go by default.
+    pub runs_on: Mode,
+    /// The project that workspaces are in that name none.
+    pub default_project: Option<ProjectId>,
+    /// What it may do and how much of it.
+    pub entitlements: Entitlements,
+    /// What our token may do: `can-update` and its like, where HCP says so.
+    pub permissions: BTreeMap<String, bool>,
+}
+
+/// The organisation's limits, as HCP gives them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Entitlements {
+    /// The plan's name where it is one that we know.
+    pub tier: Option<Tier>,
+    /// Whether self-hosted agents may be used.
+    pub agents: Option<bool>,
+    /// How many agents at a time.
+    pub agents_ceiling: Option<u32>,
+    /// How many managed resources.
+    pub managed_resources: Option<u32>,
+    /// All that the entitlement set answers with yes or no.
+    pub flags: BTreeMap<String, bool>,
+}
+
+/// Where runs go, with the pool's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// `agent`
+    Agent(Option<PoolId>),
+    /// `remote`
+    Remote,
+    /// `local`
+    Local,
+    /// A word that we do not know.
+    Other(String),
+}
+
+/// Where the runs of a project or a workspace go, and whether it says so itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenPlacement {
+    /// The mode in force.
+    pub mode: Mode,
+    /// It is the thing's own choice and not inherited.
+    pub own: bool,
+}
+
+/// Tags that were seen on a thing, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTags {
+    /// Its own.
+    pub own: BTreeMap<String, String>,
+    /// Those of its project.
+    pub inherited: BTreeMap<String, String>,
+}
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    pub settings: ProjectSettings,
+    /// Where runs of its workspaces go by default.
+    pub placement: SeenPlacement,
+    /// Its tags.
+    pub tags: Read<SeenTags>,
+    /// Its notifications, if they were asked for.
+    pub notifications: Read<Vec<Notification>>,
+}
+
+/// A workspace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its name.
+    pub name: String,
+    /// Its project.
+    pub project: Option<ProjectId>,
+    /// Its settings.
+    pub settings: WorkspaceSettings,
+    /// Where its runs go.
+    pub placement: SeenPlacement,
+    /// Its repository.
+    pub vcs: Option<SeenVcs>,
+    /// Its tags.
+    pub tags: Read<SeenTags>,
+    /// Its variables.
+    pub variables: Read<Vec<Variable>>,
+    /// Its notifications, if they were asked for.
+    pub notifications: Read<Vec<Notification>>,
+    /// Who may read its state, if that was asked for.
+    pub consumers: Read<BTreeSet<WorkspaceId>>,
+    /// The run it is busy with or was last.
+    pub current_run: Option<Run>,
+    /// Why it is locked, if it is ("" when nobody said why).
+    pub locked: Option<String>,
+    /// Resources in its state.
+    pub resources: u32,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// HCP's word for where it stands.
+    pub status: String,
+    /// Since when it exists.
+    pub created_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// Nothing more will happen to it. A status that we do not know is not final.
+    /// Source: run states, "Run States and Stages" (web-unified-docs, HCP Terraform).
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "applied"
+                | "planned_and_finished"
+                | "planned_and_saved"
+                | "discarded"
+                | "errored"
+                | "canceled"
+                | "force_canceled"
+                | "policy_soft_failed"
+        )
+    }
+}
+
+/// A workspace's repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenVcs {
+    /// `owner/name`.
+    pub repository: String,
+    /// The branch; "" is the default one.
+    pub branch: String,
+    /// The connection's token, if it is an OAuth connection.
+    pub token: Option<OauthTokenId>,
+    /// The installation of the GitHub app, if it is that.
+    pub installation: Option<String>,
+    /// Fetch submodules.
+    pub ingress_submodules: bool,
+    /// Runs for tags; "" is none.
+    pub tags_regex: String,
+}
+
+/// A variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Its id.
+    pub id: VariableId,
+    /// Its key.
+    pub key: VariableKey,
+    /// The value is an HCL expression.
+    pub hcl: bool,
+    /// Text of a person's; "" is none.
+    pub description: String,
+    /// What it holds.
+    pub value: SeenValue,
+}
+
+/// What a variable was seen to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SeenValue {
+    /// A value that anybody may see. It may be a secret of somebody careless, so plans do not show values of
+    /// variables that the spec does not name.
+    Plain(String),
+    /// A value that HCP keeps, compared with its source where the spec names one.
+    Sensitive(Option<Compared>),
+}
+
+/// A variable set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VariableSet {
+    /// Its id.
+    pub id: VariableSetId,
+    /// Its name.
+    pub name: String,
+    /// Text of a person's; "" is none.
+    pub description: String,
+    /// Its values win.
+    pub priority: bool,
+    /// For whom it is: ids here, where a spec has names.
+    pub global: bool,
+    /// Its projects.
+    pub projects: BTreeSet<ProjectId>,
+    /// Its workspaces.
+    pub workspaces: BTreeSet<WorkspaceId>,
+    /// Its variables, if they were asked for.
+    pub variables: Read<Vec<Variable>>,
+}
+
+/// An agent pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Its id.
+    pub id: PoolId,
+    /// Its name.
+    pub name: String,
+    /// Every workspace may use it.
+    pub organization_scoped: bool,
+    /// Workspaces that may use it.
+    pub allowed_workspaces: BTreeSet<WorkspaceId>,
+    /// Projects that may use it.
+    pub allowed_projects: BTreeSet<ProjectId>,
+    /// Workspaces that do use it.
+    pub workspaces: BTreeSet<WorkspaceId>,
+    /// Agents that are idle, busy or unknown.
+    pub agents: u32,
+}
+
+/// A VCS connection, once for each of its tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The token that a workspace's settings name.
+    pub token: OauthTokenId,
+    /// The connection's name, which need not be there nor be unique.
+    pub name: Option<String>,
+    /// HCP's word for the provider: `github`, `gitlab_hosted`, …
+    pub provider: String,
+}
+
+/// A notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Its id.
+    pub id: NotificationId,
+    /// Its name, our suffix included.
+    pub name: String,
+    /// HCP's word for its kind.
+    pub destination: String,
+    /// Sent at all.
+    pub enabled: bool,
+    /// What it is sent for.
+    pub triggers: BTreeSet<String>,
+    /// Its URL against the source that the spec names for the notification of this name; `None`: no source to compare with.
+    pub url: Option<Compared>,
+    /// Names of desired notifications (of the project above) that go to the same URL: this one would come twice.
+    pub doubles: BTreeSet<String>,
+}
+
+impl Observed {
+    /// Everything that could not be read, sorted.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Gap> {
+        let Self {
+            now: _,
+            organization: _,
+            projects,
+            workspaces,
+            variable_sets,
+            pools,
+            connections,
+            requests: _,
+        } = self;
+        let mut gaps: Vec<Gap> = [
+            projects.gap(),
+            workspaces.gap(),
+            variable_sets.gap(),
+            pools.gap(),
+            connections.gap(),
+        ]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+        for project in projects.seen() {
+            gaps.extend(project.tags.gap().cloned());
+            gaps.extend(project.notifications.gap().cloned());
+        }
+        for workspace in workspaces.seen() {
+            gaps.extend(workspace.tags.gap().cloned());
+            gaps.extend(workspace.variables.gap().cloned());
+            gaps.extend(workspace.notifications.gap().cloned());
+            gaps.extend(workspace.consumers.gap().cloned());
+        }
+        for set in variable_sets.seen() {
+            gaps.extend(set.variables.gap().cloned());
+        }
+        gaps.sort();
+        gaps.dedup();
+        gaps
+    }
+}
+
+impl VariableSet {
+    /// True when the set is for nobody: how the set that holds our witnesses is kept.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        !self.global && self.projects.is_empty() && self.workspaces.is_empty()
+    }
+
+    /// The reach in the terms of a spec, names for ids where they are known.
+    #[must_use]
+    pub fn reach(&self, project: impl Fn(&ProjectId) -> String, workspace: impl Fn(&WorkspaceId) -> String) -> Reach {
+        if self.global {
+            Reach::Global
+        } else {
+            Reach::Some {
+                projects: self.projects.iter().map(project).collect(),
+                workspaces: self.workspaces.iter().map(workspace).collect(),
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The digest of a plan: what a person approves, and what `--only-if` holds an apply to.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{Action, Change, Plan, Shown, Verb};
+use crate::address::Address;
+use crate::systems::Request;
+
+/// The version of the text that the digest is over.
+const FORMAT: u32 = 1;
+
+/// SHA-256 over the plan's actions: no times, counters, waits, places in files or secret values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+/// The fewest characters of a digest that stand for it.
+const SHORTEST: usize = 12;
+
+impl Digest {
+    /// Whether a person's text means this digest: any beginning of it that is long enough.
+    #[must_use]
+    pub fn is_meant_by(&self, text: &str) -> bool {
+        text.len() >= SHORTEST && self.0.starts_with(&text.to_ascii_lowercase())
+    }
+
+    /// As much of it as a person copies.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..SHORTEST]
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The part of an action that is digested. Why it is done is left out: it names lines of the spec, which move.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    address: &'a Address,
+    verb: Verb,
+    changes: Vec<(&'a str, &'a Shown, &'a Shown)>,
+    request: &'a Request,
+}
+
+impl Plan {
+    /// The digest of what the plan does.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(format!("reconcile plan {FORMAT}\n{}\n", self.fleet));
+        for (address, action) in &self.actions {
+            let Action {
+                verb,
+                changes,
+                why: _,
+                request,
+            } = action;
+            let canonical = Canonical {
+                address,
+                verb: *verb,
+                changes: changes
+                    .iter()
+                    .map(
+                        |Change {
+                             field,
+                             old,
+                             new,
+                             why: _,
+                         }| (field.as_str(), old, new),
+                    )
+                    .collect(),
+                request,
+            };
+            // Plain data with text keys always serialises.
+            hash.update(serde_json::to_vec(&canonical).unwrap_or_default());
+            hash.update(b"\n");
+        }
+        Digest(HEXLOWER.encode(&hash.finalize()))
+    }
+}
