@@ -61,6 +61,7 @@ impl fmt::Display for FleetName {
 /// What the spec says of the ownership of one thing, or of all in a project or a system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[allow(clippy::struct_excessive_bools)] // Each is a word of the spec, and any of them may stand beside any other.
 pub struct Stewardship {
     /// A thing of that name without our mark becomes ours.
     pub adopt: bool,
@@ -96,9 +97,10 @@ impl Marked {
     }
 }
 
-/// The value of the tag `reconcile` on a thing of ours: `FLEET.KIND.V-DIGEST-KINDS-TAGS`.
+/// The value of the tag `reconcile` on a thing of ours: `FLEET.KIND.V-FIELDS-DIGEST-KINDS-TAGS`.
 ///
-/// `V` is the format's version; `DIGEST` is over the fields that were last written; `KINDS` has a letter for each
+/// `V` is the format's version; `DIGEST` is over the fields that were last written, and `FIELDS` says which these
+/// were, so that it can be compared after the spec began to speak of another one; `KINDS` has a letter for each
 /// optional kind of content that was put inside; `TAGS` tells our own tags from those of others, so that one which
 /// left the spec can be removed. HCP allows 256 characters of `A-Z a-z 0-9 _ . = + - @ :`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +111,8 @@ pub struct Mark {
     pub on: Marked,
     /// The format that it was written in.
     pub version: u32,
+    /// Which fields were last written: a bit for each of the kind's fields, in a fixed order.
+    pub fields: u64,
     /// Over the fields as last written.
     pub digest: FieldsDigest,
     /// Optional kinds of content.
@@ -212,6 +216,7 @@ impl Mark {
                 version,
             });
         }
+        let fields = u64::from_str_radix(words.next()?, 16).ok()?;
         let digest = FieldsDigest(words.next()?.to_owned());
         let letters = words.next()?;
         let tags = words.next()?;
@@ -219,6 +224,7 @@ impl Mark {
             fleet: fleet.to_owned(),
             on,
             version,
+            fields,
             digest,
             contents: Content::ALL
                 .into_iter()
@@ -239,11 +245,12 @@ impl fmt::Display for Mark {
             fleet,
             on,
             version,
+            fields,
             digest,
             contents,
             tags,
         } = self;
-        write!(f, "{fleet}.{}.{version}-{}-", on.as_str(), digest.0)?;
+        write!(f, "{fleet}.{}.{version}-{fields:x}-{}-", on.as_str(), digest.0)?;
         for content in contents {
             write!(f, "{}", content.letter())?;
         }
@@ -299,6 +306,7 @@ mod tests {
             fleet: "homelab-2".to_owned(),
             on: Marked::Workspace,
             version: MARK_VERSION,
+            fields: 0b101,
             digest: FieldsDigest::of([]),
             contents: [Content::Notifications].into(),
             tags: ["a", "b"].into_iter().map(tag_fingerprint).collect(),
@@ -311,6 +319,7 @@ mod tests {
         assert_eq!(Mark::read(&text), Reading::Mark(mark()));
         let most = Mark {
             fleet: "f".repeat(32),
+            fields: u64::MAX,
             tags: (0..10).map(|n| tag_fingerprint(&n.to_string())).collect(),
             contents: Content::ALL.into(),
             ..mark()

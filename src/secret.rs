@@ -149,7 +149,7 @@ impl Secrets {
             Sources::Sandbox { seed } => return Ok(made_up(seed, source)),
             Sources::Real { directory, commands } => match source {
                 SecretRef::Env(name) => from_environment(name, source)?,
-                SecretRef::File(path) => from_file(directory.join(path), source).await?,
+                SecretRef::File(path) => from_file(directory.join(path), source)?,
                 SecretRef::Command(_) if !commands => return Err(Unreadable::CommandsNotAllowed),
                 SecretRef::Command(words) => from_command(words, directory, source).await?,
             },
@@ -180,8 +180,7 @@ fn from_environment(name: &str, source: &SecretRef) -> Result<Secret, Unreadable
     }
 }
 
-async fn from_file(path: PathBuf, source: &SecretRef) -> Result<Secret, Unreadable> {
-    // Not tokio's file type: the read is small, and the blocking pool would keep a copy of the buffer.
+fn from_file(path: PathBuf, source: &SecretRef) -> Result<Secret, Unreadable> {
     match std::fs::read(&path) {
         Ok(bytes) => text(bytes, source),
         Err(source) => Err(Unreadable::File { path, source }),

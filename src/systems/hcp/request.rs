@@ -78,6 +78,8 @@ pub enum Request {
     SetConsumers {
         /// Whose state.
         workspace: Later<WorkspaceId>,
+        /// Its mark says that it has such a list.
+        marked: Later<Holds>,
         /// Who may read it.
         consumers: Vec<Later<WorkspaceId>>,
     },
@@ -186,6 +188,8 @@ pub enum Request {
     CreateNotification {
         /// Of what.
         subject: Subject,
+        /// The subject's mark says that it has notifications, so that this one is looked for when the spec drops it.
+        marked: Later<Holds>,
         /// All of it.
         notification: NotificationRequest,
     },
@@ -428,7 +432,11 @@ impl Request {
                 moves: _,
                 locked_by_us: _,
             } => needs.of([workspace]).of([allowed]).mode(Some(mode)),
-            Self::SetConsumers { workspace, consumers } => needs.of([workspace]).of(consumers),
+            Self::SetConsumers {
+                workspace,
+                marked,
+                consumers,
+            } => needs.of([workspace]).of([marked]).of(consumers),
             Self::CreateVariable { home, variable }
             | Self::UpdateVariable { home, id: _, variable }
             | Self::ReplaceVariable {
@@ -459,9 +467,10 @@ impl Request {
             Self::DeletePool { id: _, unused } => needs.of(unused),
             Self::CreateNotification {
                 subject,
+                marked,
                 notification: _,
-            }
-            | Self::ReplaceNotification {
+            } => needs.subject(subject).of([marked]),
+            Self::ReplaceNotification {
                 id: _,
                 subject,
                 notification: _,

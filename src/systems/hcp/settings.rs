@@ -2,7 +2,7 @@
 //!
 //! One type serves what is wanted, what was seen and what is sent, so that comparing is comparing two maps
 //! of attributes and a PATCH holds just the attributes that differ. Names on the wire are HCP's.
-//! Source: the API's `workspaces`, `projects` and `organizations` pages (HashiCorp's terraform-docs-common,
+//! Source: the API's `workspaces`, `projects` and `organizations` pages (`hashicorp/terraform-docs-common`,
 //! September 2025) and go-tfe's `WorkspaceCreateOptions`.
 
 use std::collections::BTreeMap;
