@@ -3,6 +3,7 @@
 //! A plan is plain data. It holds no secret, and no hole but `Later`: a value that another of its actions makes.
 
 pub mod digest;
+pub mod hold;
 pub mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,8 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::origin::Origin;
 use crate::owner::FleetName;
-use crate::systems::Request;
+use crate::spec::desired::Desired;
+use crate::systems::{Consent, Context, Observed, Request, hcp};
 
 /// Everything that a run is going to do, and everything that it is not going to do and should be known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -422,6 +424,22 @@ pub struct Effect {
     pub moved: u32,
     /// Workspaces that are removed.
     pub workspaces: u32,
+}
+
+/// Decides everything: pure, so that the same spec and the same world always give the same plan.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
+    let Desired {
+        hcp: want_hcp,
+        origins: _,
+    } = desired;
+    let Observed { hcp: seen_hcp } = observed;
+    let context = Context { desired, consent };
+    let mut plan = Plan::empty(want_hcp.fleet.clone());
+    hcp::plan::plan(want_hcp, seen_hcp, &context, &mut plan);
+    plan.hold_unmet();
+    plan.sort();
+    plan
 }
 
 impl Plan {

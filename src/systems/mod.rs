@@ -68,6 +68,13 @@ impl Consent {
     }
 }
 
+/// Everything that was seen, by system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// HCP Terraform.
+    pub hcp: hcp::observed::Observed,
+}
+
 /// What one action came to: what others may take from it.
 #[derive(Debug, Default)]
 pub struct Made {

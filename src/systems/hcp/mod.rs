@@ -2,6 +2,7 @@
 
 pub mod desired;
 pub mod observed;
+pub mod plan;
 pub mod request;
 pub mod settings;
 

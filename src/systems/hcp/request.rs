@@ -254,10 +254,20 @@ pub struct WorkspaceRequest {
     pub project: Option<Later<ProjectId>>,
     /// Its settings.
     pub settings: WorkspaceSettings,
-    /// Its repository: `Some(None)` disconnects.
-    pub vcs: Option<Option<VcsRequest>>,
+    /// Its repository.
+    pub vcs: Option<VcsChange>,
     /// All its own tags, our mark among them.
     pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// What becomes of a workspace's repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VcsChange {
+    /// It has none any more.
+    Disconnect,
+    /// It has this one.
+    Connect(VcsRequest),
 }
 
 /// A repository's connection, as it is sent.

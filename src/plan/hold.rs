@@ -1,0 +1,42 @@
+//! Holding actions back: those that nobody asked for, and those that need what no action makes.
+
+use super::{Plan, Wait};
+use crate::address::Address;
+
+impl Plan {
+    /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.
+    pub fn keep_only(&mut self, asked: impl Fn(&Address) -> bool) {
+        self.actions.retain(|address, _| asked(address));
+        self.waits.retain(|wait| asked(&wait.address));
+        self.hold_unmet();
+        self.sort();
+    }
+
+    /// Turns actions that need what no action of this plan makes into waits, and those that need these in turn.
+    pub fn hold_unmet(&mut self) {
+        loop {
+            let unmet: Vec<(Address, Address)> = self
+                .actions
+                .iter()
+                .filter_map(|(address, action)| {
+                    let needs = action.request.needs();
+                    let missing = needs
+                        .into_iter()
+                        .find(|output| !self.actions.contains_key(&output.of))?;
+                    Some((address.clone(), missing.of))
+                })
+                .collect();
+            if unmet.is_empty() {
+                return;
+            }
+            for (address, missing) in unmet {
+                self.actions.remove(&address);
+                self.waits.push(Wait {
+                    address,
+                    what: format!("needs {missing}, which this plan does not make"),
+                    until: "the run that makes it".to_owned(),
+                });
+            }
+        }
+    }
+}

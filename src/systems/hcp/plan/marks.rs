@@ -1,0 +1,188 @@
+//! The mark of a workspace or a project: what is written with it, and what it proves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::super::settings::{Fields, ProjectSettings, WorkspaceSettings};
+use super::compare::canonical;
+use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, TAG_KEY, tag_fingerprint};
+use crate::plan::Cause;
+
+/// The fields of a kind that a digest can be over, in an order that only ever grows at its end.
+fn order(on: Marked) -> Vec<String> {
+    let (mut names, more) = match on {
+        Marked::Workspace => (WorkspaceSettings::names(), ["vcs", "project", "tags"].as_slice()),
+        Marked::Project => (ProjectSettings::names(), ["runs-on", "tags"].as_slice()),
+    };
+    names.extend(more.iter().map(|name| (*name).to_owned()));
+    names
+}
+
+/// A mark for these fields.
+pub(super) fn mark(
+    fleet: &FleetName,
+    on: Marked,
+    fields: &Fields,
+    contents: BTreeSet<Content>,
+    tags: &BTreeMap<String, String>,
+) -> Mark {
+    Mark {
+        fleet: fleet.to_string(),
+        on,
+        version: MARK_VERSION,
+        fields: mask(on, fields),
+        digest: digest(fields),
+        contents,
+        tags: tags.keys().map(|key| tag_fingerprint(key)).collect(),
+    }
+}
+
+/// Who moved, if the wanted fields and these live ones differ: live fields that are as we last wrote them prove that
+/// it was the spec.
+pub(super) fn cause(mark: Option<&Mark>, live: &Fields) -> Cause {
+    let Some(mark) = mark else {
+        return Cause::Differs;
+    };
+    let written: Fields = order(mark.on)
+        .into_iter()
+        .enumerate()
+        .filter(|(bit, _)| mark.fields >> bit & 1 == 1)
+        .filter_map(|(_, name)| {
+            live.get_key_value(&name)
+                .map(|(name, value)| (name.clone(), value.clone()))
+        })
+        .collect();
+    if digest(&written) == mark.digest {
+        Cause::Spec
+    } else {
+        Cause::Drift
+    }
+}
+
+fn mask(on: Marked, fields: &Fields) -> u64 {
+    order(on)
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| fields.contains_key(*name))
+        .fold(0, |mask, (bit, _)| mask | 1 << bit)
+}
+
+fn digest(fields: &Fields) -> FieldsDigest {
+    let canonical: Fields = fields
+        .iter()
+        .map(|(name, value)| (name.clone(), canonical(value)))
+        .collect();
+    FieldsDigest::of(&canonical)
+}
+
+/// The tags of a thing, told apart.
+pub(super) struct Tags {
+    /// Ours: those that the spec names now and those that it named when the mark was written.
+    pub(super) ours: BTreeMap<String, String>,
+    /// All that should be there, without the mark.
+    pub(super) wanted: BTreeMap<String, String>,
+}
+
+/// Tells our tags from those of others, which stay.
+pub(super) fn tags(
+    want: &BTreeMap<String, String>,
+    seen: &BTreeMap<String, String>,
+    mark: Option<&Mark>,
+    ignored: bool,
+) -> Tags {
+    let mine = |key: &String| mark.is_some_and(|mark| mark.tags.contains(&tag_fingerprint(key)));
+    let live = seen.iter().filter(|(key, _)| *key != TAG_KEY);
+    let ours = live
+        .clone()
+        .filter(|(key, _)| want.contains_key(*key) || mine(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let mut wanted: BTreeMap<String, String> = live
+        .filter(|(key, _)| ignored || !mine(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if !ignored {
+        wanted.extend(want.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    Tags { ours, wanted }
+}
+
+/// Tags as a value that can be digested and shown: `key` or `key=value`.
+pub(super) fn tags_value(tags: &BTreeMap<String, String>) -> Value {
+    tags.iter()
+        .map(|(key, value)| {
+            if value.is_empty() {
+                json!(key)
+            } else {
+                json!(format!("{key}={value}"))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(auto_apply: bool, directory: &str) -> Fields {
+        Fields::from([
+            ("auto-apply".to_owned(), json!(auto_apply)),
+            ("working-directory".to_owned(), json!(directory)),
+        ])
+    }
+
+    fn marked(fields: &Fields) -> Mark {
+        mark(
+            &"f".parse().unwrap(),
+            Marked::Workspace,
+            fields,
+            BTreeSet::new(),
+            &BTreeMap::new(),
+        )
+    }
+
+    #[test]
+    fn what_is_as_we_wrote_it_was_not_changed_by_others() {
+        assert_eq!(
+            cause(Some(&marked(&fields(true, "a"))), &fields(true, "a")),
+            Cause::Spec
+        );
+        assert_eq!(
+            cause(Some(&marked(&fields(true, "a"))), &fields(true, "b")),
+            Cause::Drift
+        );
+        assert_eq!(cause(None, &fields(true, "a")), Cause::Differs);
+    }
+
+    #[test]
+    fn a_field_that_we_never_wrote_proves_nothing() {
+        let mut live = fields(true, "a");
+        live.insert("terraform-version".to_owned(), json!("1.9.0"));
+        assert_eq!(cause(Some(&marked(&fields(true, "a"))), &live), Cause::Spec);
+    }
+
+    #[test]
+    fn tags_of_others_stay_and_ours_that_left_the_spec_go() {
+        let map = |keys: &[&str]| {
+            keys.iter()
+                .map(|key| ((*key).to_owned(), String::new()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let old = mark(
+            &"f".parse().unwrap(),
+            Marked::Workspace,
+            &Fields::new(),
+            BTreeSet::new(),
+            &map(&["mine", "old"]),
+        );
+        let tags = tags(
+            &map(&["mine", "new"]),
+            &map(&["mine", "old", "theirs", TAG_KEY]),
+            Some(&old),
+            false,
+        );
+        assert_eq!(tags.wanted, map(&["mine", "new", "theirs"]));
+        assert_eq!(tags.ours, map(&["mine", "old"]));
+    }
+}

@@ -1,0 +1,85 @@
+//! The organisation itself: is it the right one, and the settings that the spec names.
+
+use serde_json::Value;
+
+use super::super::desired::Placement;
+use super::super::request::Request;
+use super::super::settings::{OrganizationSettings, spec_name};
+use super::Planner;
+use super::compare::differing;
+use super::projects::wanted_placement;
+use crate::plan::{Cause, Rule, Shown, Verb};
+use crate::systems::hcp::organization_address;
+
+impl Planner<'_, '_> {
+    /// The pin: another organisation behind the same name or address gets nothing.
+    pub(super) fn is_the_pinned_organization(&mut self) -> bool {
+        let seen = &self.seen.organization;
+        match &self.want.organization.external_id {
+            Some(pinned) if *pinned != seen.external_id => {
+                let cause = format!(
+                    "the spec pins {pinned}, and the organisation {} is {}",
+                    seen.name, seen.external_id
+                );
+                self.refuse(Rule::WrongIdentity, organization_address(), cause);
+                false
+            }
+            Some(_) | None => true,
+        }
+    }
+
+    pub(super) fn organization(&mut self) {
+        let want = &self.want.organization;
+        let seen = &self.seen.organization;
+        let address = organization_address();
+        let mut settings = want.settings.clone();
+        let live = seen.settings.fields();
+        let mut different = differing(&settings.fields(), &live);
+        let mut mode = None;
+        let mut live = live;
+        live.insert("runs-on".to_owned(), self.mode_value(&seen.runs_on));
+        if let Some(placement) = want
+            .runs_on
+            .as_ref()
+            .filter(|placement| **placement != Placement::Inherited)
+        {
+            let value: Value = wanted_placement(placement);
+            if live.get("runs-on") != Some(&value) {
+                match self.default_mode(&address, Some(placement)) {
+                    Some(request) => mode = request,
+                    None => return,
+                }
+                different.insert("runs-on".to_owned(), value);
+            }
+        }
+        if different.is_empty() {
+            return;
+        }
+        for field in OrganizationSettings::names() {
+            if !different.contains_key(&field) {
+                settings.forget(&field);
+            }
+        }
+        let changes: Vec<_> = different
+            .iter()
+            .map(|(field, value)| {
+                let old = live.get(field).cloned().map_or(Shown::Nothing, Shown::Value);
+                self.change(
+                    &Cause::Differs,
+                    &address,
+                    &spec_name(field),
+                    old,
+                    Shown::Value(value.clone()),
+                )
+            })
+            .collect();
+        let why = self.why(Cause::Differs, &address, "");
+        let request = Request::UpdateOrganization {
+            name: seen.name.clone(),
+            settings,
+            mode,
+        };
+        let stewardship = want.stewardship.clone();
+        self.act(address, &stewardship, Verb::Change, changes, why, request);
+    }
+}

@@ -1,0 +1,232 @@
+//! Where runs go. A workspace moves only while none of its runs is under way.
+
+use serde_json::{Value, json};
+
+use super::super::desired::{self, Placement, Scope};
+use super::super::observed::{self, Mode, SeenPlacement};
+use super::super::request::{ModeRequest, Request};
+use super::projects::wanted_placement;
+use super::standing::Standing;
+use super::{Planner, shown};
+use crate::address::Address;
+use crate::plan::{Cause, Fact, Holds, Later, Output, Shown, Verb, What};
+use crate::systems::hcp::{
+    PoolId, organization_address, placement_address, pool_address, project_address, scope_address, workspace_address,
+};
+
+/// What the reason of a lock of ours begins with.
+#[must_use]
+pub fn lock_reason(fleet: &str) -> String {
+    format!("reconcile {fleet}:")
+}
+
+impl Planner<'_, '_> {
+    /// A placement that was seen, as a word of the spec.
+    pub(super) fn placement_value(&self, seen: &SeenPlacement) -> Value {
+        if seen.own {
+            self.mode_value(&seen.mode)
+        } else {
+            json!("inherited")
+        }
+    }
+
+    pub(super) fn mode_value(&self, mode: &Mode) -> Value {
+        match mode {
+            Mode::Agent(Some(pool)) => json!(format!("pool {}", self.pool_name(pool))),
+            Mode::Agent(None) => json!("pool (none)"),
+            Mode::Remote => json!("cloud"),
+            Mode::Local => json!("local"),
+            Mode::Other(word) => json!(word),
+        }
+    }
+
+    fn pool_or_wait(&mut self, address: &Address, pool: &str) -> Option<Later<PoolId>> {
+        let id = self.pool_id(pool);
+        if id.is_none() {
+            self.wait(
+                address.clone(),
+                format!("{} could not be read or is refused", pool_address(pool)),
+                "the next run in which that is settled",
+            );
+        }
+        id
+    }
+
+    /// The default mode of a project or the organisation. The outer `None` says that it has to be waited for.
+    #[allow(clippy::option_option)] // "Not now" and "not spoken of" are two things.
+    pub(super) fn default_mode(
+        &mut self,
+        address: &Address,
+        placement: Option<&Placement>,
+    ) -> Option<Option<ModeRequest>> {
+        match placement {
+            None => Some(None),
+            Some(placement) => self.mode_request(address, placement).map(Some),
+        }
+    }
+
+    fn mode_request(&mut self, address: &Address, placement: &Placement) -> Option<ModeRequest> {
+        Some(match placement {
+            Placement::Pool(name) => ModeRequest::Agent(self.pool_or_wait(address, name)?),
+            Placement::Cloud => ModeRequest::Remote,
+            Placement::Local => ModeRequest::Local,
+            Placement::Inherited => ModeRequest::Inherited,
+        })
+    }
+
+    /// Where a workspace's runs go, if that changes.
+    pub(super) fn placement(&mut self, name: &str, workspace: &desired::Workspace, seen: Option<&observed::Workspace>) {
+        let address = placement_address(name);
+        if workspace.stewardship.ignore.contains("runsOn") && seen.is_some() {
+            return;
+        }
+        let want = wanted_placement(&workspace.runs_on);
+        let old = match seen {
+            Some(seen) => self.placement_value(&seen.placement),
+            // How `first_mode` made it.
+            None if workspace.runs_on == Placement::Cloud => json!("cloud"),
+            None => json!("local"),
+        };
+        let locked_by_us = seen
+            .and_then(|seen| seen.locked.as_deref())
+            .is_some_and(|reason| reason.starts_with(&lock_reason(self.want.fleet.as_str())));
+        if old == want && !locked_by_us {
+            return;
+        }
+        if let Some(seen) = seen
+            && !self.may_move(&address, seen, locked_by_us)
+        {
+            return;
+        }
+        let Some(mode) = self.mode_request(&address, &workspace.runs_on) else {
+            return;
+        };
+        let Some(id) = self.workspace_id(name) else {
+            return;
+        };
+        let Some(allowed) = self.allowed(&address, name, workspace, seen) else {
+            return;
+        };
+        let origin = workspace_address(name);
+        let (cause, field) = if old == want {
+            (
+                Cause::Because("a run of ours was stopped while it held this lock".to_owned()),
+                "lock",
+            )
+        } else if seen.is_none() {
+            (Cause::Spec, "runsOn")
+        } else {
+            (Cause::Differs, "runsOn")
+        };
+        let change = if field == "lock" {
+            self.change(&cause, &origin, field, Shown::text("locked by us"), Shown::Nothing)
+        } else {
+            let old = if seen.is_some() {
+                shown(Some(&old))
+            } else {
+                Shown::Nothing
+            };
+            self.change(&cause, &origin, field, old, shown(Some(&want)))
+        };
+        let why = change.why.clone();
+        let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
+        let request = Request::PlaceWorkspace {
+            workspace: id,
+            mode,
+            allowed,
+            moves: seen.is_some(),
+            locked_by_us,
+        };
+        self.act(address, &workspace.stewardship, verb, vec![change], why, request);
+    }
+
+    /// A move while a run is under way makes that run fail, so it waits.
+    fn may_move(&mut self, address: &Address, seen: &observed::Workspace, locked_by_us: bool) -> bool {
+        if let Some(run) = seen.current_run.as_ref().filter(|run| !run.is_final()) {
+            let since = run.created_at.map(|at| format!(" since {at}")).unwrap_or_default();
+            self.wait(
+                address.clone(),
+                format!("{} is {}{since}; a move would make it fail", run.id, run.status),
+                "whoever confirms or discards that run; the next apply goes on",
+            );
+            return false;
+        }
+        if let Some(reason) = seen.locked.as_ref().filter(|_| !locked_by_us) {
+            let reason = if reason.is_empty() { "without a reason" } else { reason };
+            self.wait(
+                address.clone(),
+                format!("the workspace is locked: {reason}"),
+                "whoever unlocks it; the next apply goes on",
+            );
+            return false;
+        }
+        true
+    }
+
+    /// The proof that a workspace may run where it is to run.
+    fn allowed(
+        &mut self,
+        address: &Address,
+        name: &str,
+        workspace: &desired::Workspace,
+        seen: Option<&observed::Workspace>,
+    ) -> Option<Later<Holds>> {
+        let pool = match &workspace.runs_on {
+            Placement::Cloud | Placement::Local => return Some(Later::Known(Holds)),
+            Placement::Inherited => return Some(self.inherited_in_place(workspace)),
+            Placement::Pool(pool) => pool,
+        };
+        let pool_seen = match self.links.pools.get(pool.as_str())? {
+            Standing::Missing => None,
+            Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => Some(*thing),
+            Standing::Unknown => return None,
+        };
+        let holds = pool_seen.is_some_and(|pool| {
+            pool.organization_scoped
+                || seen.is_some_and(|seen| {
+                    pool.allowed_workspaces.contains(&seen.id)
+                        || seen
+                            .project
+                            .as_ref()
+                            .is_some_and(|project| pool.allowed_projects.contains(project))
+                })
+        });
+        if holds {
+            return Some(Later::Known(Holds));
+        }
+        let scope = &self.want.pools.get(pool)?.scope;
+        let of = match scope {
+            Scope::Organization => match pool_seen {
+                // A pool that is made for everybody is so from the start.
+                None => pool_address(pool),
+                Some(_) => scope_address(pool),
+            },
+            Scope::Some { projects, workspaces } => {
+                let project = workspace
+                    .project
+                    .as_ref()
+                    .is_some_and(|project| projects.contains(project));
+                if !project && !workspaces.contains(name) {
+                    self.wait(
+                        address.clone(),
+                        format!("{} does not let it in", pool_address(pool)),
+                        "whoever adds it to the pool's `scope`",
+                    );
+                    return None;
+                }
+                scope_address(pool)
+            }
+        };
+        Some(Later::From(Output {
+            of,
+            what: What::Fact(Fact::Allowed(name.to_owned())),
+        }))
+    }
+
+    fn inherited_in_place(&self, workspace: &desired::Workspace) -> Later<Holds> {
+        match &workspace.project {
+            Some(project) => self.in_place(&project_address(project)),
+            None => self.in_place(&organization_address()),
+        }
+    }
+}

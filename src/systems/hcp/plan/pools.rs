@@ -1,0 +1,305 @@
+//! Agent pools, and who may use them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::super::desired::{self, Scope};
+use super::super::observed;
+use super::super::request::Request;
+use super::standing::Standing;
+use super::{Planner, id_of};
+use crate::address::Address;
+use crate::plan::{Cause, Fact, Holds, Later, Output, Shown, Verb, What};
+use crate::systems::hcp::{
+    ProjectId, WorkspaceId, placement_address, pool_address, project_address, scope_address, workspace_address,
+};
+
+/// Why a difference in a pool is ours to mend although a pool can carry no mark.
+fn claimed() -> Cause {
+    Cause::Because("claimed by name".to_owned())
+}
+
+impl Planner<'_, '_> {
+    pub(super) fn pools(&mut self) {
+        let want = self.want;
+        for (name, pool) in &want.pools {
+            let address = pool_address(name);
+            match self.links.pools.get(name.as_str()).copied() {
+                Some(Standing::Missing) if !pool.stewardship.absent && !pool.stewardship.released => {
+                    self.create_pool(&address, name, pool);
+                }
+                Some(Standing::Ours { thing, renamed: true }) if !pool.stewardship.absent => {
+                    let change = self.change(
+                        &Cause::Spec,
+                        &address,
+                        "name",
+                        Shown::text(&thing.name),
+                        Shown::text(name),
+                    );
+                    let why = self.why(Cause::Spec, &address, "was");
+                    let request = Request::RenamePool {
+                        id: thing.id.clone(),
+                        name: name.clone(),
+                        organization_scoped: thing.organization_scoped,
+                    };
+                    self.act(address, &pool.stewardship, Verb::Rename, vec![change], why, request);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn create_pool(&mut self, address: &Address, name: &str, pool: &desired::Pool) {
+        let organization_scoped = pool.scope == Scope::Organization;
+        let scope = if organization_scoped {
+            "organization"
+        } else {
+            "none yet"
+        };
+        let change = self.change(&Cause::Spec, address, "scope", Shown::Nothing, Shown::text(scope));
+        let why = self.why(Cause::Spec, address, "");
+        let request = Request::CreatePool {
+            name: name.to_owned(),
+            organization_scoped,
+        };
+        self.act(
+            address.clone(),
+            &pool.stewardship,
+            Verb::Create,
+            vec![change],
+            why,
+            request,
+        );
+    }
+
+    /// Scopes come after the workspaces: which placements are planned decides who can lose a pool now.
+    pub(super) fn scopes(&mut self) {
+        let want = self.want;
+        for (name, pool) in &want.pools {
+            if pool.stewardship.absent || pool.stewardship.released || pool.stewardship.ignore.contains("scope") {
+                continue;
+            }
+            match self.links.pools.get(name.as_str()).copied() {
+                Some(Standing::Missing) => self.scope(name, pool, None),
+                Some(Standing::Ours { thing, .. } | Standing::Adopted { thing, .. }) => {
+                    self.scope(name, pool, Some(thing));
+                }
+                Some(Standing::Refused(_) | Standing::Unknown) | None => {}
+            }
+        }
+    }
+
+    fn scope(&mut self, name: &str, pool: &desired::Pool, seen: Option<&observed::Pool>) {
+        let address = scope_address(name);
+        let Scope::Some { projects, workspaces } = &pool.scope else {
+            if let Some(seen) = seen.filter(|seen| !seen.organization_scoped) {
+                self.open_pool(&address, name, pool, seen);
+            }
+            return;
+        };
+        let mut wanted_projects: Vec<Later<ProjectId>> = Vec::new();
+        for project in projects {
+            let Some(id) = self.project_id(project) else {
+                let what = format!("{} could not be read or is refused", project_address(project));
+                self.wait(address.clone(), what, "the next run in which that is settled");
+                return;
+            };
+            wanted_projects.push(id);
+        }
+        let mut wanted: BTreeSet<Later<WorkspaceId>> = BTreeSet::new();
+        let mut held_back = false;
+        for workspace in workspaces {
+            match self.workspace_id(workspace) {
+                // One that is refused or not written is not let in either.
+                Some(Later::From(output)) if !self.plan.actions.contains_key(&output.of) => held_back = true,
+                Some(id) => {
+                    wanted.insert(id);
+                }
+                None => held_back = true,
+            }
+        }
+        let mut left = Vec::new();
+        if let Some(seen) = seen {
+            self.keep_users(name, seen, projects, &mut wanted, &mut left);
+            // Those that cannot be told now keep what they have.
+            if held_back {
+                wanted.extend(seen.allowed_workspaces.iter().cloned().map(Later::Known));
+            }
+        }
+        wanted_projects.sort();
+        let wanted: Vec<Later<WorkspaceId>> = wanted.into_iter().collect();
+        let now = |ids: &BTreeSet<WorkspaceId>| ids.iter().cloned().map(Later::Known).collect::<Vec<_>>();
+        let now_projects = |ids: &BTreeSet<ProjectId>| ids.iter().cloned().map(Later::Known).collect::<Vec<_>>();
+        let same = match seen {
+            Some(seen) => {
+                !seen.organization_scoped
+                    && wanted == now(&seen.allowed_workspaces)
+                    && wanted_projects == now_projects(&seen.allowed_projects)
+            }
+            None => wanted.is_empty() && wanted_projects.is_empty(),
+        };
+        if same {
+            return;
+        }
+        let old = seen.map_or(Shown::Nothing, |seen| Shown::Value(self.seen_scope(seen)));
+        let new = self.wanted_scope(&wanted_projects, &wanted);
+        let cause = if seen.is_some() { claimed() } else { Cause::Spec };
+        let pool_at = pool_address(name);
+        let change = self.change(&cause, &pool_at, "scope", old, Shown::Value(new));
+        let why = change.why.clone();
+        let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
+        let request = Request::ScopePool {
+            pool: seen.map_or_else(|| id_of(&pool_at), |seen| Later::Known(seen.id.clone())),
+            organization_scoped: false,
+            projects: wanted_projects,
+            workspaces: wanted,
+            left,
+        };
+        self.act(address, &pool.stewardship, verb, vec![change], why, request);
+    }
+
+    /// Whoever uses the pool and is not moved away by this plan keeps it; whoever is moved loses it after that.
+    fn keep_users(
+        &mut self,
+        name: &str,
+        seen: &observed::Pool,
+        projects: &BTreeSet<String>,
+        wanted: &mut BTreeSet<Later<WorkspaceId>>,
+        left: &mut Vec<Later<Holds>>,
+    ) {
+        for id in &seen.workspaces {
+            let later = Later::Known(id.clone());
+            if wanted.contains(&later) {
+                continue;
+            }
+            let user = self.workspace_name(id);
+            let in_project = self
+                .want
+                .workspaces
+                .get(&user)
+                .and_then(|workspace| workspace.project.as_ref())
+                .is_some_and(|project| projects.contains(project));
+            if in_project {
+                continue;
+            }
+            let placement = self.placement_of(id);
+            if let Some(address) = placement.filter(|address| self.plan.actions.contains_key(address)) {
+                left.push(Later::From(Output {
+                    of: address,
+                    what: What::Fact(Fact::LetGo),
+                }));
+                continue;
+            }
+            if !self.want.workspaces.contains_key(&user) {
+                self.leave(
+                    workspace_address(&user),
+                    format!("not in the spec, runs on {}: keeps it", pool_address(name)),
+                );
+            }
+            wanted.insert(later);
+        }
+    }
+
+    /// Where the placement of the workspace with this id is planned, if the spec knows it.
+    fn placement_of(&self, id: &WorkspaceId) -> Option<Address> {
+        self.links
+            .workspaces
+            .iter()
+            .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == *id))
+            .map(|(name, _)| placement_address(name))
+    }
+
+    fn open_pool(&mut self, address: &Address, name: &str, pool: &desired::Pool, seen: &observed::Pool) {
+        let pool_at = pool_address(name);
+        let old = Shown::Value(self.seen_scope(seen));
+        let change = self.change(&claimed(), &pool_at, "scope", old, Shown::text("organization"));
+        let why = change.why.clone();
+        let request = Request::ScopePool {
+            pool: Later::Known(seen.id.clone()),
+            organization_scoped: true,
+            projects: Vec::new(),
+            workspaces: Vec::new(),
+            left: Vec::new(),
+        };
+        self.act(
+            address.clone(),
+            &pool.stewardship,
+            Verb::Change,
+            vec![change],
+            why,
+            request,
+        );
+    }
+
+    fn seen_scope(&self, seen: &observed::Pool) -> Value {
+        if seen.organization_scoped {
+            return json!("organization");
+        }
+        let mut names: Vec<String> = seen
+            .allowed_projects
+            .iter()
+            .map(|id| format!("project {}", self.project_name(id)))
+            .collect();
+        names.extend(seen.allowed_workspaces.iter().map(|id| self.workspace_name(id)));
+        names.sort();
+        json!(names)
+    }
+
+    fn wanted_scope(&self, projects: &[Later<ProjectId>], workspaces: &[Later<WorkspaceId>]) -> Value {
+        let mut names: Vec<String> = projects
+            .iter()
+            .map(|id| match id {
+                Later::Known(id) => format!("project {}", self.project_name(id)),
+                Later::From(output) => format!("project {}", output.of.name()),
+            })
+            .collect();
+        names.extend(workspaces.iter().map(|id| match id {
+            Later::Known(id) => self.workspace_name(id),
+            Later::From(output) => output.of.name(),
+        }));
+        names.sort();
+        json!(names)
+    }
+
+    /// Pools that the spec wants gone. A pool in use cannot be removed, so its users have to leave first.
+    pub(super) fn remove_pools(&mut self) {
+        let want = self.want;
+        for (name, pool) in want.pools.iter().filter(|(_, pool)| pool.stewardship.absent) {
+            let Some(Standing::Ours { thing, .. }) = self.links.pools.get(name.as_str()).copied() else {
+                continue;
+            };
+            let address = pool_address(name);
+            let mut unused = Vec::new();
+            let mut stays = Vec::new();
+            for id in &thing.workspaces {
+                let user = self.workspace_name(id);
+                let placement = self.placement_of(id).filter(|at| self.plan.actions.contains_key(at));
+                let removal = Some(workspace_address(&user)).filter(|at| {
+                    self.plan
+                        .actions
+                        .get(at)
+                        .is_some_and(|action| action.verb == Verb::Remove)
+                });
+                match placement.or(removal) {
+                    Some(of) => unused.push(Later::From(Output {
+                        of,
+                        what: What::Fact(Fact::LetGo),
+                    })),
+                    None => stays.push(user),
+                }
+            }
+            if !stays.is_empty() {
+                let what = format!("still used by {}", stays.join(", "));
+                self.wait(address, what, "whoever moves these workspaces elsewhere");
+                continue;
+            }
+            let why = self.why(Cause::Spec, &address, "absent");
+            let request = Request::DeletePool {
+                id: thing.id.clone(),
+                unused,
+            };
+            self.act(address, &pool.stewardship, Verb::Remove, Vec::new(), why, request);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Projects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::super::desired::{self, Placement};
+use super::super::observed;
+use super::super::request::{ProjectRequest, Request};
+use super::super::settings::{Fields, ProjectSettings, spec_name};
+use super::compare::differing;
+use super::marks::{self, tags_value};
+use super::standing::Standing;
+use super::{Planner, shown};
+use crate::address::Address;
+use crate::owner::{Content, Mark, Marked, TAG_KEY};
+use crate::plan::{Cause, Change, Read, Shown, Verb};
+use crate::systems::hcp::project_address;
+
+impl Planner<'_, '_> {
+    pub(super) fn projects(&mut self) {
+        let want = self.want;
+        for (name, project) in &want.projects {
+            let address = project_address(name);
+            match self.links.projects.get(name.as_str()).copied() {
+                Some(Standing::Missing) if project.stewardship.released => continue,
+                Some(Standing::Missing) => self.create_project(&address, name, project),
+                Some(Standing::Ours { thing, renamed }) => {
+                    if project.stewardship.released {
+                        self.release_project(&address, thing);
+                        continue;
+                    }
+                    self.update_project(&address, name, project, thing, renamed, false);
+                }
+                Some(Standing::Adopted { thing, renamed }) => {
+                    self.update_project(&address, name, project, thing, renamed, true);
+                }
+                Some(Standing::Refused(_) | Standing::Unknown) | None => continue,
+            }
+            self.project_notifications(&address, name, project);
+        }
+    }
+
+    fn create_project(&mut self, address: &Address, name: &str, project: &desired::Project) {
+        let mut settings = project.settings.clone();
+        for field in ProjectSettings::names() {
+            if project.stewardship.ignore.contains(&spec_name(&field)) {
+                settings.forget(&field);
+            }
+        }
+        let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
+            return;
+        };
+        let fields = wanted_fields(project, &settings, &project.tags);
+        let mut tags = project.tags.clone();
+        let mark = self.project_mark_for(project, &fields, None);
+        tags.insert(TAG_KEY.to_owned(), mark.to_string());
+        let changes = fields
+            .iter()
+            .filter(|(_, value)| shown(Some(value)) != Shown::Nothing)
+            .map(|(field, value)| {
+                self.change(
+                    &Cause::Spec,
+                    address,
+                    &spec_name(field),
+                    Shown::Nothing,
+                    shown(Some(value)),
+                )
+            })
+            .collect();
+        let why = self.why(Cause::Spec, address, "");
+        let request = Request::CreateProject(ProjectRequest {
+            name: Some(name.to_owned()),
+            settings,
+            mode,
+            tags: Some(tags),
+        });
+        self.act(
+            address.clone(),
+            &project.stewardship,
+            Verb::Create,
+            changes,
+            why,
+            request,
+        );
+    }
+
+    fn update_project(
+        &mut self,
+        address: &Address,
+        name: &str,
+        project: &desired::Project,
+        seen: &observed::Project,
+        renamed: bool,
+        adopted: bool,
+    ) {
+        let Read::Seen(seen_tags) = &seen.tags else {
+            return;
+        };
+        let ignored = |field: &str| project.stewardship.ignore.contains(field);
+        let mut settings = project.settings.clone();
+        for field in ProjectSettings::names() {
+            if ignored(&spec_name(&field)) {
+                settings.forget(&field);
+            }
+        }
+        let mark = self.project_mark(seen);
+        let tags = marks::tags(&project.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
+        let want = wanted_fields(project, &settings, &project.tags);
+        let mut live = seen.settings.fields();
+        live.insert("tags".to_owned(), tags_value(&tags.ours));
+        live.insert("runs-on".to_owned(), self.placement_value(&seen.placement));
+        let cause = if adopted {
+            Cause::Differs
+        } else {
+            marks::cause(mark.as_ref(), &live)
+        };
+        let mut different = differing(&want, &live);
+        if ignored("tags") {
+            different.remove("tags");
+        }
+        let mut changes = self.field_changes(&cause, address, &different, &live);
+        if renamed {
+            changes.insert(
+                0,
+                self.change(
+                    &Cause::Spec,
+                    address,
+                    "name",
+                    Shown::text(&seen.name),
+                    Shown::text(name),
+                ),
+            );
+        }
+        let new_mark = self.project_mark_for(project, &want, mark.as_ref());
+        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark);
+        if unmarked && !adopted {
+            changes.push(self.content_change(address));
+        }
+        if changes.is_empty() && !adopted {
+            return;
+        }
+        let mode = if different.contains_key("runs-on") {
+            let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
+                return;
+            };
+            mode
+        } else {
+            None
+        };
+        let mut all_tags = tags.wanted;
+        all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
+        settings_only(&mut settings, &different);
+        let verb = verb(renamed, adopted);
+        let why = self.why(
+            if adopted {
+                Cause::Because("adopted".to_owned())
+            } else {
+                cause
+            },
+            address,
+            "",
+        );
+        let request = Request::UpdateProject {
+            id: seen.id.clone(),
+            change: ProjectRequest {
+                name: renamed.then(|| name.to_owned()),
+                settings,
+                mode,
+                tags: Some(all_tags),
+            },
+        };
+        self.act(address.clone(), &project.stewardship, verb, changes, why, request);
+    }
+
+    fn release_project(&mut self, address: &Address, seen: &observed::Project) {
+        let Read::Seen(tags) = &seen.tags else {
+            return;
+        };
+        let request = Request::UpdateProject {
+            id: seen.id.clone(),
+            change: ProjectRequest {
+                tags: Some(without_mark(&tags.own)),
+                ..ProjectRequest::default()
+            },
+        };
+        let why = self.why(Cause::Because("released".to_owned()), address, "released");
+        self.act(
+            address.clone(),
+            &crate::owner::Stewardship::default(),
+            Verb::Release,
+            Vec::new(),
+            why,
+            request,
+        );
+    }
+
+    fn project_mark_for(&self, project: &desired::Project, fields: &Fields, old: Option<&Mark>) -> Mark {
+        let mut contents: BTreeSet<Content> = old.map(|mark| mark.contents.clone()).unwrap_or_default();
+        if !project.notifications.is_empty() {
+            contents.insert(Content::Notifications);
+        }
+        marks::mark(&self.want.fleet, Marked::Project, fields, contents, &project.tags)
+    }
+
+    /// Fields that differ, as changes; names on the wire become names of the spec.
+    pub(super) fn field_changes(
+        &self,
+        cause: &Cause,
+        address: &Address,
+        different: &Fields,
+        live: &Fields,
+    ) -> Vec<Change> {
+        different
+            .iter()
+            .map(|(field, value)| {
+                self.change(
+                    cause,
+                    address,
+                    &spec_name(field),
+                    shown(live.get(field)),
+                    shown(Some(value)),
+                )
+            })
+            .collect()
+    }
+
+    /// The change of a mark that has to say what the thing is about to hold.
+    pub(super) fn content_change(&self, address: &Address) -> Change {
+        self.change(
+            &Cause::Because("so that a later run looks there".to_owned()),
+            address,
+            "mark",
+            Shown::Nothing,
+            Shown::text("says what it holds of ours"),
+        )
+    }
+}
+
+fn wanted_fields(project: &desired::Project, settings: &ProjectSettings, tags: &BTreeMap<String, String>) -> Fields {
+    let mut fields = settings.fields();
+    if let Some(placement) = &project.runs_on
+        && !project.stewardship.ignore.contains("runsOn")
+    {
+        fields.insert("runs-on".to_owned(), wanted_placement(placement));
+    }
+    fields.insert("tags".to_owned(), tags_value(tags));
+    fields
+}
+
+/// A placement as a word of the spec.
+pub(super) fn wanted_placement(placement: &Placement) -> Value {
+    match placement {
+        Placement::Pool(name) => json!(format!("pool {name}")),
+        Placement::Cloud => json!("cloud"),
+        Placement::Local => json!("local"),
+        Placement::Inherited => json!("inherited"),
+    }
+}
+
+/// The mark lacks what the thing is going to hold, so that a later run would not look for it.
+pub(super) fn lacks_contents(old: Option<&Mark>, new: &Mark) -> bool {
+    old.is_none_or(|old| !new.contents.is_subset(&old.contents))
+}
+
+/// Own tags without the mark: what is left when a thing is let go.
+pub(super) fn without_mark(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut rest = tags.clone();
+    rest.remove(TAG_KEY);
+    rest
+}
+
+fn settings_only(settings: &mut ProjectSettings, different: &Fields) {
+    for field in ProjectSettings::names() {
+        if !different.contains_key(&field) {
+            settings.forget(&field);
+        }
+    }
+}
+
+/// What to call an update.
+pub(super) fn verb(renamed: bool, adopted: bool) -> Verb {
+    match (renamed, adopted) {
+        (_, true) => Verb::Adopt,
+        (true, false) => Verb::Rename,
+        (false, false) => Verb::Change,
+    }
+}

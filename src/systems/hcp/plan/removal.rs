@@ -1,0 +1,310 @@
+//! What is ours and no longer wanted. It goes only on a complete list, and only if nothing of worth goes with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::desired;
+use super::super::observed;
+use super::super::request::{Request, WitnessId};
+use super::placement::lock_reason;
+use super::standing::{Owner, Standing};
+use super::{Planner, witness_set_name};
+use crate::address::Address;
+use crate::owner::Stewardship;
+use crate::plan::{Cause, Fact, Later, Output, Read, Rule, Verb, What, Why};
+use crate::systems::hcp::{ProjectId, WorkspaceId, project_address, variable_set_address, workspace_address};
+
+fn gone() -> Why {
+    Why {
+        cause: Cause::Gone,
+        origin: None,
+    }
+}
+
+impl<'a> Planner<'a, '_> {
+    pub(super) fn removals(&mut self) {
+        if self.seen.workspaces.gap().is_none() {
+            self.remove_workspaces();
+            if self.seen.projects.gap().is_none() {
+                self.remove_projects();
+            }
+        }
+        if self.seen.variable_sets.gap().is_none() {
+            self.remove_sets();
+        }
+        if self.seen.pools.gap().is_none() {
+            self.remove_pools();
+            self.report_pools();
+        }
+    }
+
+    fn remove_workspaces(&mut self) {
+        let kept: BTreeSet<&WorkspaceId> = self
+            .links
+            .workspaces
+            .values()
+            .filter_map(|standing| match standing {
+                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
+                    Some(&thing.id)
+                }
+                Standing::Missing | Standing::Unknown => None,
+            })
+            .collect();
+        let surplus: Vec<&observed::Workspace> = self
+            .seen
+            .workspaces
+            .seen()
+            .iter()
+            .filter(|workspace| !kept.contains(&workspace.id) && !self.want.workspaces.contains_key(&workspace.name))
+            .collect();
+        for workspace in surplus {
+            let address = workspace_address(&workspace.name);
+            match self.workspace_owner(workspace) {
+                Ok(Owner::Ours) => self.remove_workspace(address, workspace),
+                Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
+                Ok(Owner::Fleet(fleet)) => self.leave(address, format!("of the fleet {fleet}")),
+                Ok(Owner::Newer(version)) => {
+                    self.refuse(Rule::NewerTool, address, format!("its mark has format {version}"));
+                }
+                Err(gap) => self.unread(&address, &gap, "not removed: nothing tells whose it is"),
+            }
+        }
+    }
+
+    fn remove_workspace(&mut self, address: Address, seen: &observed::Workspace) {
+        if let Some(new) = self.looks_renamed(seen) {
+            let cause = format!("would be removed while {new} is created, which looks like the same one");
+            self.refuse(Rule::LooksLikeRename, address, cause);
+            return;
+        }
+        if seen.resources > 0 {
+            let what = format!(
+                "no longer in the spec, and its state holds {} resources",
+                seen.resources
+            );
+            self.wait(
+                address,
+                what,
+                "whoever destroys them, or writes `released: true` to keep the workspace",
+            );
+            return;
+        }
+        if let Some(run) = seen.current_run.as_ref().filter(|run| !run.is_final()) {
+            let what = format!("no longer in the spec, and {} is {}", run.id, run.status);
+            self.wait(address, what, "whoever confirms or discards that run");
+            return;
+        }
+        let foreign = |reason: &String| !reason.starts_with(&lock_reason(self.want.fleet.as_str()));
+        if let Some(reason) = seen.locked.as_ref().filter(|reason| foreign(reason)) {
+            let what = format!("no longer in the spec, and locked: {reason}");
+            self.wait(address, what, "whoever unlocks it");
+            return;
+        }
+        let request = Request::DeleteWorkspace {
+            id: seen.id.clone(),
+            witnesses: self.witnesses_of(&seen.variables),
+        };
+        self.act(
+            address,
+            &Stewardship::default(),
+            Verb::Remove,
+            Vec::new(),
+            gone(),
+            request,
+        );
+    }
+
+    fn witnesses_of(&self, variables: &Read<Vec<observed::Variable>>) -> Vec<WitnessId> {
+        let variables = variables.seen().into_iter().flatten();
+        variables.filter_map(|variable| self.witness(&variable.id)).collect()
+    }
+
+    /// A workspace that this plan creates and that has the same code, or the same project when neither has any.
+    fn looks_renamed(&self, seen: &observed::Workspace) -> Option<Address> {
+        let created = self.want.workspaces.iter().filter(|(name, _)| {
+            let action = self.plan.actions.get(&workspace_address(name));
+            action.is_some_and(|action| action.verb == Verb::Create)
+        });
+        let mut alike = created.filter(|(_, workspace)| self.same_code(workspace, seen));
+        alike.next().map(|(name, _)| workspace_address(name))
+    }
+
+    fn same_code(&self, want: &desired::Workspace, seen: &observed::Workspace) -> bool {
+        match (&want.vcs, &seen.vcs) {
+            (Some(vcs), Some(old)) => {
+                vcs.repository == old.repository
+                    && want.settings.working_directory.as_deref().unwrap_or_default()
+                        == seen.settings.working_directory.as_deref().unwrap_or_default()
+            }
+            (None, None) => seen.resources > 0 && want.project == seen.project.as_ref().map(|id| self.project_name(id)),
+            _ => false,
+        }
+    }
+
+    fn remove_projects(&mut self) {
+        let kept: BTreeSet<&ProjectId> = self
+            .links
+            .projects
+            .values()
+            .filter_map(|standing| match standing {
+                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
+                    Some(&thing.id)
+                }
+                Standing::Missing | Standing::Unknown => None,
+            })
+            .collect();
+        let surplus: Vec<&'a observed::Project> = self
+            .seen
+            .projects
+            .seen()
+            .iter()
+            .filter(|project| !kept.contains(&project.id) && !self.want.projects.contains_key(&project.name))
+            .collect();
+        let holders = self.workspaces_by_project();
+        for project in surplus {
+            let address = project_address(&project.name);
+            match self.project_owner(project) {
+                Ok(Owner::Ours) => {
+                    let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
+                    self.remove_project(address, project, inside);
+                }
+                Ok(Owner::Newer(version)) => {
+                    self.refuse(Rule::NewerTool, address, format!("its mark has format {version}"));
+                }
+                Ok(Owner::Nobody) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {}
+                Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
+                Ok(Owner::Fleet(fleet)) => self.leave(address, format!("of the fleet {fleet}")),
+                Err(gap) => self.unread(&address, &gap, "not removed: nothing tells whose it is"),
+            }
+        }
+    }
+
+    fn workspaces_by_project(&self) -> BTreeMap<&'a ProjectId, Vec<&'a observed::Workspace>> {
+        let mut holders: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for workspace in self.seen.workspaces.seen() {
+            if let Some(project) = &workspace.project {
+                holders.entry(project).or_default().push(workspace);
+            }
+        }
+        holders
+    }
+
+    fn remove_project(&mut self, address: Address, seen: &observed::Project, inside: &[&observed::Workspace]) {
+        let mut emptied = Vec::new();
+        let mut stays = Vec::new();
+        for workspace in inside {
+            match self.leaves_project(workspace) {
+                Some(of) => emptied.push(Later::From(Output {
+                    of,
+                    what: What::Fact(Fact::Gone),
+                })),
+                None => stays.push(workspace.name.as_str()),
+            }
+        }
+        if !stays.is_empty() {
+            let what = format!("no longer in the spec, and still holds {}", stays.join(", "));
+            self.wait(address, what, "whoever moves or removes these workspaces");
+            return;
+        }
+        let request = Request::DeleteProject {
+            id: seen.id.clone(),
+            emptied,
+        };
+        self.act(
+            address,
+            &Stewardship::default(),
+            Verb::Remove,
+            Vec::new(),
+            gone(),
+            request,
+        );
+    }
+
+    /// The action of this plan that takes a workspace out of its project.
+    fn leaves_project(&self, workspace: &observed::Workspace) -> Option<Address> {
+        let wanted = self
+            .links
+            .workspaces
+            .iter()
+            .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == workspace.id))
+            .map_or(workspace.name.as_str(), |(name, _)| name);
+        let address = workspace_address(wanted);
+        let leaves = match &self.plan.actions.get(&address)?.request {
+            crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
+            crate::systems::Request::Hcp(Request::UpdateWorkspace { change, .. }) => change.project.is_some(),
+            crate::systems::Request::Hcp(_) => false,
+        };
+        leaves.then_some(address)
+    }
+
+    fn remove_sets(&mut self) {
+        let witnesses = witness_set_name(&self.want.fleet);
+        let sensitive_left = self.wants_witnesses();
+        let linked: BTreeSet<_> = self
+            .links
+            .variable_sets
+            .values()
+            .filter_map(|standing| match standing {
+                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
+                    Some(&thing.id)
+                }
+                Standing::Missing | Standing::Unknown => None,
+            })
+            .collect();
+        let surplus: Vec<&observed::VariableSet> = self
+            .seen
+            .variable_sets
+            .seen()
+            .iter()
+            .filter(|set| !linked.contains(&set.id) && !self.want.variable_sets.contains_key(&set.name))
+            .filter(|set| set.name != witnesses || !sensitive_left)
+            .collect();
+        for set in surplus {
+            let address = variable_set_address(&set.name);
+            match self.variable_set_owner(set) {
+                Owner::Ours => {
+                    let request = Request::DeleteVariableSet {
+                        id: set.id.clone(),
+                        witnesses: if set.name == witnesses {
+                            Vec::new()
+                        } else {
+                            self.witnesses_of(&set.variables)
+                        },
+                    };
+                    self.act(
+                        address,
+                        &Stewardship::default(),
+                        Verb::Remove,
+                        Vec::new(),
+                        gone(),
+                        request,
+                    );
+                }
+                Owner::Nobody => self.leave(address, "not in the spec, not ours"),
+                Owner::Fleet(fleet) => self.leave(address, format!("of the fleet {fleet}")),
+                Owner::Newer(_) => {}
+            }
+        }
+    }
+
+    /// A pool can carry no mark, so one that the spec does not name is never removed.
+    fn report_pools(&mut self) {
+        let linked: BTreeSet<_> = self
+            .links
+            .pools
+            .values()
+            .filter_map(super::standing::Standing::thing)
+            .map(|pool| &pool.id)
+            .collect();
+        let surplus: Vec<String> = self
+            .seen
+            .pools
+            .seen()
+            .iter()
+            .filter(|pool| !linked.contains(&pool.id))
+            .map(|pool| pool.name.clone())
+            .collect();
+        for name in surplus {
+            self.leave(super::super::pool_address(&name), "not in the spec");
+        }
+    }
+}

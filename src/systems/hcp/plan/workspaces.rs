@@ -1,0 +1,353 @@
+//! Workspaces: their settings, repository, project and tags. Placement, variables and notifications go by themselves.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::desired::{self, Placement};
+use super::super::observed;
+use super::super::request::{ModeRequest, Request, VcsChange, VcsRequest, WorkspaceRequest};
+use super::super::settings::{Fields, WorkspaceSettings, spec_name};
+use super::compare::differing;
+use super::connections::{Vcs, vcs_fields};
+use super::marks::{self, tags_value};
+use super::projects::{lacks_contents, verb, without_mark};
+use super::standing::Standing;
+use super::{Planner, shown};
+use crate::address::Address;
+use crate::owner::{Content, Mark, Marked, Stewardship, TAG_KEY};
+use crate::plan::{Cause, Later, Read, Shown, Verb};
+use crate::systems::hcp::{ProjectId, project_address, workspace_address};
+
+/// What is wanted of a workspace's fields, with every reference resolved.
+struct Wanted {
+    settings: WorkspaceSettings,
+    vcs: Option<VcsChange>,
+    project: Option<Later<ProjectId>>,
+}
+
+impl Planner<'_, '_> {
+    pub(super) fn workspaces(&mut self) {
+        let want = self.want;
+        for (name, workspace) in &want.workspaces {
+            let address = workspace_address(name);
+            let standing = self.links.workspaces.get(name.as_str()).copied();
+            if workspace.stewardship.released {
+                if let Some(Standing::Ours { thing, .. }) = standing {
+                    self.release_workspace(&address, thing);
+                }
+                continue;
+            }
+            let planned = match standing {
+                Some(Standing::Missing) => self.create_workspace(&address, name, workspace),
+                Some(Standing::Ours { thing, renamed }) => {
+                    self.update_workspace(&address, name, workspace, thing, (renamed, false))
+                }
+                Some(Standing::Adopted { thing, renamed }) => {
+                    self.update_workspace(&address, name, workspace, thing, (renamed, true))
+                }
+                Some(Standing::Refused(_) | Standing::Unknown) | None => false,
+            };
+            if !planned {
+                continue;
+            }
+            let seen = standing.and_then(|standing| standing.thing());
+            self.placement(name, workspace, seen);
+            self.workspace_variables(&address, name, workspace, seen);
+            self.workspace_notifications(&address, name, workspace, seen);
+            self.consumers(&address, name, workspace, seen);
+        }
+    }
+
+    fn wanted_workspace(&mut self, address: &Address, workspace: &desired::Workspace) -> Option<Wanted> {
+        let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
+        let mut settings = workspace.settings.clone();
+        for field in WorkspaceSettings::names() {
+            if ignored(&spec_name(&field)) {
+                settings.forget(&field);
+            }
+        }
+        let vcs = if ignored("vcs") {
+            None
+        } else {
+            match self.connection(address, workspace) {
+                Vcs::Known(vcs) => Some(vcs.map_or(VcsChange::Disconnect, VcsChange::Connect)),
+                Vcs::Unknown => return None,
+            }
+        };
+        let project = match &workspace.project {
+            Some(project) => {
+                if let Some(id) = self.project_id(project) {
+                    Some(id)
+                } else {
+                    self.wait(
+                        address.clone(),
+                        format!("{} could not be read or is refused", project_address(project)),
+                        "the next run in which that is settled",
+                    );
+                    return None;
+                }
+            }
+            None => self.seen.organization.default_project.clone().map(Later::Known),
+        };
+        Some(Wanted { settings, vcs, project })
+    }
+
+    fn create_workspace(&mut self, address: &Address, name: &str, workspace: &desired::Workspace) -> bool {
+        let Some(Wanted { settings, vcs, project }) = self.wanted_workspace(address, workspace) else {
+            return false;
+        };
+        let fields = wanted_fields(&settings, vcs.as_ref(), workspace);
+        let mut tags = workspace.tags.clone();
+        tags.insert(
+            TAG_KEY.to_owned(),
+            self.workspace_mark_for(workspace, &fields, None).to_string(),
+        );
+        let mut changes = Vec::new();
+        if let Some(project) = &workspace.project {
+            changes.push(self.change(&Cause::Spec, address, "project", Shown::Nothing, Shown::text(project)));
+        }
+        changes.push(self.change(
+            &Cause::Spec,
+            address,
+            "runsOn",
+            Shown::Nothing,
+            Shown::Value(super::projects::wanted_placement(&workspace.runs_on)),
+        ));
+        let documented = WorkspaceSettings::documented().fields();
+        for (field, value) in &fields {
+            if field != "vcs" && documented.get(field) != Some(value) && shown(Some(value)) != Shown::Nothing {
+                changes.push(self.change(
+                    &Cause::Spec,
+                    address,
+                    &spec_name(field),
+                    Shown::Nothing,
+                    shown(Some(value)),
+                ));
+            }
+        }
+        if let Some(vcs) = &workspace.vcs {
+            for (field, value) in vcs_fields(vcs) {
+                if shown(Some(&value)) != Shown::Nothing && value != Value::Bool(false) {
+                    changes.push(self.change(&Cause::Spec, address, field, Shown::Nothing, Shown::Value(value)));
+                }
+            }
+        }
+        let why = self.why(Cause::Spec, address, "");
+        let request = Request::CreateWorkspace {
+            workspace: WorkspaceRequest {
+                name: Some(name.to_owned()),
+                project,
+                settings,
+                vcs: vcs.filter(|vcs| *vcs != VcsChange::Disconnect),
+                tags: Some(tags),
+            },
+            mode: first_mode(workspace),
+        };
+        self.act(
+            address.clone(),
+            &workspace.stewardship,
+            Verb::Create,
+            changes,
+            why,
+            request,
+        );
+        true
+    }
+
+    fn update_workspace(
+        &mut self,
+        address: &Address,
+        name: &str,
+        workspace: &desired::Workspace,
+        seen: &observed::Workspace,
+        (renamed, adopted): (bool, bool),
+    ) -> bool {
+        let Read::Seen(seen_tags) = &seen.tags else {
+            return false;
+        };
+        let Some(mut wanted) = self.wanted_workspace(address, workspace) else {
+            return false;
+        };
+        let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
+        let mark = self.workspace_mark(seen);
+        let tags = marks::tags(&workspace.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
+        let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace);
+        let mut live = seen.settings.fields();
+        live.insert("tags".to_owned(), tags_value(&tags.ours));
+        live.insert("vcs".to_owned(), seen_vcs(seen.vcs.as_ref()));
+        let project = seen
+            .project
+            .as_ref()
+            .map(|id| self.project_name(id))
+            .unwrap_or_default();
+        live.insert("project".to_owned(), Value::String(project.clone()));
+        let cause = if adopted {
+            Cause::Differs
+        } else {
+            marks::cause(mark.as_ref(), &live)
+        };
+        let mut different = differing(&want, &live);
+        // Projects are told apart by id: a renamed one is the same one.
+        let same_project = wanted.project == seen.project.clone().map(Later::Known) || ignored("project");
+        different.remove("project");
+        if ignored("tags") {
+            different.remove("tags");
+        }
+        let vcs_differs = different.remove("vcs").is_some();
+        let mut changes = self.field_changes(&cause, address, &different, &live);
+        if vcs_differs {
+            changes.extend(self.vcs_changes(&cause, address, workspace.vcs.as_ref(), seen.vcs.as_ref()));
+        }
+        if !same_project {
+            let new = workspace
+                .project
+                .clone()
+                .unwrap_or_else(|| "the default project".to_owned());
+            changes.insert(
+                0,
+                self.change(&cause, address, "project", Shown::text(project), Shown::text(new)),
+            );
+        }
+        if renamed {
+            changes.insert(
+                0,
+                self.change(
+                    &Cause::Spec,
+                    address,
+                    "name",
+                    Shown::text(&seen.name),
+                    Shown::text(name),
+                ),
+            );
+        }
+        let new_mark = self.workspace_mark_for(workspace, &want, mark.as_ref());
+        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(mark.as_ref(), &new_mark) {
+            changes.push(self.content_change(address));
+        }
+        if changes.is_empty() && !adopted {
+            return true;
+        }
+        for field in WorkspaceSettings::names() {
+            if !different.contains_key(&field) {
+                wanted.settings.forget(&field);
+            }
+        }
+        let mut all_tags = tags.wanted;
+        all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
+        let why = self.why(
+            if adopted {
+                Cause::Because("adopted".to_owned())
+            } else {
+                cause
+            },
+            address,
+            "",
+        );
+        let request = Request::UpdateWorkspace {
+            id: seen.id.clone(),
+            change: WorkspaceRequest {
+                name: renamed.then(|| name.to_owned()),
+                project: if same_project { None } else { wanted.project },
+                settings: wanted.settings,
+                vcs: if vcs_differs { wanted.vcs } else { None },
+                tags: Some(all_tags),
+            },
+        };
+        self.act(
+            address.clone(),
+            &workspace.stewardship,
+            verb(renamed, adopted),
+            changes,
+            why,
+            request,
+        );
+        true
+    }
+
+    fn release_workspace(&mut self, address: &Address, seen: &observed::Workspace) {
+        let Read::Seen(tags) = &seen.tags else {
+            return;
+        };
+        let request = Request::UpdateWorkspace {
+            id: seen.id.clone(),
+            change: WorkspaceRequest {
+                tags: Some(without_mark(&tags.own)),
+                ..WorkspaceRequest::default()
+            },
+        };
+        let why = self.why(Cause::Because("released".to_owned()), address, "released");
+        self.act(
+            address.clone(),
+            &Stewardship::default(),
+            Verb::Release,
+            Vec::new(),
+            why,
+            request,
+        );
+    }
+
+    fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, old: Option<&Mark>) -> Mark {
+        let mut contents: BTreeSet<Content> = old.map(|mark| mark.contents.clone()).unwrap_or_default();
+        if !workspace.notifications.is_empty() {
+            contents.insert(Content::Notifications);
+        }
+        if workspace.consumers.is_some() {
+            contents.insert(Content::Consumers);
+        }
+        marks::mark(&self.want.fleet, Marked::Workspace, fields, contents, &workspace.tags)
+    }
+}
+
+/// Where a workspace's runs go until it is placed: nowhere, if they are to go to a pool or to wherever others
+/// say that is still going to change.
+fn first_mode(workspace: &desired::Workspace) -> ModeRequest {
+    match &workspace.runs_on {
+        Placement::Cloud => ModeRequest::Remote,
+        Placement::Pool(_) | Placement::Local | Placement::Inherited => ModeRequest::Local,
+    }
+}
+
+fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspace: &desired::Workspace) -> Fields {
+    let mut fields = settings.fields();
+    fields.insert("tags".to_owned(), tags_value(&workspace.tags));
+    match vcs {
+        Some(VcsChange::Connect(VcsRequest {
+            repository,
+            branch,
+            token,
+            ingress_submodules,
+            tags_regex,
+        })) => {
+            let value = vcs_value(repository, branch, &token.0, *ingress_submodules, tags_regex);
+            fields.insert("vcs".to_owned(), value);
+        }
+        Some(VcsChange::Disconnect) => {
+            fields.insert("vcs".to_owned(), Value::Null);
+        }
+        None => {}
+    }
+    if let Some(project) = &workspace.project {
+        fields.insert("project".to_owned(), Value::String(project.clone()));
+    }
+    fields
+}
+
+fn seen_vcs(vcs: Option<&observed::SeenVcs>) -> Value {
+    vcs.map(|vcs| {
+        let token = vcs.token.as_ref().map(|token| token.0.clone());
+        let connection = token.or_else(|| vcs.installation.clone()).unwrap_or_default();
+        vcs_value(
+            &vcs.repository,
+            &vcs.branch,
+            &connection,
+            vcs.ingress_submodules,
+            &vcs.tags_regex,
+        )
+    })
+    .unwrap_or_default()
+}
+
+fn vcs_value(repository: &str, branch: &str, connection: &str, submodules: bool, tags_regex: &str) -> Value {
+    serde_json::json!([repository, branch, connection, submodules, tags_regex])
+}
