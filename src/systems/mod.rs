@@ -124,6 +124,14 @@ impl Request {
         }
     }
 
+    /// Those of them that it can do without, once it is known that they will not come.
+    #[must_use]
+    pub fn spares(&self) -> BTreeSet<Output> {
+        match self {
+            Self::Hcp(request) => request.spares(),
+        }
+    }
+
     /// What it breaks off or moves.
     #[must_use]
     pub fn effect(&self) -> Effect {

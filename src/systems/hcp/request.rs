@@ -497,6 +497,23 @@ impl Request {
         .0
     }
 
+    /// Those of its needs that it can do without: it waits for them, and takes what came of them. One workspace that
+    /// could not be made must not keep all others from their pool.
+    #[must_use]
+    pub fn spares(&self) -> BTreeSet<Output> {
+        let needs = Needs(BTreeSet::new());
+        match self {
+            Self::ScopePool {
+                projects, workspaces, ..
+            }
+            | Self::ReachVariableSet {
+                projects, workspaces, ..
+            } => needs.of(projects).of(workspaces).0,
+            Self::SetConsumers { consumers, .. } => needs.of(consumers).0,
+            _ => needs.0,
+        }
+    }
+
     /// What it breaks off or moves.
     #[must_use]
     pub fn effect(&self) -> Effect {
