@@ -19,10 +19,11 @@ impl Plan {
                 .actions
                 .iter()
                 .filter_map(|(address, action)| {
+                    let spares = action.request.spares();
                     let needs = action.request.needs();
                     let missing = needs
                         .into_iter()
-                        .find(|output| !self.actions.contains_key(&output.of))?;
+                        .find(|output| !spares.contains(output) && !self.actions.contains_key(&output.of))?;
                     Some((address.clone(), missing.of))
                 })
                 .collect();
