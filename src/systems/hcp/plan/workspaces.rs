@@ -1,6 +1,6 @@
 //! Workspaces: their settings, repository, project and tags. Placement, variables and notifications go by themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use super::standing::Standing;
 use super::{Planner, shown};
 use crate::address::Address;
 use crate::owner::{Content, Mark, Marked, Stewardship, TAG_KEY};
-use crate::plan::{Cause, Later, Read, Shown, Verb};
+use crate::plan::{Cause, Change, Later, Read, Shown, Verb};
 use crate::systems::hcp::{ProjectId, project_address, workspace_address};
 
 /// What is wanted of a workspace's fields, with every reference resolved.
@@ -24,6 +24,17 @@ struct Wanted {
     settings: WorkspaceSettings,
     vcs: Option<VcsChange>,
     project: Option<Later<ProjectId>>,
+}
+
+/// How a workspace's fields differ from what is wanted.
+struct Difference {
+    changes: Vec<Change>,
+    /// Those settings alone that differ.
+    settings: WorkspaceSettings,
+    /// Its repository differs.
+    vcs: bool,
+    /// It is in another project.
+    moves: bool,
 }
 
 impl Planner<'_, '_> {
@@ -166,91 +177,47 @@ impl Planner<'_, '_> {
         let Read::Seen(seen_tags) = &seen.tags else {
             return false;
         };
-        let Some(mut wanted) = self.wanted_workspace(address, workspace) else {
+        let Some(wanted) = self.wanted_workspace(address, workspace) else {
             return false;
         };
-        let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
-        let mark = self.workspace_mark(seen);
-        let tags = marks::tags(&workspace.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
+        let old_mark = self.workspace_mark(seen);
+        let keep_tags = workspace.stewardship.ignore.contains("tags");
+        let tags = marks::tags(&workspace.tags, &seen_tags.own, old_mark.as_ref(), keep_tags);
         let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace);
-        let mut live = seen.settings.fields();
-        live.insert("tags".to_owned(), tags_value(&tags.ours));
-        live.insert("vcs".to_owned(), seen_vcs(seen.vcs.as_ref()));
-        let project = seen
-            .project
-            .as_ref()
-            .map(|id| self.project_name(id))
-            .unwrap_or_default();
-        live.insert("project".to_owned(), Value::String(project.clone()));
+        let live = self.live_fields(seen, &tags.ours);
         let cause = if adopted {
             Cause::Differs
         } else {
-            marks::cause(mark.as_ref(), &live)
+            marks::cause(old_mark.as_ref(), &live)
         };
-        let mut different = differing(&want, &live);
-        // Projects are told apart by id: a renamed one is the same one.
-        let same_project = wanted.project == seen.project.clone().map(Later::Known) || ignored("project");
-        different.remove("project");
-        if ignored("tags") {
-            different.remove("tags");
-        }
-        let vcs_differs = different.remove("vcs").is_some();
-        let mut changes = self.field_changes(&cause, address, &different, &live);
-        if vcs_differs {
-            changes.extend(self.vcs_changes(&cause, address, workspace.vcs.as_ref(), seen.vcs.as_ref()));
-        }
-        if !same_project {
-            let new = workspace
-                .project
-                .clone()
-                .unwrap_or_else(|| "the default project".to_owned());
-            changes.insert(
-                0,
-                self.change(&cause, address, "project", Shown::text(project), Shown::text(new)),
-            );
-        }
+        let difference = self.workspace_difference(address, workspace, seen, &wanted, (&want, &live), &cause);
+        let new_mark = self.workspace_mark_for(workspace, &want, old_mark.as_ref());
+        let mut changes = difference.changes;
         if renamed {
-            changes.insert(
-                0,
-                self.change(
-                    &Cause::Spec,
-                    address,
-                    "name",
-                    Shown::text(&seen.name),
-                    Shown::text(name),
-                ),
-            );
+            let (old, new) = (Shown::text(&seen.name), Shown::text(name));
+            changes.insert(0, self.change(&Cause::Spec, address, "name", old, new));
         }
-        let new_mark = self.workspace_mark_for(workspace, &want, mark.as_ref());
-        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(mark.as_ref(), &new_mark) {
+        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(old_mark.as_ref(), &new_mark) {
             changes.push(self.content_change(address));
         }
         if changes.is_empty() && !adopted {
             return true;
         }
-        for field in WorkspaceSettings::names() {
-            if !different.contains_key(&field) {
-                wanted.settings.forget(&field);
-            }
-        }
         let mut all_tags = tags.wanted;
         all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
-        let why = self.why(
-            if adopted {
-                Cause::Because("adopted".to_owned())
-            } else {
-                cause
-            },
-            address,
-            "",
-        );
+        let because = if adopted {
+            Cause::Because("adopted".to_owned())
+        } else {
+            cause
+        };
+        let why = self.why(because, address, "");
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
             change: WorkspaceRequest {
                 name: renamed.then(|| name.to_owned()),
-                project: if same_project { None } else { wanted.project },
-                settings: wanted.settings,
-                vcs: if vcs_differs { wanted.vcs } else { None },
+                project: wanted.project.filter(|_| difference.moves),
+                settings: difference.settings,
+                vcs: wanted.vcs.filter(|_| difference.vcs),
                 tags: Some(all_tags),
             },
         };
@@ -263,6 +230,57 @@ impl Planner<'_, '_> {
             request,
         );
         true
+    }
+
+    fn live_fields(&self, seen: &observed::Workspace, tags: &BTreeMap<String, String>) -> Fields {
+        let mut live = seen.settings.fields();
+        live.insert("tags".to_owned(), tags_value(tags));
+        live.insert("vcs".to_owned(), seen_vcs(seen.vcs.as_ref()));
+        let project = seen.project.as_ref().map(|id| self.project_name(id));
+        live.insert("project".to_owned(), Value::String(project.unwrap_or_default()));
+        live
+    }
+
+    fn workspace_difference(
+        &self,
+        address: &Address,
+        workspace: &desired::Workspace,
+        seen: &observed::Workspace,
+        wanted: &Wanted,
+        (want, live): (&Fields, &Fields),
+        cause: &Cause,
+    ) -> Difference {
+        let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
+        let mut different = differing(want, live);
+        // Projects are told apart by id: a renamed one is the same one.
+        different.remove("project");
+        let moves = wanted.project != seen.project.clone().map(Later::Known) && !ignored("project");
+        if ignored("tags") {
+            different.remove("tags");
+        }
+        let vcs = different.remove("vcs").is_some();
+        let mut changes = Vec::new();
+        if moves {
+            let new = workspace.project.as_deref().unwrap_or("the default project");
+            let old = shown(live.get("project"));
+            changes.push(self.change(cause, address, "project", old, Shown::text(new)));
+        }
+        changes.extend(self.field_changes(cause, address, &different, live));
+        if vcs {
+            changes.extend(self.vcs_changes(cause, address, workspace.vcs.as_ref(), seen.vcs.as_ref()));
+        }
+        let mut settings = wanted.settings.clone();
+        for field in WorkspaceSettings::names() {
+            if !different.contains_key(&field) {
+                settings.forget(&field);
+            }
+        }
+        Difference {
+            changes,
+            settings,
+            vcs,
+            moves,
+        }
     }
 
     fn release_workspace(&mut self, address: &Address, seen: &observed::Workspace) {
