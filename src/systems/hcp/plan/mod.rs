@@ -13,6 +13,8 @@ mod pools;
 mod projects;
 mod removal;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod variable_sets;
 mod variables;
 mod workspaces;

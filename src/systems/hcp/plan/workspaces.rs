@@ -115,9 +115,6 @@ impl Planner<'_, '_> {
             self.workspace_mark_for(workspace, &fields, None).to_string(),
         );
         let mut changes = Vec::new();
-        if let Some(project) = &workspace.project {
-            changes.push(self.change(&Cause::Spec, address, "project", Shown::Nothing, Shown::text(project)));
-        }
         changes.push(self.change(
             &Cause::Spec,
             address,
