@@ -1,6 +1,7 @@
 //! The mark of a workspace or a project: what is written with it, and what it proves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -10,13 +11,22 @@ use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked,
 use crate::plan::Cause;
 
 /// The fields of a kind that a digest can be over, in an order that only ever grows at its end.
-fn order(on: Marked) -> Vec<String> {
-    let (mut names, more) = match on {
-        Marked::Workspace => (WorkspaceSettings::names(), ["vcs", "project", "tags"].as_slice()),
-        Marked::Project => (ProjectSettings::names(), ["runs-on", "tags"].as_slice()),
-    };
-    names.extend(more.iter().map(|name| (*name).to_owned()));
+fn order(on: Marked) -> &'static [String] {
+    static WORKSPACE: LazyLock<Vec<String>> =
+        LazyLock::new(|| with(WorkspaceSettings::names(), &["vcs", "project", "tags"]));
+    static PROJECT: LazyLock<Vec<String>> = LazyLock::new(|| with(ProjectSettings::names(), &["runs-on", "tags"]));
+    match on {
+        Marked::Workspace => &WORKSPACE,
+        Marked::Project => &PROJECT,
+    }
+}
+
+fn with(names: &[String], more: &[&str]) -> Vec<String> {
     names
+        .iter()
+        .cloned()
+        .chain(more.iter().map(ToString::to_string))
+        .collect()
 }
 
 /// A mark for these fields.
@@ -45,13 +55,11 @@ pub(super) fn cause(mark: Option<&Mark>, live: &Fields) -> Cause {
         return Cause::Differs;
     };
     let written: Fields = order(mark.on)
-        .into_iter()
+        .iter()
         .enumerate()
         .filter(|(bit, _)| mark.fields >> bit & 1 == 1)
-        .filter_map(|(_, name)| {
-            live.get_key_value(&name)
-                .map(|(name, value)| (name.clone(), value.clone()))
-        })
+        .filter_map(|(_, name)| live.get_key_value(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     if digest(&written) == mark.digest {
         Cause::Spec

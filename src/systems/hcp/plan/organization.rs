@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::desired::Placement;
 use super::super::request::Request;
-use super::super::settings::{OrganizationSettings, spec_name};
+use super::super::settings::spec_name;
 use super::Planner;
 use super::compare::differing;
 use super::projects::wanted_placement;
@@ -63,11 +63,7 @@ impl Planner<'_, '_> {
         if different.is_empty() {
             return;
         }
-        for field in OrganizationSettings::names() {
-            if !different.contains_key(&field) {
-                settings.forget(&field);
-            }
-        }
+        settings.retain(|field| different.contains_key(field));
         let changes: Vec<_> = different
             .iter()
             .map(|(field, value)| {

@@ -13,7 +13,7 @@ use super::marks::{self, tags_value};
 use super::standing::Standing;
 use super::{Planner, shown};
 use crate::address::Address;
-use crate::owner::{Content, Mark, Marked, TAG_KEY};
+use crate::owner::{Content, Mark, Marked, Stewardship, TAG_KEY};
 use crate::plan::{Cause, Change, Read, Shown, Verb};
 use crate::systems::hcp::project_address;
 
@@ -43,11 +43,7 @@ impl Planner<'_, '_> {
 
     fn create_project(&mut self, address: &Address, name: &str, project: &desired::Project) {
         let mut settings = project.settings.clone();
-        for field in ProjectSettings::names() {
-            if project.stewardship.ignore.contains(&spec_name(&field)) {
-                settings.forget(&field);
-            }
-        }
+        forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
             return;
         };
@@ -99,11 +95,7 @@ impl Planner<'_, '_> {
         };
         let ignored = |field: &str| project.stewardship.ignore.contains(field);
         let mut settings = project.settings.clone();
-        for field in ProjectSettings::names() {
-            if ignored(&spec_name(&field)) {
-                settings.forget(&field);
-            }
-        }
+        forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let mark = self.project_mark(seen);
         let tags = marks::tags(&project.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
         let want = wanted_fields(project, &settings, &project.tags);
@@ -133,7 +125,7 @@ impl Planner<'_, '_> {
             );
         }
         let new_mark = self.project_mark_for(project, &want, mark.as_ref());
-        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark);
+        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark.contents);
         if unmarked && !adopted {
             changes.push(self.content_change(address));
         }
@@ -150,7 +142,7 @@ impl Planner<'_, '_> {
         };
         let mut all_tags = tags.wanted;
         all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
-        settings_only(&mut settings, &different);
+        settings.retain(|field| different.contains_key(field));
         let verb = verb(renamed, adopted);
         let why = self.why(
             if adopted {
@@ -187,7 +179,7 @@ impl Planner<'_, '_> {
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
         self.act(
             address.clone(),
-            &crate::owner::Stewardship::default(),
+            &Stewardship::default(),
             Verb::Release,
             Vec::new(),
             why,
@@ -259,8 +251,8 @@ pub(super) fn wanted_placement(placement: &Placement) -> Value {
 }
 
 /// The mark lacks what the thing is going to hold, so that a later run would not look for it.
-pub(super) fn lacks_contents(old: Option<&Mark>, new: &Mark) -> bool {
-    old.is_none_or(|old| !new.contents.is_subset(&old.contents))
+pub(super) fn lacks_contents(old: Option<&Mark>, new: &BTreeSet<Content>) -> bool {
+    old.is_none_or(|old| !new.is_subset(&old.contents))
 }
 
 /// Own tags without the mark: what is left when a thing is let go.
@@ -270,11 +262,10 @@ pub(super) fn without_mark(tags: &BTreeMap<String, String>) -> BTreeMap<String, 
     rest
 }
 
-fn settings_only(settings: &mut ProjectSettings, different: &Fields) {
-    for field in ProjectSettings::names() {
-        if !different.contains_key(&field) {
-            settings.forget(&field);
-        }
+/// Lets a caller drop the settings that stay as they are found; most things ignore nothing.
+pub(super) fn forget_ignored(stewardship: &Stewardship, drop: impl FnOnce(&dyn Fn(&str) -> bool)) {
+    if !stewardship.ignore.is_empty() {
+        drop(&|field| stewardship.ignore.contains(&spec_name(field)));
     }
 }
 

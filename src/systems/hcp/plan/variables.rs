@@ -59,10 +59,10 @@ impl Planner<'_, '_> {
         };
         let by_key: BTreeMap<&VariableKey, &observed::Variable> = seen.iter().map(|seen| (&seen.key, seen)).collect();
         for (key, variable) in drawer.want {
-            let address = variable_address(drawer.at, key);
             match by_key.get(key) {
-                None => self.create_variable(drawer, address, key, variable),
-                Some(seen) => self.update_variable(drawer, address, variable, seen),
+                None => self.create_variable(drawer, variable_address(drawer.at, key), key, variable),
+                Some(seen) if is_as_wanted(variable, seen) => {}
+                Some(seen) => self.update_variable(drawer, variable_address(drawer.at, key), variable, seen),
             }
         }
         for variable in seen.iter().filter(|variable| !drawer.want.contains_key(&variable.key)) {
@@ -267,6 +267,16 @@ impl Planner<'_, '_> {
         };
         self.act(address, drawer.stewardship, Verb::Remove, Vec::new(), why, request);
     }
+}
+
+/// The common case, told without making an address: nothing to do and nothing to say.
+fn is_as_wanted(want: &Variable, seen: &observed::Variable) -> bool {
+    let value = match (&want.value, &seen.value) {
+        (VariableValue::Plain(value), SeenValue::Plain(old)) => value == old,
+        (VariableValue::Sensitive(_), SeenValue::Sensitive(compared)) => *compared == Some(Compared::Same),
+        _ => false,
+    };
+    value && want.description.is_none() && want.hcl == seen.hcl
 }
 
 /// The gap that an unreadable source of a secret is.
