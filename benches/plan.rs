@@ -54,7 +54,11 @@ fn first_apply(bencher: Bencher, workspaces: usize) {
 
 fn key(n: usize) -> VariableKey {
     VariableKey {
-        category: if n.is_multiple_of(2) { Category::Env } else { Category::Terraform },
+        category: if n.is_multiple_of(2) {
+            Category::Env
+        } else {
+            Category::Terraform
+        },
         key: format!("KEY_{n}"),
     }
 }
