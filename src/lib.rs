@@ -9,6 +9,7 @@ pub mod error;
 pub mod origin;
 pub mod owner;
 pub mod plan;
+pub mod sandbox;
 pub mod secret;
 pub mod spec;
 pub mod systems;
