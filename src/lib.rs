@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod error;
+pub mod http;
 pub mod origin;
 pub mod owner;
 pub mod plan;
