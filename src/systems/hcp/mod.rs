@@ -1,5 +1,6 @@
 //! HCP Terraform: the organisation's defaults, projects, workspaces, variables, notifications and agent pools.
 
+pub mod apply;
 pub mod client;
 pub mod desired;
 pub mod observe;
