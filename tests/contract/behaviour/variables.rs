@@ -150,7 +150,7 @@ async fn a_set_of_a_project_is_attached_by_relationship() {
     probe.post(&path, ids("projects", &[&project])).await.expect(204);
     assert_eq!(
         probe.get(&format!("projects/{project}/varsets")).await.ids(),
-        [set.clone()]
+        std::slice::from_ref(&set)
     );
     probe.delete(&path, ids("projects", &[&project])).await.expect(204);
     assert!(probe.get(&format!("projects/{project}/varsets")).await.ids().is_empty());

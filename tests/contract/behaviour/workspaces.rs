@@ -202,7 +202,7 @@ async fn workspaces_are_found_by_tag_project_and_name() {
             .get(&format!("organizations/example/workspaces?{query}"))
             .await
             .expect(200);
-        assert_eq!(found.ids(), [id.clone()], "{query}");
+        assert_eq!(found.ids(), std::slice::from_ref(&id), "{query}");
     }
     let others = probe
         .get("organizations/example/workspaces?search[exclude-tags]=old")
