@@ -1,4 +1,4 @@
-//! Where HashiCorp's published data lies; tests that need it are skipped without it, unless it was asked for.
+//! Where the published data lies; tests that need it are skipped without it, unless it was asked for.
 
 use std::{fs, path::PathBuf};
 

@@ -204,7 +204,12 @@ async fn workspaces(probe: &Probe, project: &str, pool: &str) -> (String, String
         "auto-destroy-activity-duration": null,
     });
     probe.patch(&path, resource("workspaces", inherit)).await.expect(200);
-    let own = json!({ "execution-mode": "agent", "agent-pool-id": pool });
+    let own = json!({
+        "execution-mode": "agent",
+        "agent-pool-id": pool,
+        "trigger-patterns": [],
+        "trigger-prefixes": ["/tf/one"],
+    });
     probe
         .patch("organizations/example/workspaces/one", resource("workspaces", own))
         .await
@@ -231,6 +236,16 @@ async fn workspaces(probe: &Probe, project: &str, pool: &str) -> (String, String
         )
         .await
         .expect(204);
+    let scope = related(
+        "agent-pools",
+        json!({ "organization-scoped": false }),
+        json!({
+            "allowed-workspaces": ids("workspaces", &[&first]),
+            "allowed-projects": ids("projects", &[project]),
+            "excluded-workspaces": ids("workspaces", &[&second]),
+        }),
+    );
+    probe.patch(&format!("agent-pools/{pool}"), scope).await.expect(200);
     (first, second)
 }
 

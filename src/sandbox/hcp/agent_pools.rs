@@ -57,7 +57,7 @@ fn list(world: &World, call: &Call) -> Outcome {
         Some("created-at") => found.sort_by_key(|(_, pool)| pool.created_at),
         Some(_) | None => {}
     }
-    let mut body = call.page(found, |(id, pool)| render(world, id, pool));
+    let mut body = call.counted_page(found, |(id, pool)| render(world, id, pool));
     if includes.contains("workspaces") {
         let pools = body["data"].as_array().cloned().unwrap_or_default();
         let used: BTreeSet<String> = pools

@@ -182,6 +182,14 @@ impl Call {
         })
     }
 
+    /// A page with `status-counts`, which some kinds have.
+    pub fn counted_page<T>(&self, items: Vec<T>, render: impl FnMut(&T) -> Value) -> Value {
+        let count = items.len();
+        let mut body = self.page(items, render);
+        body["meta"]["status-counts"] = json!({ "total": count, "matching": count });
+        body
+    }
+
     fn number(&self, name: &str) -> Option<usize> {
         self.parameter(name)?.parse().ok()
     }

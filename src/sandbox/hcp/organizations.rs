@@ -176,6 +176,14 @@ fn permissions(paid: bool) -> Value {
         "can-update-agent-pools": true,
         "can-manage-tags": true,
         "can-traverse": true,
+        "can-start-trial": !paid,
+        "can-manage-sso": paid,
+        "can-create-provider": true,
+        "can-manage-public-modules": true,
+        "can-manage-public-providers": true,
+        "can-manage-custom-providers": true,
+        "can-manage-run-tasks": true,
+        "can-read-run-tasks": true,
     })
 }
 
@@ -280,21 +288,45 @@ pub fn subscription(world: &World) -> Value {
 /// Shown by itself, the subscription brings its feature set along (documentation, "Show subscription").
 fn subscribed(world: &World) -> Value {
     let tier = world.organization.tier;
+    let paid = tier.is_paid();
+    let limit = |count: u32| if paid { Value::Null } else { json!(count) };
     let feature_set = json!({
         "id": feature_set_id(world),
         "type": "feature-sets",
         "attributes": {
             "identifier": tier.word(),
             "name": tier.word(),
+            "description": format!("The plan {}", tier.word()),
+            "plan": null,
+            "cost": 0,
             "is-current": true,
-            "is-free-tier": !tier.is_paid(),
+            "is-free-tier": !paid,
             "is-managed-resource-plan": true,
             "default-agents-ceiling": tier.agents(),
             "default-runs-ceiling": tier.runs(),
-            "teams": tier.is_paid(),
-            "cost-estimation": tier.is_paid(),
             "assessments": tier.has_assessments(),
+            "audit-logging": paid,
+            "cost-estimation": paid,
+            "global-run-tasks": paid,
+            "module-tests-generation": false,
+            "policy-enforcement": paid,
+            "policy-limit": limit(5),
+            "policy-mandatory-enforcement-limit": limit(1),
+            "policy-set-limit": limit(1),
+            "private-networking": false,
+            "private-policy-agents": paid,
+            "private-run-tasks": true,
+            "private-vcs": paid,
+            "run-task-limit": limit(1),
+            "run-task-mandatory-enforcement-limit": limit(1),
+            "run-task-workspace-limit": limit(10),
+            "run-tasks": true,
             "self-serve-billing": true,
+            "sentinel": paid,
+            "sso": paid,
+            "teams": paid,
+            "user-limit": null,
+            "versioned-policy-set-limit": null,
         },
     });
     json!({ "data": subscription(world), "included": [feature_set] })

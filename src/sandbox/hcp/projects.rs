@@ -48,7 +48,7 @@ fn list(world: &World, call: &Call) -> Outcome {
         Some("-name") => found.sort_by(|a, b| b.1.name.cmp(&a.1.name)),
         Some(_) | None => {}
     }
-    let mut body = call.page(found, |(id, project)| render(world, id, project));
+    let mut body = call.counted_page(found, |(id, project)| render(world, id, project));
     if includes.contains("effective_tag_bindings") {
         tags::side_load(world, &mut body);
     }

@@ -18,7 +18,7 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
             "GET",
             [kind @ ("workspaces" | "projects"), id, "tag-bindings"]
             | [kind @ ("workspaces" | "projects"), id, "relationships", "tag-bindings"],
-        ) => list(world, kind, id),
+        ) => list(world, call, kind, id),
         ("POST", [kind @ ("workspaces" | "projects"), id, "relationships", "tag-bindings"]) => {
             upsert(world, call, kind, id).map(|_| Answer::empty())
         }
@@ -106,9 +106,22 @@ fn render(owner: &str, bindings: &TagBindings) -> Vec<Value> {
     bindings.iter().map(item).collect()
 }
 
-fn list(world: &mut World, kind: &str, id: &str) -> Outcome {
-    let data = render(id, own(world, kind, id)?);
-    Ok(Answer::ok(json!({ "data": data })))
+/// The list tells when; the answer to a change does not (documentation, samples of both).
+fn list(world: &mut World, call: &Call, kind: &str, id: &str) -> Outcome {
+    let made = match kind {
+        "projects" => world.projects.get(id).map(|project| project.created_at),
+        _ => world.workspaces.get(id).map(|workspace| workspace.created_at),
+    };
+    let mut data = render(id, own(world, kind, id)?);
+    for binding in &mut data {
+        binding["attributes"]["created-at"] = json!(made.map(instant));
+    }
+    let mut body = json!({ "data": data });
+    // The older path has this link, the one below relationships has not.
+    if !call.path.contains("/relationships/") {
+        body["links"] = json!({ "target": format!("/api/v2/{kind}/{id}") });
+    }
+    Ok(Answer::ok(body))
 }
 
 fn upsert(world: &mut World, call: &Call, kind: &str, id: &str) -> Outcome {

@@ -364,11 +364,13 @@ fn delete_variable(world: &mut World, id: &str, variable: &str) -> Outcome {
 }
 
 fn render_variable(set: &str, id: &str, variable: &Variable) -> Value {
+    let mut owner = one("varsets", set);
+    owner["links"] = json!({ "related": format!("/api/v2/varsets/{set}") });
     json!({
         "id": id,
         "type": "vars",
         "attributes": variables::attributes(id, variable),
-        "relationships": { "varset": one("varsets", set) },
+        "relationships": { "varset": owner },
         "links": { "self": format!("/api/v2/varsets/{set}/relationships/vars/{id}") },
     })
 }

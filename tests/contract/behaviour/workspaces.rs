@@ -301,7 +301,7 @@ async fn variables_come_along_are_refused_or_are_forgotten() {
     let switch = |to| {
         probe
             .sandbox
-            .with_world(|world| world.switches.workspace_include_vars = to)
+            .with_world(|world| world.switches.workspace_include_vars = to);
     };
     let served = probe.get(path).await.expect(200);
     assert_eq!(served.body["included"][0]["id"], json!(variable));

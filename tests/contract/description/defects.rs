@@ -1,7 +1,7 @@
 //! Where the published description and the service are known to differ.
 //!
-//! Sources: "pages" are HashiCorp's API pages of September 2025 (terraform-docs-common, `cloud-docs/api-docs`), of which the
-//! samples were taken; "go-tfe" is HashiCorp's own client, version 1.90, and its tests, which ran against the service; "the nightly
+//! Sources: "pages" are the API pages of September 2025 (terraform-docs-common, `cloud-docs/api-docs`), of which the
+//! samples were taken; "go-tfe" is the vendor's own client, version 1.90, and its tests, which ran against the service; "the nightly
 //! file" is the description on go-tfe's branch `automation/nightly-api-update/20260808`.
 
 /// Paths whose operations are ours to serve; `/*` takes what is below along.
@@ -209,6 +209,22 @@ pub const KNOWN: &[(&str, &str)] = &[
     (
         "POST /organizations/{organization_name}/workspaces errors/source",
         "JSON:API error objects; recorded on Terraform Enterprise in 2020 (nehrman/terraform-enterprise)",
+    ),
+    (
+        "GET /organizations/{organization_name}/agent-pools meta/status-counts",
+        "pages, agents, sample of \"List Agent Pools\"",
+    ),
+    (
+        "GET /organizations/{organization_name}/projects meta/status-counts",
+        "pages, projects, sample of \"List projects\"",
+    ),
+    (
+        "organizations attributes/permissions/can-start-trial",
+        "pages, organizations, samples",
+    ),
+    (
+        "vars relationships/varset/links",
+        "pages, variable-sets, sample of \"List Variables in a Variable Set\"",
     ),
     ("agents links", SELF_LINK),
     (

@@ -1,4 +1,4 @@
-//! Every exchange of the walk against HashiCorp's `OpenAPI` file.
+//! Every exchange of the walk against the published `OpenAPI` file.
 //!
 //! None of its schemas is closed, so a validator alone passes misspelt names: a name that is not in the schema fails here
 //! too, unless it stands on a list of known defects, each with its source; an entry that nothing needs fails as well.

@@ -64,7 +64,7 @@ pub fn list(world: &World, call: &Call) -> Outcome {
         .filter(|(_, workspace)| matches(world, call, workspace))
         .collect();
     sort(world, call, &mut found);
-    let mut body = call.page(found, |(id, workspace)| render(world, id, workspace));
+    let mut body = call.counted_page(found, |(id, workspace)| render(world, id, workspace));
     side_load(world, &includes, &mut body);
     Ok(Answer::ok(body))
 }
