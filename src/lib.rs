@@ -11,10 +11,12 @@
 )]
 
 pub mod address;
+pub mod apply;
 pub mod error;
 pub mod origin;
 pub mod owner;
 pub mod plan;
+pub mod report;
 pub mod secret;
 pub mod spec;
 pub mod systems;

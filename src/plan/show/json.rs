@@ -226,7 +226,10 @@ impl Document {
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             effect: plan.effect().into(),
-            actions: actions.iter().map(|(address, action)| Action::new(address, action)).collect(),
+            actions: actions
+                .iter()
+                .map(|(address, action)| Action::new(address, action))
+                .collect(),
             waits: waits.iter().map(Wait::from).collect(),
             gaps: gaps.iter().map(Gap::from).collect(),
             refusals: refusals.iter().map(Refusal::from).collect(),

@@ -79,7 +79,11 @@ impl Text {
 
     /// Columns that it takes in one line.
     pub fn width(&self) -> usize {
-        self.words.iter().map(|(word, _)| word.width() + 1).sum::<usize>().saturating_sub(1)
+        self.words
+            .iter()
+            .map(|(word, _)| word.width() + 1)
+            .sum::<usize>()
+            .saturating_sub(1)
     }
 
     /// Set in lines of at most so many columns.
@@ -183,7 +187,7 @@ impl Page {
         let mut out = String::new();
         head.write(self.look, &mut out);
         let mut used = head.width();
-        if used >= column && !body.is_empty() && used + 2 + body.width() > WIDTH {
+        if used > 0 && used >= column && !body.is_empty() && used + 2 + body.width() > WIDTH {
             self.line(&out);
             out.clear();
             used = 0;
@@ -211,7 +215,11 @@ impl Page {
             return;
         }
         let wide = why.width();
-        let column = if WHY + wide <= WIDTH { WHY } else { WIDTH.saturating_sub(wide) };
+        let column = if WHY + wide <= WIDTH {
+            WHY
+        } else {
+            WIDTH.saturating_sub(wide)
+        };
         if used + 2 <= column {
             out.push_str(&" ".repeat(column - used));
             out.push_str(why);
@@ -249,7 +257,12 @@ mod tests {
     fn nothing_is_wider_than_a_page_and_nothing_is_lost() {
         let words = "alpha beta gamma ".repeat(30);
         let mut page = page();
-        page.row(&Text::plain("      field"), 20, &Text::plain(words.trim()), "spec fleet.yaml:88");
+        page.row(
+            &Text::plain("      field"),
+            20,
+            &Text::plain(words.trim()),
+            "spec fleet.yaml:88",
+        );
         let text = page.finished();
         assert!(text.lines().all(|line| line.width() <= WIDTH), "{text}");
         assert_eq!(text.matches("gamma").count(), 30);
@@ -269,17 +282,31 @@ mod tests {
     #[test]
     fn a_reason_without_room_stands_below() {
         let mut page = page();
-        page.row(&Text::plain("head"), 10, &Text::plain(&"y".repeat(85)), "default at fleet.yaml:1");
+        page.row(
+            &Text::plain("head"),
+            10,
+            &Text::plain(&"y".repeat(85)),
+            "default at fleet.yaml:1",
+        );
         assert_eq!(page.finished().lines().count(), 2);
     }
 
     #[test]
     fn colour_is_on_the_sign_and_on_values_alone() {
-        let mut page = Page::new(Look { color: true, full: false });
-        let body = Text::plain("").and("1", Tone::Old).and("->", Tone::Plain).and("2", Tone::New);
+        let mut page = Page::new(Look {
+            color: true,
+            full: false,
+        });
+        let body = Text::plain("")
+            .and("1", Tone::Old)
+            .and("->", Tone::Plain)
+            .and("2", Tone::New);
         page.row(&Text::plain("field"), 10, &body, "drift");
         let text = page.finished();
-        assert!(text.contains("\u{1b}[31m1\u{1b}[0m -> \u{1b}[32m2\u{1b}[0m"), "{text:?}");
+        assert!(
+            text.contains("\u{1b}[31m1\u{1b}[0m -> \u{1b}[32m2\u{1b}[0m"),
+            "{text:?}"
+        );
         assert!(text.starts_with("field "), "{text:?}");
     }
 }

@@ -10,8 +10,8 @@ mod words;
 
 use std::time::Duration;
 
-pub use self::text::render;
 pub(crate) use self::layout::{Page, Text, Tone};
+pub use self::text::render;
 pub(crate) use self::words::clean;
 use super::Plan;
 

@@ -58,7 +58,11 @@ fn waits(page: &mut Page, waits: &[Wait]) {
             page.beside(&entry(".", Tone::Waiting, address.in_system()), BESIDE, &text);
             page.beside(&Text::default(), BESIDE, &until);
         } else {
-            page.beside(&entry(".", Tone::Waiting, &format!("{} things", addresses.len())), BESIDE, &text);
+            page.beside(
+                &entry(".", Tone::Waiting, &format!("{} things", addresses.len())),
+                BESIDE,
+                &text,
+            );
             page.beside(&Text::default(), BESIDE, &until);
             page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
         }
@@ -73,7 +77,8 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
     let mut groups: Vec<(&Gap, Vec<&Address>)> = Vec::new();
     for gap in gaps {
         let alike = |other: &Gap| {
-            (&other.doing, &other.cause, &other.follows, &other.hint) == (&gap.doing, &gap.cause, &gap.follows, &gap.hint)
+            (&other.doing, &other.cause, &other.follows, &other.hint)
+                == (&gap.doing, &gap.cause, &gap.follows, &gap.hint)
         };
         match groups.iter_mut().find(|(other, _)| alike(other)) {
             Some((_, addresses)) => addresses.push(&gap.address),
@@ -92,7 +97,11 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
         if let [address] = addresses.as_slice() {
             page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
         } else {
-            page.beside(&entry("?", Tone::Bad, &format!("{} things", addresses.len())), BESIDE, &text);
+            page.beside(
+                &entry("?", Tone::Bad, &format!("{} things", addresses.len())),
+                BESIDE,
+                &text,
+            );
             page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
         }
         if !follows.is_empty() {

@@ -7,7 +7,8 @@ use super::{Header, Look, Reading, SystemLine, World, compare, render};
 use crate::address::Address;
 use crate::origin::{Origin, Place};
 use crate::plan::{
-    Action, Cause, Change, Fact, Gap, Holds, Later, Output, Plan, Refusal, Rule, Shown, Untouched, Verb, Wait, What, Why,
+    Action, Cause, Change, Fact, Gap, Holds, Later, Output, Plan, Refusal, Rule, Shown, Untouched, Verb, Wait, What,
+    Why,
 };
 use crate::systems::Request;
 use crate::systems::hcp::request::{self, ModeRequest, WorkspaceRequest};
@@ -126,7 +127,10 @@ fn first() -> Plan {
                 )
             },
         );
-        plan.actions.insert(address(&format!("{at}/placement")), place(&format!("main-{name}"), "nas"));
+        plan.actions.insert(
+            address(&format!("{at}/placement")),
+            place(&format!("main-{name}"), "nas"),
+        );
     }
     plan.actions.insert(
         address("hcp/workspace/main-vault/env/VAULT_TOKEN"),
@@ -144,7 +148,10 @@ fn first() -> Plan {
         .insert(address("hcp/pool/nas"), action(Verb::Create, Vec::new()));
     plan.actions.insert(
         address("hcp/pool/nas/scope"),
-        action(Verb::Create, vec![set("workspaces", &json!(["main-core", "main-grafana", "main-vault"]))]),
+        action(
+            Verb::Create,
+            vec![set("workspaces", &json!(["main-core", "main-grafana", "main-vault"]))],
+        ),
     );
     plan
 }
@@ -161,7 +168,15 @@ fn drifted() -> Plan {
     };
     plan.actions.insert(
         address("hcp/workspace/main-core"),
-        action(Verb::Rename, vec![change("name", Shown::text("main-base"), Shown::text("main-core"), Cause::Spec)]),
+        action(
+            Verb::Rename,
+            vec![change(
+                "name",
+                Shown::text("main-base"),
+                Shown::text("main-core"),
+                Cause::Spec,
+            )],
+        ),
     );
     for name in ["main-a", "main-b"] {
         plan.actions.insert(
@@ -176,7 +191,10 @@ fn drifted() -> Plan {
     plan.actions.insert(
         address("hcp/workspace/main-vault/env/TF_LOG"),
         Action {
-            why: Why { cause: Cause::Gone, origin: None },
+            why: Why {
+                cause: Cause::Gone,
+                origin: None,
+            },
             ..action(Verb::Remove, Vec::new())
         },
     );
@@ -197,7 +215,10 @@ fn drifted() -> Plan {
         Action {
             verb: Verb::Remove,
             changes: Vec::new(),
-            why: Why { cause: Cause::Gone, origin: None },
+            why: Why {
+                cause: Cause::Gone,
+                origin: None,
+            },
             request: Request::Hcp(request::Request::DeleteWorkspace {
                 id: WorkspaceId("ws-1".to_owned()),
                 witnesses: Vec::new(),
@@ -244,7 +265,10 @@ fn creations_that_are_alike_stand_in_one_table() {
 
 #[test]
 fn everything_is_open_with_full() {
-    let look = Look { color: false, full: true };
+    let look = Look {
+        color: false,
+        full: true,
+    };
     insta::assert_snapshot!(render(&first(), &header(), look, "2: changes"));
 }
 
@@ -258,7 +282,10 @@ fn an_empty_plan_says_no_changes_in_its_last_line() {
     let plan = Plan::empty("homelab".parse().unwrap());
     let text = render(&plan, &header(), Look::default(), "0: as the spec says");
     let last = text.lines().last().unwrap();
-    assert!(last.contains("no changes") && last.ends_with("(0: as the spec says)"), "{last}");
+    assert!(
+        last.contains("no changes") && last.ends_with("(0: as the spec says)"),
+        "{last}"
+    );
 }
 
 #[test]
@@ -276,7 +303,15 @@ fn a_field_that_differs_is_in_the_table_whatever_its_width() {
 #[test]
 fn colour_leaves_out_the_words_and_nothing_else() {
     let strip = |text: &str| anstream::adapter::strip_str(text).to_string();
-    let colored = render(&drifted(), &header(), Look { color: true, full: false }, "");
+    let colored = render(
+        &drifted(),
+        &header(),
+        Look {
+            color: true,
+            full: false,
+        },
+        "",
+    );
     let text = strip(&colored);
     assert!(text.contains("  ~ workspace/main-grafana"), "{text}");
     assert_ne!(text, colored);
@@ -284,14 +319,22 @@ fn colour_leaves_out_the_words_and_nothing_else() {
 
 #[test]
 fn a_document_reads_back_and_tells_what_changed_since() {
-    let exit = || Exit { code: 2, word: "changes".to_owned() };
+    let exit = || Exit {
+        code: 2,
+        word: "changes".to_owned(),
+    };
     let saved = Document::new(&drifted(), &header(), exit());
     let text = serde_json::to_string_pretty(&saved).unwrap();
     assert_eq!(serde_json::from_str::<Document>(&text).unwrap(), saved);
     let mut plan = drifted();
     plan.actions.remove(&address("hcp/workspace/main-scratch"));
-    plan.actions.get_mut(&address("hcp/workspace/main-grafana")).unwrap().changes[0].new = Shown::text("~> 1.15.0");
-    plan.actions.insert(address("hcp/pool/new"), action(Verb::Create, Vec::new()));
+    plan.actions
+        .get_mut(&address("hcp/workspace/main-grafana"))
+        .unwrap()
+        .changes[0]
+        .new = Shown::text("~> 1.15.0");
+    plan.actions
+        .insert(address("hcp/pool/new"), action(Verb::Create, Vec::new()));
     let now = Document::new(&plan, &header(), exit());
     let text = compare::render(&saved, &now, Look::default());
     insta::with_settings!({filters => vec![(r"[0-9a-f]{12}", "DIGEST")]}, {
@@ -301,7 +344,10 @@ fn a_document_reads_back_and_tells_what_changed_since() {
 
 #[test]
 fn the_document_is_as_it_is_described() {
-    let exit = Exit { code: 1, word: "refused".to_owned() };
+    let exit = Exit {
+        code: 1,
+        word: "refused".to_owned(),
+    };
     let document = Document::new(&drifted(), &header(), exit);
     insta::with_settings!({filters => vec![(r"\b[0-9a-f]{64}\b", "DIGEST"), (r"\b[0-9a-f]{16}\b", "FINGERPRINT")]}, {
         insta::assert_json_snapshot!(document);

@@ -53,7 +53,11 @@ fn things<'a>(actions: &[(&'a Address, &'a Action)]) -> Vec<Thing<'a>> {
             });
         }
         if let Some(thing) = things.last_mut() {
-            match address.as_str().strip_prefix(outer).and_then(|rest| rest.strip_prefix('/')) {
+            match address
+                .as_str()
+                .strip_prefix(outer)
+                .and_then(|rest| rest.strip_prefix('/'))
+            {
                 None => thing.own = Some(action),
                 Some(rest) => thing.inner.push((rest, action)),
             }
@@ -140,10 +144,18 @@ fn table(page: &mut Page, things: &[&Thing<'_>]) {
     }
     let rows: Vec<Vec<(String, String)>> = things.iter().map(|thing| thing.fields()).collect();
     let each = if things.len() > 1 { shared(&rows) } else { Vec::new() };
-    let names = things.iter().map(|thing| thing.name().chars().count()).max().unwrap_or(0);
+    let names = things
+        .iter()
+        .map(|thing| thing.name().chars().count())
+        .max()
+        .unwrap_or(0);
     let margin = sign(page, Verb::Create, 0).width() + 1;
     let first = margin + names.min(NAMES) + 2;
-    let columns = if things.len() > 1 { columns(&rows, &each, first) } else { Vec::new() };
+    let columns = if things.len() > 1 {
+        columns(&rows, &each, first)
+    } else {
+        Vec::new()
+    };
     if !columns.is_empty() {
         let mut head = String::new();
         for (label, width) in &columns {
@@ -159,7 +171,10 @@ fn table(page: &mut Page, things: &[&Thing<'_>]) {
         }
         let mut cells = String::new();
         for (label, width) in &columns {
-            let cell = row.iter().find(|(name, _)| name == label).map_or("", |(_, value)| value);
+            let cell = row
+                .iter()
+                .find(|(name, _)| name == label)
+                .map_or("", |(_, value)| value);
             cells.push_str(&pad(cell, *width));
         }
         page.beside(&head, first, &Text::plain(cells.trim_end()));
@@ -215,7 +230,13 @@ fn columns(rows: &[Vec<(String, String)>], each: &[(String, String)], first: usi
             .filter_map(|row| row.iter().find(|(name, _)| name == label))
             .map(|(_, value)| value.as_str())
             .collect();
-        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(label.width()) + 2;
+        let width = cells
+            .iter()
+            .map(|cell| cell.width())
+            .max()
+            .unwrap_or(0)
+            .max(label.width())
+            + 2;
         if cells.len() * 2 > rows.len() && width <= COLUMN && width <= room {
             room -= width;
             columns.push((label.to_owned(), width));
@@ -236,7 +257,11 @@ struct Row {
 fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(own) = thing.own {
-        rows.extend(own.changes.iter().map(|change| row(None, change.field.clone(), own, change, full)));
+        rows.extend(
+            own.changes
+                .iter()
+                .map(|change| row(None, change.field.clone(), own, change, full)),
+        );
     }
     for (rest, action) in &thing.inner {
         if action.changes.is_empty() {
