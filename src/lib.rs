@@ -35,10 +35,12 @@
 )]
 
 pub mod address;
+pub mod apply;
 pub mod error;
 pub mod origin;
 pub mod owner;
 pub mod plan;
+pub mod report;
 pub mod sandbox;
 pub mod secret;
 pub mod spec;
