@@ -1,13 +1,7 @@
 //! `reconcile`: one declarative spec of an HCP Terraform fleet, and one program that makes the world match it.
 #![cfg_attr(
     test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::print_stdout,
-        clippy::print_stderr
-    )
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)
 )]
 
 pub mod address;
@@ -15,6 +9,7 @@ pub mod error;
 pub mod origin;
 pub mod owner;
 pub mod plan;
+pub mod sandbox;
 pub mod secret;
 pub mod spec;
 pub mod systems;

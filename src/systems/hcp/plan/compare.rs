@@ -55,9 +55,6 @@ mod tests {
 
     #[test]
     fn an_attribute_that_was_not_seen_differs() {
-        assert_eq!(
-            differing(&Fields::from([("x".to_owned(), json!(true))]), &Fields::new()).len(),
-            1
-        );
+        assert_eq!(differing(&Fields::from([("x".to_owned(), json!(true))]), &Fields::new()).len(), 1);
     }
 }
