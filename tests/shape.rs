@@ -29,7 +29,11 @@ fn files(below: &str) -> Vec<PathBuf> {
             let path = entry.path();
             let name = entry.file_name().into_string().unwrap();
             let kind = entry.file_type().unwrap();
-            if kind.is_dir() && !(name == ".git" || name.starts_with("target") || name == "result") {
+            // `.git` is a file in a second work tree, and names the first one.
+            if name == ".git" || name.starts_with("target") || name == "result" {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
                 found.push(path);
