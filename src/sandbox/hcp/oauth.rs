@@ -97,7 +97,6 @@ fn render(world: &World, id: &str, client: &OauthClient) -> Value {
             "oauth-tokens": tokens,
             "agent-pool": { "data": null },
         },
-        "links": { "self": format!("/api/v2/oauth-clients/{id}") },
     })
 }
 

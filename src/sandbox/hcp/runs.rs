@@ -89,6 +89,5 @@ fn render(id: &str, run: &Run) -> Value {
             "permissions": { "can-apply": true, "can-cancel": true, "can-comment": true, "can-discard": true },
         },
         "relationships": { "workspace": one("workspaces", &run.workspace) },
-        "links": { "self": format!("/api/v2/runs/{id}") },
     })
 }

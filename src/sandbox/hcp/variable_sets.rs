@@ -29,7 +29,8 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
         ("POST" | "DELETE", ["varsets", id, "relationships", kind @ ("workspaces" | "projects")]) => {
             attach(world, call, id, kind)
         }
-        ("GET", ["workspaces", id, "varsets" | "applicable-varsets"]) => of_workspace(world, call, id),
+        ("GET", ["workspaces", id, "varsets"]) => of_workspace(world, call, id),
+        ("GET", ["workspaces", id, "applicable-varsets"]) => applicable(world, call, id),
         ("GET", ["projects", id, "varsets"]) => of_project(world, call, id),
         _ => return None,
     };
@@ -71,6 +72,22 @@ fn list(world: &World, call: &Call, keep: impl Fn(&str, &VariableSet) -> bool) -
 fn of_workspace(world: &World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
     list(world, call, |_, set| set.global || set.workspaces.contains(id) || set.projects.contains(&workspace.project))
+}
+
+/// The same sets in a shorter form, that of HCP's API description.
+fn applicable(world: &World, call: &Call, id: &str) -> Outcome {
+    let mut answer = of_workspace(world, call, id)?;
+    let body = answer.body.get_or_insert(Value::Null);
+    for resource in body["data"].as_array_mut().into_iter().flatten() {
+        if let Some(resource) = resource.as_object_mut() {
+            resource.remove("relationships");
+        }
+        if let Some(attributes) = resource["attributes"].as_object_mut() {
+            attributes.remove("priority");
+            attributes.remove("permissions");
+        }
+    }
+    Ok(answer)
 }
 
 fn of_project(world: &World, call: &Call, id: &str) -> Outcome {
@@ -342,6 +359,5 @@ fn render(world: &World, id: &str, set: &VariableSet) -> Value {
             "projects": many("projects", &set.projects),
             "parent": parent,
         },
-        "links": { "self": format!("/api/v2/varsets/{id}") },
     })
 }

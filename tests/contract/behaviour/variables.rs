@@ -108,7 +108,10 @@ async fn a_set_of_a_project_is_attached_by_relationship() {
     let set = probe.post("organizations/example/varsets", body).await.expect(201).id();
     let path = format!("varsets/{set}/relationships/projects");
     probe.post(&path, ids("projects", &[&project])).await.expect(204);
-    assert_eq!(probe.get(&format!("projects/{project}/varsets")).await.ids(), [set.clone()]);
+    assert_eq!(
+        probe.get(&format!("projects/{project}/varsets")).await.ids(),
+        std::slice::from_ref(&set)
+    );
     probe.delete(&path, ids("projects", &[&project])).await.expect(204);
     assert!(probe.get(&format!("projects/{project}/varsets")).await.ids().is_empty());
 }
