@@ -56,8 +56,13 @@ impl Reply {
 
     /// The ids of a list.
     pub fn ids(&self) -> Vec<String> {
-        let items = self.body["data"].as_array().unwrap_or_else(|| panic!("no list in {self:?}"));
-        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+        let items = self.body["data"]
+            .as_array()
+            .unwrap_or_else(|| panic!("no list in {self:?}"));
+        items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[track_caller]
@@ -94,7 +99,9 @@ impl Probe {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let path = path.trim_start_matches('/');
-        self.http.request(method, format!("{}/api/v2/{path}", self.sandbox.address())).bearer_auth(self.sandbox.token())
+        self.http
+            .request(method, format!("{}/api/v2/{path}", self.sandbox.address()))
+            .bearer_auth(self.sandbox.token())
     }
 
     /// All requests so far.
@@ -136,7 +143,9 @@ impl Probe {
     }
 
     async fn write(&self, method: Method, path: &str, body: &Value) -> Reply {
-        let mut request = self.request(method, path).header("content-type", "application/vnd.api+json");
+        let mut request = self
+            .request(method, path)
+            .header("content-type", "application/vnd.api+json");
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -157,7 +166,10 @@ impl Probe {
 
     pub async fn workspace(&self, name: &str) -> String {
         let body = resource("workspaces", serde_json::json!({ "name": name }));
-        self.post("organizations/example/workspaces", body).await.expect(201).id()
+        self.post("organizations/example/workspaces", body)
+            .await
+            .expect(201)
+            .id()
     }
 
     pub async fn project(&self, name: &str) -> String {
@@ -167,7 +179,10 @@ impl Probe {
 
     pub async fn pool(&self, name: &str) -> String {
         let body = resource("agent-pools", serde_json::json!({ "name": name }));
-        self.post("organizations/example/agent-pools", body).await.expect(201).id()
+        self.post("organizations/example/agent-pools", body)
+            .await
+            .expect(201)
+            .id()
     }
 }
 
@@ -185,6 +200,9 @@ pub fn related(kind: &str, attributes: Value, relationships: Value) -> Value {
 
 /// A list of resource identifiers.
 pub fn ids(kind: &str, ids: &[&str]) -> Value {
-    let data: Vec<Value> = ids.iter().map(|id| serde_json::json!({ "type": kind, "id": id })).collect();
+    let data: Vec<Value> = ids
+        .iter()
+        .map(|id| serde_json::json!({ "type": kind, "id": id }))
+        .collect();
     serde_json::json!({ "data": data })
 }
