@@ -26,9 +26,7 @@ fn json_type(value: &Value) -> &'static str {
 fn note(shapes: &mut BTreeMap<String, BTreeSet<&'static str>>, name: &str, value: &Value) {
     shapes.entry(name.to_owned()).or_default().insert(json_type(value));
     match value {
-        Value::Object(map) => map
-            .iter()
-            .for_each(|(key, value)| note(shapes, &format!("{name}/{key}"), value)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| note(shapes, &format!("{name}/{key}"), value)),
         Value::Array(items) => items.iter().for_each(|item| note(shapes, &format!("{name}[]"), item)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -89,11 +87,7 @@ fn missing(sample: &Shapes, seen: &Shapes) -> Vec<String> {
 
 /// The singular that one page uses, and resources without a type.
 fn fallback(name: &str) -> &'static str {
-    if name.starts_with("run-triggers") {
-        "run-triggers"
-    } else {
-        "workspaces"
-    }
+    if name.starts_with("run-triggers") { "run-triggers" } else { "workspaces" }
 }
 
 #[tokio::test]
@@ -106,11 +100,7 @@ async fn the_documentations_samples_are_served_and_taken() {
     for exchange in probe.exchanges() {
         note_document(&mut got, &exchange.got, "nothing");
         if exchange.status < 300 {
-            note_document(
-                &mut sent,
-                &exchange.sent,
-                fallback(exchange.path.trim_start_matches('/')),
-            );
+            note_document(&mut sent, &exchange.sent, fallback(exchange.path.trim_start_matches('/')));
             if exchange.path.ends_with("/run-triggers") {
                 note_document(&mut sent, &exchange.sent, "run-triggers");
             }
@@ -150,11 +140,7 @@ async fn the_documentations_samples_are_served_and_taken() {
     }
     let tables = tables::OTHERS.iter().chain(tables::DEVIATIONS);
     let needless: Vec<&str> = tables.map(|(key, _)| *key).filter(|key| !used.contains(key)).collect();
-    println!(
-        "{judged} of {} samples judged, {} known deviations",
-        samples.len(),
-        tables::DEVIATIONS.len()
-    );
+    println!("{judged} of {} samples judged, {} known deviations", samples.len(), tables::DEVIATIONS.len());
     strange.sort();
     strange.dedup_by(|a, b| a.split("  ").next() == b.split("  ").next());
     assert!(strange.is_empty(), "{strange:#?}");
@@ -163,7 +149,5 @@ async fn the_documentations_samples_are_served_and_taken() {
 
 /// Whether a document only names resources.
 fn is_identifiers(document: &Value) -> bool {
-    document["data"]
-        .as_array()
-        .is_some_and(|items| items.iter().all(|item| item["id"].is_string()))
+    document["data"].as_array().is_some_and(|items| items.iter().all(|item| item["id"].is_string()))
 }

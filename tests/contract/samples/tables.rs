@@ -28,14 +28,8 @@ const LOOKED_UP: &str = "connections are only looked up: they are made in web pa
 pub const OTHERS: &[(&str, &str)] = &[
     ("_template--", "the documentation's own template"),
     ("configuration-versions--", RUNS),
-    (
-        "index--01",
-        "the old `vars` endpoint with a workspace relationship, deprecated",
-    ),
-    (
-        "index--02",
-        "the rate limit's answer, tested by name in behaviour/transport.rs",
-    ),
+    ("index--01", "the old `vars` endpoint with a workspace relationship, deprecated"),
+    ("index--02", "the rate limit's answer, tested by name in behaviour/transport.rs"),
     ("notification-configurations--01", PAYLOADS),
     ("notification-configurations--02", PAYLOADS),
     ("notification-configurations--03", PAYLOADS),
@@ -70,10 +64,7 @@ pub const OTHERS: &[(&str, &str)] = &[
     ("team-members--", TEAMS),
     ("team-tokens--", TEAMS),
     ("teams--", TEAMS),
-    (
-        "variables--",
-        "the old `vars` endpoint, deprecated and absent from the published description",
-    ),
+    ("variables--", "the old `vars` endpoint, deprecated and absent from the published description"),
     ("workspaces--11", "SSH keys are not managed"),
     ("workspaces--12", "SSH keys are not managed"),
 ];
@@ -84,14 +75,8 @@ pub const DEVIATIONS: &[(&str, &str)] = &[
         "notification-configurations attributes/delivery-responses[]/headers/",
         "whatever headers the receiver of the sample happened to send",
     ),
-    (
-        "oauth-clients relationships/agent-pool/",
-        "connections through an agent are not seeded",
-    ),
-    (
-        "oauth-clients relationships/projects/data[]",
-        "connections for some projects only are not seeded",
-    ),
+    ("oauth-clients relationships/agent-pool/", "connections through an agent are not seeded"),
+    ("oauth-clients relationships/projects/data[]", "connections for some projects only are not seeded"),
     (
         "subscriptions relationships/billing-account",
         "the published description has `hcp-billing-account` in its place; neither is served",
@@ -104,8 +89,5 @@ pub const DEVIATIONS: &[(&str, &str)] = &[
         "workspaces attributes/terraform_version",
         "a slip of the pages: their own table of attributes has `terraform-version`",
     ),
-    (
-        "workspaces attributes/updated-at",
-        "read-only, and ignored when it is sent",
-    ),
+    ("workspaces attributes/updated-at", "read-only, and ignored when it is sent"),
 ];
