@@ -186,12 +186,12 @@ impl<'a> Run<'a> {
                 let Some(action) = self.plan.actions.get(waiting) else {
                     continue;
                 };
-                let spares = action.request.spares();
-                let takes = action.request.needs();
-                let spared = takes
+                let optional = action.request.spares();
+                let taken = action.request.needs();
+                let spared = taken
                     .iter()
                     .filter(|output| output.of == *need)
-                    .all(|output| spares.contains(output));
+                    .all(|output| optional.contains(output));
                 if !spared && !self.outcomes.contains_key(waiting) {
                     self.ready.remove(waiting);
                     let after = need.clone();

@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod access;
 pub mod address;
 pub mod apply;
 pub mod error;
