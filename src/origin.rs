@@ -57,10 +57,7 @@ impl fmt::Display for Origin {
             Self::Default(place) => write!(f, "default at {place}"),
             Self::Template(place) => write!(f, "template at {place}"),
             Self::Derived { from, place: None } => write!(f, "derived from {from}"),
-            Self::Derived {
-                from,
-                place: Some(place),
-            } => write!(f, "derived from {from} at {place}"),
+            Self::Derived { from, place: Some(place) } => write!(f, "derived from {from} at {place}"),
             Self::Documented => f.write_str("HCP's default"),
         }
     }
@@ -74,10 +71,7 @@ pub struct Origins(BTreeMap<Address, BTreeMap<String, Origin>>);
 impl Origins {
     /// Notes where a field comes from. The field "" is the thing itself.
     pub fn note(&mut self, address: &Address, field: &str, origin: Origin) {
-        self.0
-            .entry(address.clone())
-            .or_default()
-            .insert(field.to_owned(), origin);
+        self.0.entry(address.clone()).or_default().insert(field.to_owned(), origin);
     }
 
     /// Where a field comes from.

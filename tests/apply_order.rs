@@ -50,10 +50,7 @@ fn plan(actions: &[(&str, Request)]) -> Plan {
             Action {
                 verb: Verb::Change,
                 changes: Vec::new(),
-                why: Why {
-                    cause: Cause::Spec,
-                    origin: None,
-                },
+                why: Why { cause: Cause::Spec, origin: None },
                 request: request.clone(),
             },
         );
@@ -99,24 +96,14 @@ fn heard(receiver: &mut UnboundedReceiver<Event>) -> Vec<String> {
 #[tokio::test]
 async fn one_at_a_time_the_order_is_always_the_same() {
     // c needs a; b needs c; d needs nothing.
-    let plan = plan(&[
-        ("a", needing(&[])),
-        ("b", needing(&["c"])),
-        ("c", needing(&["a"])),
-        ("d", needing(&[])),
-    ]);
+    let plan = plan(&[("a", needing(&[])), ("b", needing(&["c"])), ("c", needing(&["a"])), ("d", needing(&[]))]);
     let (sender, mut receiver) = unbounded_channel();
-    let report = apply(&plan, at_once(1), &Stop::default(), &sender, async |_, _, _| {
-        Ok(Made::default())
-    })
-    .await
-    .unwrap();
+    let report =
+        apply(&plan, at_once(1), &Stop::default(), &sender, async |_, _, _| Ok(Made::default())).await.unwrap();
     assert!(report.is_complete());
     assert_eq!(
         heard(&mut receiver),
-        [
-            "start a", "done a", "start c", "done c", "start b", "done b", "start d", "done d"
-        ]
+        ["start a", "done a", "start c", "done c", "start b", "done b", "start d", "done d"]
     );
 }
 
@@ -127,20 +114,12 @@ async fn what_an_action_made_is_there_for_those_that_take_it() {
     let taken = RefCell::new(None);
     let perform = async |at: &Address, _: &Action, outputs: &Outputs| {
         if at == &address("b") {
-            let output = Output {
-                of: address("a"),
-                what: What::Id,
-            };
+            let output = Output { of: address("a"), what: What::Id };
             *taken.borrow_mut() = outputs.id(&output).map(str::to_owned);
         }
-        Ok(Made {
-            id: Some(format!("id-{}", at.name())),
-            credential: None,
-        })
+        Ok(Made { id: Some(format!("id-{}", at.name())), credential: None })
     };
-    apply(&plan, at_once(4), &Stop::default(), &sender, perform)
-        .await
-        .unwrap();
+    apply(&plan, at_once(4), &Stop::default(), &sender, perform).await.unwrap();
     assert_eq!(taken.into_inner().as_deref(), Some("id-a"));
 }
 
@@ -156,16 +135,12 @@ async fn a_failure_skips_what_needs_it_and_nothing_else() {
     let (sender, mut receiver) = unbounded_channel();
     let perform = async |at: &Address, _: &Action, _: &Outputs| {
         if at == &address("a") {
-            Err(Error::new("applying")
-                .at(at)
-                .because("name has already been taken (422)"))
+            Err(Error::new("applying").at(at).because("name has already been taken (422)"))
         } else {
             Ok(Made::default())
         }
     };
-    let report = apply(&plan, at_once(1), &Stop::default(), &sender, perform)
-        .await
-        .unwrap();
+    let report = apply(&plan, at_once(1), &Stop::default(), &sender, perform).await.unwrap();
     assert_eq!(
         words(&report),
         [
@@ -178,16 +153,7 @@ async fn a_failure_skips_what_needs_it_and_nothing_else() {
     );
     assert_eq!(
         heard(&mut receiver),
-        [
-            "start a",
-            "fail a",
-            "skip b after a",
-            "skip c after b",
-            "start d",
-            "done d",
-            "start e",
-            "done e"
-        ]
+        ["start a", "fail a", "skip b after a", "skip c after b", "start d", "done d", "start e", "done e"]
     );
     insta::assert_snapshot!(report.render(Look::default(), false, "1: failed"), @r"
     failed  pool/a
@@ -216,9 +182,7 @@ async fn no_more_run_at_once_than_allowed_and_no_fewer() {
         now.set(now.get() - 1);
         Ok(Made::default())
     };
-    let report = apply(&plan, at_once(6), &Stop::default(), &sender, perform)
-        .await
-        .unwrap();
+    let report = apply(&plan, at_once(6), &Stop::default(), &sender, perform).await.unwrap();
     assert!(report.is_complete());
     assert_eq!(most.get(), 6);
 }
@@ -256,10 +220,7 @@ async fn a_stop_at_once_says_whose_answer_is_unknown() {
 async fn a_ring_is_refused_before_anything_runs() {
     let plan = plan(&[("a", needing(&["b"])), ("b", needing(&["a"]))]);
     let (sender, mut receiver) = unbounded_channel();
-    let result = apply(&plan, at_once(1), &Stop::default(), &sender, async |_, _, _| {
-        Ok(Made::default())
-    })
-    .await;
+    let result = apply(&plan, at_once(1), &Stop::default(), &sender, async |_, _, _| Ok(Made::default())).await;
     assert!(result.is_err());
     assert!(heard(&mut receiver).is_empty());
 }

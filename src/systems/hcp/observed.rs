@@ -160,21 +160,14 @@ pub struct Run {
 }
 
 impl Run {
-    /// Nothing more will happen to it. A status that we do not know is not final.
-    /// Source: run states, "Run States and Stages" (web-unified-docs, HCP Terraform).
+    /// Nothing more will happen to it. A status that we do not know is not final, nor are `planned_and_saved` and
+    /// `policy_soft_failed`, which somebody can still confirm or override.
+    /// Source: "Run States and Stages" (`hashicorp/web-unified-docs`, HCP Terraform, `run/states`).
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(
-            self.status.as_str(),
-            "applied"
-                | "planned_and_finished"
-                | "planned_and_saved"
-                | "discarded"
-                | "errored"
-                | "canceled"
-                | "force_canceled"
-                | "policy_soft_failed"
-        )
+        const FINAL: [&str; 6] =
+            ["applied", "planned_and_finished", "discarded", "errored", "canceled", "force_canceled"];
+        FINAL.contains(&self.status.as_str())
     }
 }
 
@@ -295,27 +288,14 @@ impl Observed {
     /// Everything that could not be read, sorted.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        let Self {
-            now: _,
-            organization: _,
-            projects,
-            workspaces,
-            variable_sets,
-            pools,
-            connections,
-            requests: _,
-        } = self;
-        let mut gaps: Vec<Gap> = [
-            projects.gap(),
-            workspaces.gap(),
-            variable_sets.gap(),
-            pools.gap(),
-            connections.gap(),
-        ]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
+        let Self { now: _, organization: _, projects, workspaces, variable_sets, pools, connections, requests: _ } =
+            self;
+        let mut gaps: Vec<Gap> =
+            [projects.gap(), workspaces.gap(), variable_sets.gap(), pools.gap(), connections.gap()]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
         for project in projects.seen() {
             gaps.extend(project.tags.gap().cloned());
             gaps.extend(project.notifications.gap().cloned());

@@ -6,6 +6,7 @@
 //! September 2025) and go-tfe's `WorkspaceCreateOptions`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,15 +34,18 @@ macro_rules! settings {
                 }
             }
 
-            /// Stops speaking of an attribute (by its name on the wire), so that it stays as it is found.
-            pub fn forget(&mut self, attribute: &str) {
-                $(if stringify!($field).replace('_', "-") == attribute { self.$field = None; })*
+            /// Goes on speaking only of some attributes (by their name on the wire); the others stay as they are found.
+            pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+                let mut names = Self::names().iter();
+                $(if !names.next().is_some_and(|name| keep(name)) { self.$field = None; })*
             }
 
             /// The names of all attributes, as on the wire.
             #[must_use]
-            pub fn names() -> Vec<String> {
-                vec![$(stringify!($field).replace('_', "-")),*]
+            pub fn names() -> &'static [String] {
+                static NAMES: LazyLock<Vec<String>> =
+                    LazyLock::new(|| vec![$(stringify!($field).replace('_', "-")),*]);
+                &NAMES
             }
         }
     };
@@ -146,10 +150,7 @@ impl ProjectSettings {
     /// What HCP gives a project whose creator says nothing; the description stays as found unless named.
     #[must_use]
     pub fn documented() -> Self {
-        Self {
-            description: None,
-            auto_destroy_activity_duration: Some(String::new()),
-        }
+        Self { description: None, auto_destroy_activity_duration: Some(String::new()) }
     }
 }
 
@@ -177,22 +178,15 @@ mod tests {
 
     #[test]
     fn fields_hold_only_what_is_spoken_of() {
-        let settings = WorkspaceSettings {
-            auto_apply: Some(true),
-            ..Default::default()
-        };
-        assert_eq!(
-            settings.fields().into_iter().collect::<Vec<_>>(),
-            [("auto-apply".to_owned(), Value::Bool(true))]
-        );
+        let settings = WorkspaceSettings { auto_apply: Some(true), ..Default::default() };
+        assert_eq!(settings.fields().into_iter().collect::<Vec<_>>(), [("auto-apply".to_owned(), Value::Bool(true))]);
     }
 
     #[test]
-    fn forgetting_by_wire_name_reaches_every_field() {
+    fn retaining_goes_by_the_name_on_the_wire() {
         let mut settings = WorkspaceSettings::documented();
-        for name in WorkspaceSettings::names() {
-            settings.forget(&name);
-        }
-        assert_eq!(settings, WorkspaceSettings::default());
+        settings.retain(|name| name == "auto-apply");
+        let only = WorkspaceSettings { auto_apply: Some(false), ..Default::default() };
+        assert_eq!(settings, only);
     }
 }

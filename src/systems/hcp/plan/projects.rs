@@ -13,7 +13,7 @@ use super::marks::{self, tags_value};
 use super::standing::Standing;
 use super::{Planner, shown};
 use crate::address::Address;
-use crate::owner::{Content, Mark, Marked, TAG_KEY};
+use crate::owner::{Content, Mark, Marked, Stewardship, TAG_KEY};
 use crate::plan::{Cause, Change, Read, Shown, Verb};
 use crate::systems::hcp::project_address;
 
@@ -43,11 +43,7 @@ impl Planner<'_, '_> {
 
     fn create_project(&mut self, address: &Address, name: &str, project: &desired::Project) {
         let mut settings = project.settings.clone();
-        for field in ProjectSettings::names() {
-            if project.stewardship.ignore.contains(&spec_name(&field)) {
-                settings.forget(&field);
-            }
-        }
+        forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
             return;
         };
@@ -59,30 +55,13 @@ impl Planner<'_, '_> {
             .iter()
             .filter(|(_, value)| shown(Some(value)) != Shown::Nothing)
             .map(|(field, value)| {
-                self.change(
-                    &Cause::Spec,
-                    address,
-                    &spec_name(field),
-                    Shown::Nothing,
-                    shown(Some(value)),
-                )
+                self.change(&Cause::Spec, address, &spec_name(field), Shown::Nothing, shown(Some(value)))
             })
             .collect();
         let why = self.why(Cause::Spec, address, "");
-        let request = Request::CreateProject(ProjectRequest {
-            name: Some(name.to_owned()),
-            settings,
-            mode,
-            tags: Some(tags),
-        });
-        self.act(
-            address.clone(),
-            &project.stewardship,
-            Verb::Create,
-            changes,
-            why,
-            request,
-        );
+        let request =
+            Request::CreateProject(ProjectRequest { name: Some(name.to_owned()), settings, mode, tags: Some(tags) });
+        self.act(address.clone(), &project.stewardship, Verb::Create, changes, why, request);
     }
 
     fn update_project(
@@ -99,41 +78,24 @@ impl Planner<'_, '_> {
         };
         let ignored = |field: &str| project.stewardship.ignore.contains(field);
         let mut settings = project.settings.clone();
-        for field in ProjectSettings::names() {
-            if ignored(&spec_name(&field)) {
-                settings.forget(&field);
-            }
-        }
+        forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let mark = self.project_mark(seen);
         let tags = marks::tags(&project.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
         let want = wanted_fields(project, &settings, &project.tags);
         let mut live = seen.settings.fields();
         live.insert("tags".to_owned(), tags_value(&tags.ours));
         live.insert("runs-on".to_owned(), self.placement_value(&seen.placement));
-        let cause = if adopted {
-            Cause::Differs
-        } else {
-            marks::cause(mark.as_ref(), &live)
-        };
+        let cause = if adopted { Cause::Differs } else { marks::cause(mark.as_ref(), &live) };
         let mut different = differing(&want, &live);
         if ignored("tags") {
             different.remove("tags");
         }
         let mut changes = self.field_changes(&cause, address, &different, &live);
         if renamed {
-            changes.insert(
-                0,
-                self.change(
-                    &Cause::Spec,
-                    address,
-                    "name",
-                    Shown::text(&seen.name),
-                    Shown::text(name),
-                ),
-            );
+            changes.insert(0, self.change(&Cause::Spec, address, "name", Shown::text(&seen.name), Shown::text(name)));
         }
         let new_mark = self.project_mark_for(project, &want, mark.as_ref());
-        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark);
+        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark.contents);
         if unmarked && !adopted {
             changes.push(self.content_change(address));
         }
@@ -150,25 +112,12 @@ impl Planner<'_, '_> {
         };
         let mut all_tags = tags.wanted;
         all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
-        settings_only(&mut settings, &different);
+        settings.retain(|field| different.contains_key(field));
         let verb = verb(renamed, adopted);
-        let why = self.why(
-            if adopted {
-                Cause::Because("adopted".to_owned())
-            } else {
-                cause
-            },
-            address,
-            "",
-        );
+        let why = self.why(if adopted { Cause::Because("adopted".to_owned()) } else { cause }, address, "");
         let request = Request::UpdateProject {
             id: seen.id.clone(),
-            change: ProjectRequest {
-                name: renamed.then(|| name.to_owned()),
-                settings,
-                mode,
-                tags: Some(all_tags),
-            },
+            change: ProjectRequest { name: renamed.then(|| name.to_owned()), settings, mode, tags: Some(all_tags) },
         };
         self.act(address.clone(), &project.stewardship, verb, changes, why, request);
     }
@@ -179,20 +128,10 @@ impl Planner<'_, '_> {
         };
         let request = Request::UpdateProject {
             id: seen.id.clone(),
-            change: ProjectRequest {
-                tags: Some(without_mark(&tags.own)),
-                ..ProjectRequest::default()
-            },
+            change: ProjectRequest { tags: Some(without_mark(&tags.own)), ..ProjectRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(
-            address.clone(),
-            &crate::owner::Stewardship::default(),
-            Verb::Release,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
     }
 
     fn project_mark_for(&self, project: &desired::Project, fields: &Fields, old: Option<&Mark>) -> Mark {
@@ -214,13 +153,7 @@ impl Planner<'_, '_> {
         different
             .iter()
             .map(|(field, value)| {
-                self.change(
-                    cause,
-                    address,
-                    &spec_name(field),
-                    shown(live.get(field)),
-                    shown(Some(value)),
-                )
+                self.change(cause, address, &spec_name(field), shown(live.get(field)), shown(Some(value)))
             })
             .collect()
     }
@@ -259,8 +192,8 @@ pub(super) fn wanted_placement(placement: &Placement) -> Value {
 }
 
 /// The mark lacks what the thing is going to hold, so that a later run would not look for it.
-pub(super) fn lacks_contents(old: Option<&Mark>, new: &Mark) -> bool {
-    old.is_none_or(|old| !new.contents.is_subset(&old.contents))
+pub(super) fn lacks_contents(old: Option<&Mark>, new: &BTreeSet<Content>) -> bool {
+    old.is_none_or(|old| !new.is_subset(&old.contents))
 }
 
 /// Own tags without the mark: what is left when a thing is let go.
@@ -270,11 +203,10 @@ pub(super) fn without_mark(tags: &BTreeMap<String, String>) -> BTreeMap<String, 
     rest
 }
 
-fn settings_only(settings: &mut ProjectSettings, different: &Fields) {
-    for field in ProjectSettings::names() {
-        if !different.contains_key(&field) {
-            settings.forget(&field);
-        }
+/// Lets a caller drop the settings that stay as they are found; most things ignore nothing.
+pub(super) fn forget_ignored(stewardship: &Stewardship, drop: impl FnOnce(&dyn Fn(&str) -> bool)) {
+    if !stewardship.ignore.is_empty() {
+        drop(&|field| stewardship.ignore.contains(&spec_name(field)));
     }
 }
 

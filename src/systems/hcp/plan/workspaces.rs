@@ -11,7 +11,7 @@ use super::super::settings::{Fields, WorkspaceSettings, spec_name};
 use super::compare::differing;
 use super::connections::{Vcs, vcs_fields};
 use super::marks::{self, tags_value};
-use super::projects::{lacks_contents, verb, without_mark};
+use super::projects::{forget_ignored, lacks_contents, verb, without_mark};
 use super::standing::Standing;
 use super::{Planner, shown};
 use crate::address::Address;
@@ -73,11 +73,9 @@ impl Planner<'_, '_> {
     fn wanted_workspace(&mut self, address: &Address, workspace: &desired::Workspace) -> Option<Wanted> {
         let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
         let mut settings = workspace.settings.clone();
-        for field in WorkspaceSettings::names() {
-            if ignored(&spec_name(&field)) {
-                settings.forget(&field);
-            }
-        }
+        forget_ignored(&workspace.stewardship, |ignored| {
+            settings.retain(|field| !ignored(field));
+        });
         let vcs = if ignored("vcs") {
             None
         } else {
@@ -112,12 +110,9 @@ impl Planner<'_, '_> {
         let mut tags = workspace.tags.clone();
         tags.insert(
             TAG_KEY.to_owned(),
-            self.workspace_mark_for(workspace, &fields, None).to_string(),
+            self.workspace_mark_for(workspace, &fields, wanted_contents(workspace, None)).to_string(),
         );
         let mut changes = Vec::new();
-        if let Some(project) = &workspace.project {
-            changes.push(self.change(&Cause::Spec, address, "project", Shown::Nothing, Shown::text(project)));
-        }
         changes.push(self.change(
             &Cause::Spec,
             address,
@@ -128,13 +123,7 @@ impl Planner<'_, '_> {
         let documented = WorkspaceSettings::documented().fields();
         for (field, value) in &fields {
             if field != "vcs" && documented.get(field) != Some(value) && shown(Some(value)) != Shown::Nothing {
-                changes.push(self.change(
-                    &Cause::Spec,
-                    address,
-                    &spec_name(field),
-                    Shown::Nothing,
-                    shown(Some(value)),
-                ));
+                changes.push(self.change(&Cause::Spec, address, &spec_name(field), Shown::Nothing, shown(Some(value))));
             }
         }
         if let Some(vcs) = &workspace.vcs {
@@ -155,14 +144,7 @@ impl Planner<'_, '_> {
             },
             mode: first_mode(workspace),
         };
-        self.act(
-            address.clone(),
-            &workspace.stewardship,
-            Verb::Create,
-            changes,
-            why,
-            request,
-        );
+        self.act(address.clone(), &workspace.stewardship, Verb::Create, changes, why, request);
         true
     }
 
@@ -185,31 +167,26 @@ impl Planner<'_, '_> {
         let tags = marks::tags(&workspace.tags, &seen_tags.own, old_mark.as_ref(), keep_tags);
         let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace);
         let live = self.live_fields(seen, &tags.ours);
-        let cause = if adopted {
-            Cause::Differs
-        } else {
-            marks::cause(old_mark.as_ref(), &live)
-        };
-        let difference = self.workspace_difference(address, workspace, seen, &wanted, (&want, &live), &cause);
-        let new_mark = self.workspace_mark_for(workspace, &want, old_mark.as_ref());
+        let different = differing(&want, &live);
+        let cause =
+            if adopted || different.is_empty() { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
+        let difference = self.workspace_difference(address, workspace, seen, &wanted, (different, &live), &cause);
+        let contents = wanted_contents(workspace, old_mark.as_ref());
         let mut changes = difference.changes;
         if renamed {
             let (old, new) = (Shown::text(&seen.name), Shown::text(name));
             changes.insert(0, self.change(&Cause::Spec, address, "name", old, new));
         }
-        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(old_mark.as_ref(), &new_mark) {
+        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(old_mark.as_ref(), &contents) {
             changes.push(self.content_change(address));
         }
         if changes.is_empty() && !adopted {
             return true;
         }
         let mut all_tags = tags.wanted;
-        all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
-        let because = if adopted {
-            Cause::Because("adopted".to_owned())
-        } else {
-            cause
-        };
+        let mark = self.workspace_mark_for(workspace, &want, contents);
+        all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
+        let because = if adopted { Cause::Because("adopted".to_owned()) } else { cause };
         let why = self.why(because, address, "");
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
@@ -221,14 +198,7 @@ impl Planner<'_, '_> {
                 tags: Some(all_tags),
             },
         };
-        self.act(
-            address.clone(),
-            &workspace.stewardship,
-            verb(renamed, adopted),
-            changes,
-            why,
-            request,
-        );
+        self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
         true
     }
 
@@ -247,14 +217,14 @@ impl Planner<'_, '_> {
         workspace: &desired::Workspace,
         seen: &observed::Workspace,
         wanted: &Wanted,
-        (want, live): (&Fields, &Fields),
+        (mut different, live): (Fields, &Fields),
         cause: &Cause,
     ) -> Difference {
         let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
-        let mut different = differing(want, live);
         // Projects are told apart by id: a renamed one is the same one.
         different.remove("project");
-        let moves = wanted.project != seen.project.clone().map(Later::Known) && !ignored("project");
+        let here = seen.project.clone().map(Later::Known);
+        let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
         if ignored("tags") {
             different.remove("tags");
         }
@@ -270,17 +240,8 @@ impl Planner<'_, '_> {
             changes.extend(self.vcs_changes(cause, address, workspace.vcs.as_ref(), seen.vcs.as_ref()));
         }
         let mut settings = wanted.settings.clone();
-        for field in WorkspaceSettings::names() {
-            if !different.contains_key(&field) {
-                settings.forget(&field);
-            }
-        }
-        Difference {
-            changes,
-            settings,
-            vcs,
-            moves,
-        }
+        settings.retain(|field| different.contains_key(field));
+        Difference { changes, settings, vcs, moves }
     }
 
     fn release_workspace(&mut self, address: &Address, seen: &observed::Workspace) {
@@ -289,32 +250,27 @@ impl Planner<'_, '_> {
         };
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
-            change: WorkspaceRequest {
-                tags: Some(without_mark(&tags.own)),
-                ..WorkspaceRequest::default()
-            },
+            change: WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(
-            address.clone(),
-            &Stewardship::default(),
-            Verb::Release,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
     }
 
-    fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, old: Option<&Mark>) -> Mark {
-        let mut contents: BTreeSet<Content> = old.map(|mark| mark.contents.clone()).unwrap_or_default();
-        if !workspace.notifications.is_empty() {
-            contents.insert(Content::Notifications);
-        }
-        if workspace.consumers.is_some() {
-            contents.insert(Content::Consumers);
-        }
+    fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
         marks::mark(&self.want.fleet, Marked::Workspace, fields, contents, &workspace.tags)
     }
+}
+
+/// What the mark has to say that the workspace holds: what is wanted, and what was there and may not be gone yet.
+fn wanted_contents(workspace: &desired::Workspace, old: Option<&Mark>) -> BTreeSet<Content> {
+    let mut contents = old.map(|mark| mark.contents.clone()).unwrap_or_default();
+    if !workspace.notifications.is_empty() {
+        contents.insert(Content::Notifications);
+    }
+    if workspace.consumers.is_some() {
+        contents.insert(Content::Consumers);
+    }
+    contents
 }
 
 /// Where a workspace's runs go until it is placed: nowhere, if they are to go to a pool or to wherever others
@@ -330,13 +286,7 @@ fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspac
     let mut fields = settings.fields();
     fields.insert("tags".to_owned(), tags_value(&workspace.tags));
     match vcs {
-        Some(VcsChange::Connect(VcsRequest {
-            repository,
-            branch,
-            token,
-            ingress_submodules,
-            tags_regex,
-        })) => {
+        Some(VcsChange::Connect(VcsRequest { repository, branch, token, ingress_submodules, tags_regex })) => {
             let value = vcs_value(repository, branch, &token.0, *ingress_submodules, tags_regex);
             fields.insert("vcs".to_owned(), value);
         }
@@ -355,13 +305,7 @@ fn seen_vcs(vcs: Option<&observed::SeenVcs>) -> Value {
     vcs.map(|vcs| {
         let token = vcs.token.as_ref().map(|token| token.0.clone());
         let connection = token.or_else(|| vcs.installation.clone()).unwrap_or_default();
-        vcs_value(
-            &vcs.repository,
-            &vcs.branch,
-            &connection,
-            vcs.ingress_submodules,
-            &vcs.tags_regex,
-        )
+        vcs_value(&vcs.repository, &vcs.branch, &connection, vcs.ingress_submodules, &vcs.tags_regex)
     })
     .unwrap_or_default()
 }
