@@ -128,10 +128,7 @@ impl Sandbox {
     pub async fn serve(directory: &Path, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         match directory::claim(directory).await? {
             Claim::Ours(claimed) => Self::serve_claimed(claimed, listen, seed).await,
-            Claim::Theirs(address) => Err(SandboxError::Served {
-                path: directory.to_owned(),
-                address,
-            }),
+            Claim::Theirs(address) => Err(SandboxError::Served { path: directory.to_owned(), address }),
         }
     }
 
@@ -146,11 +143,7 @@ impl Sandbox {
                     server: Some(server),
                 })
             }
-            Claim::Theirs(address) => Ok(Attachment {
-                address,
-                token: directory::token(directory)?,
-                server: None,
-            }),
+            Claim::Theirs(address) => Ok(Attachment { address, token: directory::token(directory)?, server: None }),
         }
     }
 
@@ -178,18 +171,11 @@ impl Sandbox {
         let mut tasks = Vec::new();
         let mut claimed = claimed;
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
-            tasks.push(tokio::spawn(
-                saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world)),
-            ));
+            tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
             claimed.announce(&origin)?;
         }
         tasks.push(tokio::spawn(listen_on(listener, Arc::clone(&shared))));
-        Ok(Self {
-            shared,
-            token,
-            tasks,
-            _claimed: claimed,
-        })
+        Ok(Self { shared, token, tasks, _claimed: claimed })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -204,11 +190,7 @@ impl Sandbox {
 
     /// What was asked so far, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared
-            .records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was asked since the last time, and forgets it.

@@ -76,18 +76,12 @@ fn subscriber(world: &World, kind: &str, id: &str) -> Result<Subscriber, Problem
 
 /// A workspace's list has pages; a project's has none in HCP's `OpenAPI` file.
 fn list(world: &World, call: &Call, owner: &Subscriber) -> Answer {
-    let found: Vec<(&String, &Notification)> = world
-        .notifications
-        .iter()
-        .filter(|(_, notification)| notification.subscriber == *owner)
-        .collect();
+    let found: Vec<(&String, &Notification)> =
+        world.notifications.iter().filter(|(_, notification)| notification.subscriber == *owner).collect();
     let body = match owner {
         Subscriber::Workspace(_) => call.page(found, |(id, notification)| render(id, notification)),
         Subscriber::Project(_) => {
-            let data: Vec<Value> = found
-                .iter()
-                .map(|(id, notification)| render(id, notification))
-                .collect();
+            let data: Vec<Value> = found.iter().map(|(id, notification)| render(id, notification)).collect();
             json!({ "data": data })
         }
     };
@@ -105,9 +99,7 @@ fn create(world: &mut World, call: &Call, owner: Subscriber) -> Outcome {
     call.expect_type(&TYPES)?;
     let own = world.notifications.values().filter(|found| found.subscriber == owner);
     if own.count() >= MOST {
-        return Err(Problem::unprocessable(format!(
-            "Notification configurations are limited to {MOST} per workspace"
-        )));
+        return Err(Problem::unprocessable(format!("Notification configurations are limited to {MOST} per workspace")));
     }
     let fields = call.attributes();
     let mut notification = Notification {
@@ -151,10 +143,7 @@ fn apply(call: &Call, id: &str, notification: &mut Notification) -> Result<(), P
     }
     let destination = fields.text("destination-type")?.value();
     if destination.is_some_and(|given| given != notification.destination_type) {
-        return Err(Problem::invalid(
-            "destination-type",
-            "Destination type can't be changed",
-        ));
+        return Err(Problem::invalid("destination-type", "Destination type can't be changed"));
     }
     fields.flag("enabled")?.set(&mut notification.enabled);
     fields.text("url")?.set_or_blank(&mut notification.url);
@@ -188,27 +177,14 @@ fn check(notification: &Notification) -> Result<(), Problem> {
             }
         }
         _ => {
-            return Err(Problem::invalid(
-                "destination-type",
-                "Destination type is not included in the list",
-            ));
+            return Err(Problem::invalid("destination-type", "Destination type is not included in the list"));
         }
     }
     if destination != "generic" && notification.signature.is_some() {
-        return Err(Problem::invalid(
-            "token",
-            format!("Token can't be used with {destination}"),
-        ));
+        return Err(Problem::invalid("token", format!("Token can't be used with {destination}")));
     }
-    match notification
-        .triggers
-        .iter()
-        .find(|word| !TRIGGERS.contains(&word.as_str()))
-    {
-        Some(word) => Err(Problem::invalid(
-            "triggers",
-            format!("Triggers {word} is not included in the list"),
-        )),
+    match notification.triggers.iter().find(|word| !TRIGGERS.contains(&word.as_str())) {
+        Some(word) => Err(Problem::invalid("triggers", format!("Triggers {word} is not included in the list"))),
         None => Ok(()),
     }
 }
@@ -262,10 +238,7 @@ fn deliver(world: &mut World, id: &str, notification: &mut Notification) -> Resu
             "Unable to verify the notification configuration: the destination answered {code}"
         )));
     }
-    notification.deliveries = vec![Delivery {
-        code,
-        sent_at: world.now,
-    }];
+    notification.deliveries = vec![Delivery { code, sent_at: world.now }];
     Ok(())
 }
 

@@ -39,12 +39,7 @@ fn show(world: &World, call: &Call) -> Outcome {
     }
     if wanted.contains("default-project") {
         let id = &world.organization.default_project;
-        included.extend(
-            world
-                .projects
-                .get(id)
-                .map(|project| projects::render(world, id, project)),
-        );
+        included.extend(world.projects.get(id).map(|project| projects::render(world, id, project)));
     }
     if !wanted.is_empty() {
         body["included"] = Value::Array(included);
@@ -61,33 +56,17 @@ fn update(world: &mut World, call: &Call) -> Outcome {
     let fields = call.attributes();
     let mut changed = world.organization.clone();
     fields.text("email")?.set(&mut changed.email);
-    fields
-        .text("collaborator-auth-policy")?
-        .set(&mut changed.collaborator_auth_policy);
-    fields
-        .count("session-timeout")?
-        .set_or_clear(&mut changed.session_timeout);
-    fields
-        .count("session-remember")?
-        .set_or_clear(&mut changed.session_remember);
-    fields
-        .flag("cost-estimation-enabled")?
-        .set(&mut changed.cost_estimation_enabled);
-    fields
-        .flag("assessments-enforced")?
-        .set(&mut changed.assessments_enforced);
-    fields
-        .flag("allow-force-delete-workspaces")?
-        .set(&mut changed.allow_force_delete_workspaces);
+    fields.text("collaborator-auth-policy")?.set(&mut changed.collaborator_auth_policy);
+    fields.count("session-timeout")?.set_or_clear(&mut changed.session_timeout);
+    fields.count("session-remember")?.set_or_clear(&mut changed.session_remember);
+    fields.flag("cost-estimation-enabled")?.set(&mut changed.cost_estimation_enabled);
+    fields.flag("assessments-enforced")?.set(&mut changed.assessments_enforced);
+    fields.flag("allow-force-delete-workspaces")?.set(&mut changed.allow_force_delete_workspaces);
     fields
         .flag("send-passing-statuses-for-untriggered-speculative-plans")?
         .set(&mut changed.send_passing_statuses_for_untriggered_speculative_plans);
-    fields
-        .flag("aggregated-commit-status-enabled")?
-        .set(&mut changed.aggregated_commit_status_enabled);
-    fields
-        .flag("speculative-plan-management-enabled")?
-        .set(&mut changed.speculative_plan_management_enabled);
+    fields.flag("aggregated-commit-status-enabled")?.set(&mut changed.aggregated_commit_status_enabled);
+    fields.flag("speculative-plan-management-enabled")?.set(&mut changed.speculative_plan_management_enabled);
     if changed.send_passing_statuses_for_untriggered_speculative_plans && changed.aggregated_commit_status_enabled {
         return Err(Problem::invalid(
             "send-passing-statuses-for-untriggered-speculative-plans",
@@ -304,9 +283,7 @@ fn alert(world: &mut World, call: &Call) -> Outcome {
     if !world.organization.tier.is_paid() {
         return Err(Problem::not_found());
     }
-    call.attributes()
-        .count("rum-alert-threshold")?
-        .set_or_clear(&mut world.organization.rum_alert_threshold);
+    call.attributes().count("rum-alert-threshold")?.set_or_clear(&mut world.organization.rum_alert_threshold);
     Ok(Answer::resource(&subscription(world)))
 }
 
