@@ -34,6 +34,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)
 )]
 
+pub mod access;
 pub mod address;
 pub mod apply;
 pub mod error;
