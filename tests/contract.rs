@@ -1,4 +1,4 @@
-//! The stand-in for HCP Terraform, held to the words of others: the OpenAPI file, the documentation's samples, and what is known of
+//! The stand-in for HCP Terraform, held to the words of others: the `OpenAPI` file, the documentation's samples, and what is known of
 //! the service's behaviour.
 #![allow(
     clippy::unwrap_used,
@@ -14,3 +14,15 @@ mod probe;
 
 #[path = "contract/behaviour/mod.rs"]
 mod behaviour;
+
+#[path = "contract/description/mod.rs"]
+mod description;
+
+#[path = "contract/reference.rs"]
+mod reference;
+
+#[path = "contract/samples/mod.rs"]
+mod samples;
+
+#[path = "contract/suite.rs"]
+mod suite;

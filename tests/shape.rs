@@ -29,7 +29,11 @@ fn files(below: &str) -> Vec<PathBuf> {
             let path = entry.path();
             let name = entry.file_name().into_string().unwrap();
             let kind = entry.file_type().unwrap();
-            if kind.is_dir() && !(name == ".git" || name.starts_with("target") || name == "result") {
+            // `.git` is a file in a second work tree, and names the first one.
+            if name == ".git" || name.starts_with("target") || name == "result" {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
                 found.push(path);
@@ -41,10 +45,8 @@ fn files(below: &str) -> Vec<PathBuf> {
 }
 
 fn rust_files(below: &str) -> Vec<PathBuf> {
-    let found: Vec<_> = files(below)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect();
+    let found: Vec<_> =
+        files(below).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect();
     assert!(!found.is_empty(), "no Rust file below {below}: is this the right place?");
     found
 }
@@ -83,10 +85,7 @@ fn occurrences(path: &Path, words: &[&str]) -> Vec<String> {
     program_lines(&text)
         .into_iter()
         .flat_map(|(number, line)| {
-            words
-                .iter()
-                .filter(move |word| line.contains(**word))
-                .map(move |word| (number, *word))
+            words.iter().filter(move |word| line.contains(**word)).map(move |word| (number, *word))
         })
         .map(|(number, word)| format!("{}:{number}: {word}", shown(path)))
         .collect()
@@ -101,23 +100,12 @@ fn no_source_file_is_too_long() {
             (lines > MOST_LINES).then(|| format!("{} has {lines} lines", shown(&path)))
         })
         .collect();
-    none(
-        &format!("over {MOST_LINES} lines; make it a folder, split by kind"),
-        &long,
-    );
+    none(&format!("over {MOST_LINES} lines; make it a folder, split by kind"), &long);
 }
 
 #[test]
 fn the_program_never_gives_up_on_its_own() {
-    let words = [
-        ".unwrap()",
-        ".unwrap_err()",
-        ".expect(",
-        "panic!(",
-        "todo!(",
-        "unimplemented!(",
-        "unreachable!(",
-    ];
+    let words = [".unwrap()", ".unwrap_err()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!("];
     let found: Vec<_> = rust_files("src")
         .iter()
         .filter(|path| !is_test_file(path))
@@ -187,15 +175,9 @@ fn deciding_looks_at_nothing_but_its_arguments() {
         pure.extend(files(&format!("{}/plan", shown(&entry.path()))));
         pure.extend(Some(entry.path().join("plan.rs")).filter(|path| path.is_file()));
     }
-    let found: Vec<_> = pure
-        .iter()
-        .filter(|path| !is_test_file(path))
-        .flat_map(|path| occurrences(path, &words))
-        .collect();
-    none(
-        "a plan follows from the spec and what was observed, and from nothing else",
-        &found,
-    );
+    let found: Vec<_> =
+        pure.iter().filter(|path| !is_test_file(path)).flat_map(|path| occurrences(path, &words)).collect();
+    none("a plan follows from the spec and what was observed, and from nothing else", &found);
 }
 
 #[test]
@@ -244,20 +226,13 @@ fn documentation() -> String {
 }
 
 fn markdown(below: &str) -> Vec<PathBuf> {
-    files(below)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect()
+    files(below).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 /// The commands of the binary, as its own help lists them.
 fn commands(of: &[&str]) -> BTreeSet<String> {
-    let help = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-        .args(of)
-        .arg("--help")
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
+    let help =
+        Command::new(env!("CARGO_BIN_EXE_reconcile")).args(of).arg("--help").env("NO_COLOR", "1").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     help.lines()
         .skip_while(|line| *line != "Commands:")
@@ -283,10 +258,8 @@ fn every_command_is_in_the_documentation() {
             below.iter().map(|inner| format!("{command} {inner}")).collect()
         }
     });
-    let missing: Vec<_> = all
-        .map(|command| format!("reconcile {command}"))
-        .filter(|command| !text.contains(command.as_str()))
-        .collect();
+    let missing: Vec<_> =
+        all.map(|command| format!("reconcile {command}")).filter(|command| !text.contains(command.as_str())).collect();
     none("commands that neither README.md nor docs/ names", &missing);
 }
 

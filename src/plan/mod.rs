@@ -5,6 +5,7 @@
 pub mod digest;
 pub mod hold;
 pub mod order;
+pub mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,6 +1,6 @@
 //! A client of its own: raw requests, raw answers.
 
-use std::sync::Once;
+use std::sync::{Mutex, Once};
 
 use reconcile::sandbox::{Sandbox, Seed};
 use reqwest::{Method, header::HeaderMap};
@@ -10,6 +10,19 @@ use serde_json::Value;
 pub struct Probe {
     pub sandbox: Sandbox,
     http: reqwest::Client,
+    exchanges: Mutex<Vec<Exchange>>,
+}
+
+/// A request and what came back.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub method: String,
+    /// Below `/api/v2`, with a leading slash.
+    pub path: String,
+    pub query: Vec<String>,
+    pub sent: Value,
+    pub status: u16,
+    pub got: Value,
 }
 
 /// What came back.
@@ -43,13 +56,8 @@ impl Reply {
 
     /// The ids of a list.
     pub fn ids(&self) -> Vec<String> {
-        let items = self.body["data"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list in {self:?}"));
-        items
-            .iter()
-            .map(|item| item["id"].as_str().unwrap().to_owned())
-            .collect()
+        let items = self.body["data"].as_array().unwrap_or_else(|| panic!("no list in {self:?}"));
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 
     #[track_caller]
@@ -77,28 +85,38 @@ impl Probe {
     }
 
     pub fn of(sandbox: Sandbox) -> Self {
-        Self { sandbox, http: http() }
+        Self { sandbox, http: http(), exchanges: Mutex::default() }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let path = path.trim_start_matches('/');
-        self.http
-            .request(method, format!("{}/api/v2/{path}", self.sandbox.address()))
-            .bearer_auth(self.sandbox.token())
+        self.http.request(method, format!("{}/api/v2/{path}", self.sandbox.address())).bearer_auth(self.sandbox.token())
+    }
+
+    /// All requests so far.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().unwrap().clone()
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let mut exchange = Exchange {
+            method: request.method().to_string(),
+            path: request.url().path().trim_start_matches("/api/v2").to_owned(),
+            query: request.url().query_pairs().map(|(name, _)| name.into_owned()).collect(),
+            sent: request.body().and_then(|body| serde_json::from_slice(body.as_bytes()?).ok()).unwrap_or_default(),
+            status: 0,
+            got: Value::Null,
+        };
+        let response = self.http.execute(request).await.unwrap();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        Reply {
-            status,
-            headers,
-            body,
-            text,
-        }
+        let body: Value = serde_json::from_str(&text).unwrap_or_default();
+        exchange.status = status;
+        exchange.got = body.clone();
+        self.exchanges.lock().unwrap().push(exchange);
+        Reply { status, headers, body, text }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -106,9 +124,7 @@ impl Probe {
     }
 
     async fn write(&self, method: Method, path: &str, body: &Value) -> Reply {
-        let mut request = self
-            .request(method, path)
-            .header("content-type", "application/vnd.api+json");
+        let mut request = self.request(method, path).header("content-type", "application/vnd.api+json");
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -129,10 +145,7 @@ impl Probe {
 
     pub async fn workspace(&self, name: &str) -> String {
         let body = resource("workspaces", serde_json::json!({ "name": name }));
-        self.post("organizations/example/workspaces", body)
-            .await
-            .expect(201)
-            .id()
+        self.post("organizations/example/workspaces", body).await.expect(201).id()
     }
 
     pub async fn project(&self, name: &str) -> String {
@@ -142,28 +155,24 @@ impl Probe {
 
     pub async fn pool(&self, name: &str) -> String {
         let body = resource("agent-pools", serde_json::json!({ "name": name }));
-        self.post("organizations/example/agent-pools", body)
-            .await
-            .expect(201)
-            .id()
+        self.post("organizations/example/agent-pools", body).await.expect(201).id()
     }
 }
 
 /// A document with one resource.
+#[allow(clippy::needless_pass_by_value, reason = "always called with a fresh value")]
 pub fn resource(kind: &str, attributes: Value) -> Value {
     serde_json::json!({ "data": { "type": kind, "attributes": attributes } })
 }
 
 /// The same with relationships.
+#[allow(clippy::needless_pass_by_value, reason = "always called with fresh values")]
 pub fn related(kind: &str, attributes: Value, relationships: Value) -> Value {
     serde_json::json!({ "data": { "type": kind, "attributes": attributes, "relationships": relationships } })
 }
 
 /// A list of resource identifiers.
 pub fn ids(kind: &str, ids: &[&str]) -> Value {
-    let data: Vec<Value> = ids
-        .iter()
-        .map(|id| serde_json::json!({ "type": kind, "id": id }))
-        .collect();
+    let data: Vec<Value> = ids.iter().map(|id| serde_json::json!({ "type": kind, "id": id })).collect();
     serde_json::json!({ "data": data })
 }

@@ -223,7 +223,8 @@ impl Planner<'_, '_> {
         let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
         // Projects are told apart by id: a renamed one is the same one.
         different.remove("project");
-        let moves = wanted.project != seen.project.clone().map(Later::Known) && !ignored("project");
+        let here = seen.project.clone().map(Later::Known);
+        let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
         if ignored("tags") {
             different.remove("tags");
         }
