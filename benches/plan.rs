@@ -34,12 +34,7 @@ fn no_changes(bencher: Bencher, workspaces: usize) {
     let seen = converged(&want);
     let consent = Consent::default();
     let first = plan(&want, &seen, &consent);
-    assert!(
-        first.is_empty(),
-        "not converged: {:?} {:?}",
-        first.actions.keys().next(),
-        first.waits.first()
-    );
+    assert!(first.is_empty(), "not converged: {:?} {:?}", first.actions.keys().next(), first.waits.first());
     bencher.bench_local(|| plan(&want, &seen, &consent));
 }
 
@@ -54,21 +49,14 @@ fn first_apply(bencher: Bencher, workspaces: usize) {
 
 fn key(n: usize) -> VariableKey {
     VariableKey {
-        category: if n.is_multiple_of(2) {
-            Category::Env
-        } else {
-            Category::Terraform
-        },
+        category: if n.is_multiple_of(2) { Category::Env } else { Category::Terraform },
         key: format!("KEY_{n}"),
     }
 }
 
 fn variables(count: usize) -> BTreeMap<VariableKey, Variable> {
-    let variable = |n: usize| Variable {
-        value: VariableValue::Plain(format!("value {n}")),
-        hcl: false,
-        description: None,
-    };
+    let variable =
+        |n: usize| Variable { value: VariableValue::Plain(format!("value {n}")), hcl: false, description: None };
     (0..count).map(|n| (key(n), variable(n))).collect()
 }
 
@@ -122,10 +110,7 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
                     was: None,
                     description: None,
                     priority: false,
-                    reach: Reach::Some {
-                        projects: ["main".to_owned()].into(),
-                        workspaces: BTreeSet::new(),
-                    },
+                    reach: Reach::Some { projects: ["main".to_owned()].into(), workspaces: BTreeSet::new() },
                     variables: variables(4),
                     exclusive_variables: false,
                     stewardship: Stewardship::default(),
@@ -136,10 +121,7 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
                 "pool".to_owned(),
                 Pool {
                     was: None,
-                    scope: Scope::Some {
-                        projects: BTreeSet::new(),
-                        workspaces: names,
-                    },
+                    scope: Scope::Some { projects: BTreeSet::new(), workspaces: names },
                     stewardship: Stewardship::default(),
                 },
             )]
@@ -183,10 +165,7 @@ fn converged(want: &Desired) -> Observed {
             id: project.clone(),
             name: name.clone(),
             settings: wanted.settings.clone(),
-            placement: SeenPlacement {
-                mode: Mode::Remote,
-                own: false,
-            },
+            placement: SeenPlacement { mode: Mode::Remote, own: false },
             tags: own_tags(&first, &project_address(name)),
             notifications: Read::NotAsked,
         })
@@ -199,10 +178,7 @@ fn converged(want: &Desired) -> Observed {
             name: name.clone(),
             project: Some(project.clone()),
             settings: wanted.settings.clone(),
-            placement: SeenPlacement {
-                mode: Mode::Agent(Some(PoolId("apool-1".to_owned()))),
-                own: true,
-            },
+            placement: SeenPlacement { mode: Mode::Agent(Some(PoolId("apool-1".to_owned()))), own: true },
             vcs: None,
             tags: own_tags(&first, &workspace_address(name)),
             variables: Read::Seen(seen_variables(name, &wanted.variables)),
@@ -213,12 +189,7 @@ fn converged(want: &Desired) -> Observed {
             resources: 3,
         })
         .collect();
-    let allowed: BTreeSet<WorkspaceId> = seen
-        .workspaces
-        .seen()
-        .iter()
-        .map(|workspace| workspace.id.clone())
-        .collect();
+    let allowed: BTreeSet<WorkspaceId> = seen.workspaces.seen().iter().map(|workspace| workspace.id.clone()).collect();
     *seen.pools.seen_mut() = vec![observed::Pool {
         id: PoolId("apool-1".to_owned()),
         name: "pool".to_owned(),
@@ -252,10 +223,7 @@ fn own_tags(first: &Plan, address: &reconcile::address::Address) -> Read<SeenTag
         Request::CreateWorkspace { workspace, mode: _ } => &workspace.tags,
         other => panic!("the first plan creates {address}: {other:?}"),
     };
-    Read::Seen(SeenTags {
-        own: tags.clone().unwrap_or_default(),
-        inherited: BTreeMap::new(),
-    })
+    Read::Seen(SeenTags { own: tags.clone().unwrap_or_default(), inherited: BTreeMap::new() })
 }
 
 fn seen_variables(home: &str, wanted: &BTreeMap<VariableKey, Variable>) -> Vec<observed::Variable> {

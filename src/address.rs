@@ -70,9 +70,7 @@ impl Address {
     /// True when `self` is `outer` or lies in it.
     #[must_use]
     pub fn is_within(&self, outer: &Self) -> bool {
-        self.0
-            .strip_prefix(&outer.0)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.0.strip_prefix(&outer.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The text of the address.
@@ -123,11 +121,7 @@ impl FromStr for Address {
         let broken = text.is_empty()
             || text.split('/').any(str::is_empty)
             || text.contains(|c: char| c.is_whitespace() || c.is_control());
-        if broken {
-            Err(NotAnAddress(text.to_owned()))
-        } else {
-            Ok(Self(text.to_owned()))
-        }
+        if broken { Err(NotAnAddress(text.to_owned())) } else { Ok(Self(text.to_owned())) }
     }
 }
 
@@ -191,10 +185,7 @@ impl FromStr for Pattern {
     type Err = NotAPattern;
 
     fn from_str(text: &str) -> Result<Self, NotAPattern> {
-        let refused = |cause: String| NotAPattern {
-            text: text.to_owned(),
-            cause,
-        };
+        let refused = |cause: String| NotAPattern { text: text.to_owned(), cause };
         if text.trim().is_empty() {
             // A blank filter must not mean "everything".
             return Err(refused("it is empty".to_owned()));
@@ -203,10 +194,7 @@ impl FromStr for Pattern {
             .literal_separator(true)
             .build()
             .map_err(|error| refused(error.kind().to_string()))?;
-        Ok(Self {
-            text: text.to_owned(),
-            glob: glob.compile_matcher(),
-        })
+        Ok(Self { text: text.to_owned(), glob: glob.compile_matcher() })
     }
 }
 

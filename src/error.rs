@@ -18,12 +18,7 @@ impl Error {
     /// An error while doing this: `applying`, `reading the access file /etc/…`.
     #[must_use]
     pub fn new(doing: impl Into<String>) -> Self {
-        Self {
-            doing: doing.into(),
-            address: None,
-            source: None,
-            hint: None,
-        }
+        Self { doing: doing.into(), address: None, source: None, hint: None }
     }
 
     /// To what.

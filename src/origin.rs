@@ -96,10 +96,7 @@ impl fmt::Display for Origin {
             Self::Default(place) => write!(f, "default at {place}"),
             Self::Template(place) => write!(f, "template at {place}"),
             Self::Derived { from, place: None } => write!(f, "derived from {from}"),
-            Self::Derived {
-                from,
-                place: Some(place),
-            } => write!(f, "derived from {from} at {place}"),
+            Self::Derived { from, place: Some(place) } => write!(f, "derived from {from} at {place}"),
             Self::Documented => f.write_str("HCP's default"),
         }
     }
@@ -150,11 +147,7 @@ impl From<BTreeMap<String, Origin>> for FieldOrigins {
 
 impl From<FieldOrigins> for BTreeMap<String, Origin> {
     fn from(fields: FieldOrigins) -> Self {
-        fields
-            .0
-            .into_iter()
-            .map(|(field, origin)| (field.into_owned(), origin))
-            .collect()
+        fields.0.into_iter().map(|(field, origin)| (field.into_owned(), origin)).collect()
     }
 }
 

@@ -25,15 +25,11 @@ impl FromStr for FleetName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let letters = text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if (1..=32).contains(&text.len()) && letters && !text.starts_with('-') && !text.ends_with('-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!(
-                "`{text}` is not a fleet's name: 1 to 32 of a-z, 0-9 and -, not - at an end"
-            ))
+            Err(format!("`{text}` is not a fleet's name: 1 to 32 of a-z, 0-9 and -, not - at an end"))
         }
     }
 }
@@ -172,9 +168,7 @@ pub fn tag_fingerprint(key: &str) -> String {
 }
 
 fn short(bytes: &[u8], length: usize) -> String {
-    BASE32HEX_NOPAD
-        .encode(bytes.get(..length).unwrap_or(bytes))
-        .to_ascii_lowercase()
+    BASE32HEX_NOPAD.encode(bytes.get(..length).unwrap_or(bytes)).to_ascii_lowercase()
 }
 
 /// What a tag `reconcile` says.
@@ -211,10 +205,7 @@ impl Mark {
         let mut words = rest.split('-');
         let version: u32 = words.next()?.parse().ok()?;
         if version > MARK_VERSION {
-            return Some(Reading::Newer {
-                fleet: fleet.to_owned(),
-                version,
-            });
+            return Some(Reading::Newer { fleet: fleet.to_owned(), version });
         }
         let fields = u64::from_str_radix(words.next()?, 16).ok()?;
         let digest = FieldsDigest(words.next()?.to_owned());
@@ -226,30 +217,15 @@ impl Mark {
             version,
             fields,
             digest,
-            contents: Content::ALL
-                .into_iter()
-                .filter(|content| letters.contains(content.letter()))
-                .collect(),
-            tags: tags
-                .split(':')
-                .filter(|tag| !tag.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            contents: Content::ALL.into_iter().filter(|content| letters.contains(content.letter())).collect(),
+            tags: tags.split(':').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
         }))
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            fleet,
-            on,
-            version,
-            fields,
-            digest,
-            contents,
-            tags,
-        } = self;
+        let Self { fleet, on, version, fields, digest, contents, tags } = self;
         write!(f, "{fleet}.{}.{version}-{fields:x}-{}-", on.as_str(), digest.0)?;
         for content in contents {
             write!(f, "{}", content.letter())?;
@@ -282,11 +258,7 @@ impl Suffix {
     /// The text with the suffix.
     #[must_use]
     pub fn put(&self, text: &str) -> String {
-        if text.is_empty() {
-            self.0.clone()
-        } else {
-            format!("{text} {}", self.0)
-        }
+        if text.is_empty() { self.0.clone() } else { format!("{text} {}", self.0) }
     }
 
     /// The text without the suffix, if it ends with it.
@@ -325,27 +297,13 @@ mod tests {
             ..mark()
         };
         assert!(most.to_string().len() <= 256, "{most}");
-        assert!(
-            text.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_.=+-@:".contains(&b)),
-            "{text}"
-        );
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.=+-@:".contains(&b)), "{text}");
     }
 
     #[test]
     fn a_newer_mark_is_known_as_such_whatever_follows() {
-        assert_eq!(
-            Mark::read("homelab.project.7~anything"),
-            Reading::Foreign,
-            "a version ends at a dash"
-        );
-        assert_eq!(
-            Mark::read("homelab.project.7-x"),
-            Reading::Newer {
-                fleet: "homelab".to_owned(),
-                version: 7
-            }
-        );
+        assert_eq!(Mark::read("homelab.project.7~anything"), Reading::Foreign, "a version ends at a dash");
+        assert_eq!(Mark::read("homelab.project.7-x"), Reading::Newer { fleet: "homelab".to_owned(), version: 7 });
     }
 
     #[test]

@@ -127,17 +127,13 @@ impl Secrets {
     /// The real sources; files are relative to this directory.
     #[must_use]
     pub fn real(directory: PathBuf, commands: bool) -> Self {
-        Self {
-            sources: Sources::Real { directory, commands },
-        }
+        Self { sources: Sources::Real { directory, commands } }
     }
 
     /// Made-up values that depend on the seed and on the reference alone.
     #[must_use]
     pub fn sandbox(seed: String) -> Self {
-        Self {
-            sources: Sources::Sandbox { seed },
-        }
+        Self { sources: Sources::Sandbox { seed } }
     }
 
     /// Reads a secret.
@@ -199,16 +195,10 @@ async fn from_command(words: &[String], directory: &std::path::Path, source: &Se
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| Unreadable::Command {
-            program: program.clone(),
-            source,
-        })?;
+        .map_err(|source| Unreadable::Command { program: program.clone(), source })?;
     if !output.status.success() {
         drop(Zeroizing::new(output.stdout));
-        return Err(Unreadable::Failed {
-            program: program.clone(),
-            status: output.status,
-        });
+        return Err(Unreadable::Failed { program: program.clone(), status: output.status });
     }
     text(output.stdout, source)
 }

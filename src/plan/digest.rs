@@ -63,26 +63,11 @@ impl Plan {
         let mut hash = Sha256::new();
         hash.update(format!("reconcile plan {FORMAT}\n{}\n", self.fleet));
         for (address, action) in &self.actions {
-            let Action {
-                verb,
-                changes,
-                why: _,
-                request,
-            } = action;
+            let Action { verb, changes, why: _, request } = action;
             let canonical = Canonical {
                 address,
                 verb: *verb,
-                changes: changes
-                    .iter()
-                    .map(
-                        |Change {
-                             field,
-                             old,
-                             new,
-                             why: _,
-                         }| (field.as_str(), old, new),
-                    )
-                    .collect(),
+                changes: changes.iter().map(|Change { field, old, new, why: _ }| (field.as_str(), old, new)).collect(),
                 request,
             };
             // Plain data with text keys always serialises.

@@ -5,6 +5,7 @@
 pub mod digest;
 pub mod hold;
 pub mod order;
+pub mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -429,10 +430,7 @@ pub struct Effect {
 /// Decides everything: pure, so that the same spec and the same world always give the same plan.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
-    let Desired {
-        hcp: want_hcp,
-        origins: _,
-    } = desired;
+    let Desired { hcp: want_hcp, origins: _ } = desired;
     let Observed { hcp: seen_hcp } = observed;
     let context = Context { desired, consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());
@@ -485,13 +483,7 @@ impl Plan {
     pub fn effect(&self) -> Effect {
         let mut sum = Effect::default();
         for action in self.actions.values() {
-            let Effect {
-                runs,
-                agents,
-                revoked,
-                moved,
-                workspaces,
-            } = action.request.effect();
+            let Effect { runs, agents, revoked, moved, workspaces } = action.request.effect();
             sum.runs += runs;
             sum.agents += agents;
             sum.revoked += revoked;
@@ -504,9 +496,6 @@ impl Plan {
     /// What an action takes from others.
     #[must_use]
     pub fn needs(&self, address: &Address) -> BTreeSet<Output> {
-        self.actions
-            .get(address)
-            .map(|action| action.request.needs())
-            .unwrap_or_default()
+        self.actions.get(address).map(|action| action.request.needs()).unwrap_or_default()
     }
 }

@@ -40,11 +40,8 @@ pub fn order(plan: &Plan) -> Result<Vec<&Address>, Cycle> {
             after.entry(need).or_default().push(address);
         }
     }
-    let mut ready: BTreeSet<&Address> = open
-        .iter()
-        .filter(|(_, needs)| **needs == 0)
-        .map(|(address, _)| *address)
-        .collect();
+    let mut ready: BTreeSet<&Address> =
+        open.iter().filter(|(_, needs)| **needs == 0).map(|(address, _)| *address).collect();
     let mut sorted = Vec::with_capacity(open.len());
     while let Some(address) = ready.pop_first() {
         open.remove(address);
@@ -58,9 +55,5 @@ pub fn order(plan: &Plan) -> Result<Vec<&Address>, Cycle> {
             }
         }
     }
-    if open.is_empty() {
-        Ok(sorted)
-    } else {
-        Err(Cycle(open.into_keys().cloned().collect()))
-    }
+    if open.is_empty() { Ok(sorted) } else { Err(Cycle(open.into_keys().cloned().collect())) }
 }

@@ -97,12 +97,8 @@ rules! {
 
 impl Rule {
     /// The rules whose findings a workspace may accept with a reason.
-    pub const ACCEPTABLE: &[Self] = &[
-        Self::SelfManagement,
-        Self::LocalNotifications,
-        Self::NotifiedTwice,
-        Self::PlainSecret,
-    ];
+    pub const ACCEPTABLE: &[Self] =
+        &[Self::SelfManagement, Self::LocalNotifications, Self::NotifiedTwice, Self::PlainSecret];
 }
 
 /// How bad it is.
@@ -161,29 +157,20 @@ impl Finding {
     /// A warning.
     #[must_use]
     pub fn warning(rule: Rule, at: At, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(rule, at, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(rule, at, message) }
     }
 
     /// Adds a fact.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(Note {
-            text: text.into(),
-            at: None,
-        });
+        self.notes.push(Note { text: text.into(), at: None });
         self
     }
 
     /// Adds a fact that stands elsewhere.
     #[must_use]
     pub fn note_at(mut self, text: impl Into<String>, at: At) -> Self {
-        self.notes.push(Note {
-            text: text.into(),
-            at: Some(at),
-        });
+        self.notes.push(Note { text: text.into(), at: Some(at) });
         self
     }
 
@@ -283,28 +270,14 @@ impl Serialize for Findings {
         }
         let mut list = serializer.serialize_seq(Some(self.list.len()))?;
         for finding in &self.list {
-            let Finding {
-                rule,
-                severity,
-                at,
-                message,
-                notes,
-                remedy,
-                accepted,
-            } = finding;
+            let Finding { rule, severity, at, message, notes, remedy, accepted } = finding;
             let note = |note: &Note| note.at.map(|at| self.place(at));
             list.serialize_element(&Shown {
                 id: rule.id(),
                 severity: *severity,
                 place: self.place(*at),
                 message,
-                notes: notes
-                    .iter()
-                    .map(|each| ShownNote {
-                        text: &each.text,
-                        place: note(each),
-                    })
-                    .collect(),
+                notes: notes.iter().map(|each| ShownNote { text: &each.text, place: note(each) }).collect(),
                 remedy: remedy.as_deref(),
                 accepted: accepted.as_deref(),
             })?;

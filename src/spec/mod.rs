@@ -47,11 +47,7 @@ pub fn load(paths: &[PathBuf], options: &CheckOptions) -> Loaded {
         match read_file(path) {
             Ok(text) => files.push((sources.add(&name, text), Format::of(&name))),
             Err(error) => {
-                let at = At {
-                    file: sources.add(&name, String::new()),
-                    line: 1,
-                    column: 1,
-                };
+                let at = At { file: sources.add(&name, String::new()), line: 1, column: 1 };
                 findings.push(
                     Finding::error(Rule::Unreadable, at, format!("cannot read the file: {error}"))
                         .remedy("name a file that is there and can be read, as UTF-8 text"),
@@ -67,9 +63,7 @@ fn read_file(path: &std::path::Path) -> std::io::Result<String> {
     let limit = node::Budget::default().bytes;
     let mut text = String::new();
     // One byte more than the budget, so that a file which never ends is an error and not a hang.
-    std::fs::File::open(path)?
-        .take(limit as u64 + 1)
-        .read_to_string(&mut text)?;
+    std::fs::File::open(path)?.take(limit as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -77,10 +71,7 @@ fn read_file(path: &std::path::Path) -> std::io::Result<String> {
 #[must_use]
 pub fn load_texts(texts: &[(&str, String)], options: &CheckOptions) -> Loaded {
     let mut sources = Sources::default();
-    let files: Vec<_> = texts
-        .iter()
-        .map(|(name, text)| (sources.add(name, text.clone()), Format::of(name)))
-        .collect();
+    let files: Vec<_> = texts.iter().map(|(name, text)| (sources.add(name, text.clone()), Format::of(name))).collect();
     finish(sources, &files, Vec::new(), *options)
 }
 
@@ -106,10 +97,5 @@ fn finish(sources: Sources, files: &[(u16, Format)], mut findings: Vec<Finding>,
         desired = Some(built);
     }
     let sound = !findings.iter().any(|finding| finding.severity == Severity::Error);
-    Loaded {
-        spec,
-        desired: desired.filter(|_| sound),
-        findings: Findings::new(sources, findings, hidden),
-        unchecked,
-    }
+    Loaded { spec, desired: desired.filter(|_| sound), findings: Findings::new(sources, findings, hidden), unchecked }
 }

@@ -32,14 +32,8 @@ impl Sources {
     /// Adds a text; its number stands in every place inside it.
     pub fn add(&mut self, name: &str, text: String) -> u16 {
         let number = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
-        let lines = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(end, _)| end + 1))
-            .collect();
-        self.0.push(Source {
-            name: name.into(),
-            text,
-            lines,
-        });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
+        self.0.push(Source { name: name.into(), text, lines });
         number
     }
 
@@ -53,10 +47,7 @@ impl Sources {
     #[must_use]
     pub fn place(&self, at: At) -> Place {
         Place {
-            file: self
-                .0
-                .get(usize::from(at.file))
-                .map_or_else(|| "?".into(), |source| source.name.clone()),
+            file: self.0.get(usize::from(at.file)).map_or_else(|| "?".into(), |source| source.name.clone()),
             line: at.line,
             column: at.column,
         }
@@ -76,20 +67,12 @@ impl Sources {
     #[must_use]
     pub fn at(&self, file: u16, offset: usize) -> At {
         let Some(source) = self.0.get(usize::from(file)) else {
-            return At {
-                file,
-                line: 1,
-                column: 1,
-            };
+            return At { file, line: 1, column: 1 };
         };
         let line = source.lines.partition_point(|&start| start <= offset).max(1);
         let start = source.lines.get(line - 1).copied().unwrap_or_default();
         let before = source.text.get(start..offset).map_or(0, |text| text.chars().count());
-        At {
-            file,
-            line: narrow(line),
-            column: narrow(before + 1),
-        }
+        At { file, line: narrow(line), column: narrow(before + 1) }
     }
 }
 
@@ -229,12 +212,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            bytes: 64 << 20,
-            depth: 40,
-            nodes: 4_000_000,
-            aliased: 200_000,
-        }
+        Self { bytes: 64 << 20, depth: 40, nodes: 4_000_000, aliased: 200_000 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The model with its references followed, its templates filled in and its cascade walked. Checks and `Desired` both
 //! stand on it; it is built of whatever could be read, so that the checks of one part do not wait for another.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::finding::{Finding, Rule, nearest};
 use super::model::{Common, Project, Spec, VcsWish, Workspace};
@@ -18,8 +18,8 @@ pub struct Fleet<'s> {
     pub sources: &'s Sources,
     /// Its workspaces, as written.
     pub workspaces: Vec<Resolved<'s>>,
-    by_path: HashMap<(&'s str, &'s str), usize>,
-    by_key: HashMap<&'s str, Vec<usize>>,
+    by_path: BTreeMap<(&'s str, &'s str), usize>,
+    by_key: BTreeMap<&'s str, Vec<usize>>,
 }
 
 /// A workspace, resolved.
@@ -85,18 +85,17 @@ impl<'s> Resolved<'s> {
 
     /// What the nearest says of something.
     pub fn said<T>(&self, pick: impl Fn(&'s Common) -> Option<&'s T>) -> Option<(&'s T, Level)> {
-        self.levels()
-            .find_map(|(common, level)| pick(common).map(|said| (said, level)))
+        self.levels().find_map(|(common, level)| pick(common).map(|said| (said, level)))
     }
 
     /// What the nearest says of the repository's keys; `None` where there is no repository.
     pub fn vcs<T>(&self, pick: impl Fn(&'s super::model::Vcs) -> Option<&'s T>) -> Option<(&'s T, Level)> {
-        self.levels()
-            .take_while(|(common, _)| !matches!(common.vcs, Some(VcsWish::None(_))))
-            .find_map(|(common, level)| match &common.vcs {
+        self.levels().take_while(|(common, _)| !matches!(common.vcs, Some(VcsWish::None(_)))).find_map(
+            |(common, level)| match &common.vcs {
                 Some(VcsWish::Some(vcs)) => pick(vcs).map(|said| (said, level)),
                 _ => None,
-            })
+            },
+        )
     }
 
     /// Who speaks of the repository first.
@@ -144,11 +143,7 @@ fn unknown_hole<'t>(template: &'t str, known: &[&str]) -> Option<&'t str> {
 /// Reports what cannot be filled in.
 fn check_template(template: &Located<String>, known: &[&str], findings: &mut Vec<Finding>) {
     if let Some(hole) = unknown_hole(template, known) {
-        let finding = Finding::error(
-            Rule::Template,
-            template.at,
-            format!("`{hole}` cannot be filled in here"),
-        );
+        let finding = Finding::error(Rule::Template, template.at, format!("`{hole}` cannot be filled in here"));
         let remedy = match nearest(hole, known.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("templates know {}", known.join(" and ")),
@@ -160,13 +155,8 @@ fn check_template(template: &Located<String>, known: &[&str], findings: &mut Vec
 impl<'s> Fleet<'s> {
     /// Follows everything; what cannot be followed is reported.
     pub fn new(spec: &'s Spec, sources: &'s Sources, findings: &mut Vec<Finding>) -> Self {
-        let mut fleet = Self {
-            spec,
-            sources,
-            workspaces: Vec::new(),
-            by_path: HashMap::new(),
-            by_key: HashMap::new(),
-        };
+        let mut fleet =
+            Self { spec, sources, workspaces: Vec::new(), by_path: BTreeMap::new(), by_key: BTreeMap::new() };
         fleet.templates(findings);
         for (project_name, _, project) in spec.projects.iter() {
             for (key, at, wish) in project.workspaces.iter() {
@@ -218,9 +208,7 @@ impl<'s> Fleet<'s> {
         let of_project = project.default_runs_on.as_ref();
         let of_organization = self.spec.hcp.organization_defaults.as_ref();
         let of_organization = of_organization.and_then(|defaults| defaults.runs_on.as_ref());
-        of_project
-            .or(of_organization)
-            .map_or(RunsOn::Inherited, |word| self.runs_on(word, findings))
+        of_project.or(of_organization).map_or(RunsOn::Inherited, |word| self.runs_on(word, findings))
     }
 
     /// The meaning of a `runsOn`. Reported places are the same for every workspace, and double findings fall together.
@@ -302,11 +290,8 @@ impl<'s> Fleet<'s> {
             None => match self.by_key.get(text).map(Vec::as_slice) {
                 Some([one]) => Some(*one),
                 Some(several) if !several.is_empty() => {
-                    let paths: Vec<String> = several
-                        .iter()
-                        .filter_map(|number| self.workspaces.get(*number))
-                        .map(Resolved::path)
-                        .collect();
+                    let paths: Vec<String> =
+                        several.iter().filter_map(|number| self.workspaces.get(*number)).map(Resolved::path).collect();
                     let message = format!("`{text}` is the key of {} workspaces", paths.len());
                     let finding = Finding::error(Rule::UnknownReference, reference.at, message);
                     findings.push(finding.remedy(format!("write {}", paths.join(" or "))));

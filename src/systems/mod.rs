@@ -3,6 +3,7 @@
 pub mod hcp;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,25 +86,45 @@ pub struct Made {
 }
 
 /// What the actions of this run have made so far. An entry says that the action succeeded, so that its facts hold.
+///
+/// Each place is filled once, so that actions under way can read what others have made while more is made.
 #[derive(Debug, Default)]
-pub struct Outputs(BTreeMap<Address, Made>);
+pub struct Outputs(BTreeMap<Address, OnceLock<Made>>);
 
 impl Outputs {
+    /// Empty places for actions that are going to run.
+    #[must_use]
+    pub fn awaiting(actions: impl IntoIterator<Item = Address>) -> Self {
+        Self(actions.into_iter().map(|address| (address, OnceLock::new())).collect())
+    }
+
+    /// Notes that an action succeeded for which there is a place.
+    pub fn fill(&self, address: &Address, made: Made) {
+        if let Some(place) = self.0.get(address) {
+            // An action runs once.
+            let _ = place.set(made);
+        }
+    }
+
     /// Notes that an action succeeded.
     pub fn insert(&mut self, address: Address, made: Made) {
-        self.0.insert(address, made);
+        self.0.insert(address, OnceLock::from(made));
+    }
+
+    fn made(&self, output: &Output) -> Option<&Made> {
+        self.0.get(&output.of)?.get()
     }
 
     /// Whether the output can be taken.
     #[must_use]
     pub fn has(&self, output: &Output) -> bool {
-        self.0.contains_key(&output.of)
+        self.made(output).is_some()
     }
 
     /// The id that an action made.
     #[must_use]
     pub fn id(&self, output: &Output) -> Option<&str> {
-        self.0.get(&output.of)?.id.as_deref()
+        self.made(output)?.id.as_deref()
     }
 }
 

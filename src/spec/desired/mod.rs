@@ -35,11 +35,7 @@ pub struct Desired {
 /// Makes the meaning of a fleet; references to nothing are reported. What is made of a spec with errors is good for
 /// nothing but finding more of them.
 pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
-    let mut builder = Builder {
-        fleet,
-        origins: Origins::default(),
-        findings,
-    };
+    let mut builder = Builder { fleet, origins: Origins::default(), findings };
     let organization = builder.organization();
     let projects = builder.projects();
     let workspaces = builder.workspaces(&projects);
@@ -77,17 +73,11 @@ struct Ownership<'s> {
 impl Ownership<'_> {
     /// The nearest that says something wins, but for the organisation's `verify`, which nothing inside it undoes.
     fn stewardship(self, above: &Stewardship) -> Stewardship {
-        let ignore: BTreeSet<String> = self
-            .ignore
-            .iter()
-            .flat_map(|list| list.iter())
-            .map(|field| field.value.clone())
-            .collect();
+        let ignore: BTreeSet<String> =
+            self.ignore.iter().flat_map(|list| list.iter()).map(|field| field.value.clone()).collect();
         Stewardship {
             adopt: self.adopt.map_or(above.adopt, |adopt| adopt.value),
-            verify: self
-                .delivery
-                .map_or(above.verify, |delivery| delivery.value == Delivery::Verify),
+            verify: self.delivery.map_or(above.verify, |delivery| delivery.value == Delivery::Verify),
             released: self.released.is_some_and(|released| released.value),
             absent: self.absent.is_some_and(|absent| absent.value),
             ignore,
@@ -107,25 +97,16 @@ impl<'s> Builder<'_, 's> {
 
     fn hcp_stewardship(&self) -> Stewardship {
         let hcp = &self.fleet.spec.hcp;
-        Ownership {
-            adopt: hcp.adopt.as_ref(),
-            delivery: hcp.delivery.as_ref(),
-            ..Ownership::default()
-        }
-        .stewardship(&Stewardship::default())
+        Ownership { adopt: hcp.adopt.as_ref(), delivery: hcp.delivery.as_ref(), ..Ownership::default() }
+            .stewardship(&Stewardship::default())
     }
 
     /// The placement in HCP's terms: pools by their names there.
     fn placement(&self, runs_on: RunsOn<'_>) -> Placement {
         match runs_on {
-            RunsOn::Pool(key) => Placement::Pool(
-                self.fleet
-                    .spec
-                    .pools
-                    .get(key)
-                    .map_or(key, |pool| pool.hcp_name(key))
-                    .to_owned(),
-            ),
+            RunsOn::Pool(key) => {
+                Placement::Pool(self.fleet.spec.pools.get(key).map_or(key, |pool| pool.hcp_name(key)).to_owned())
+            }
             RunsOn::Cloud => Placement::Cloud,
             RunsOn::Local => Placement::Local,
             RunsOn::Inherited | RunsOn::Unknown => Placement::Inherited,

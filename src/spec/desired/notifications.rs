@@ -59,11 +59,8 @@ impl<'s> Builder<'_, 's> {
                 );
                 let finding = Finding::warning(Rule::NotifiedTwice, reference.at, message)
                     .note("the project's is kept; the workspace sends what is left")
-                    .remedy(format!(
-                        "take `{key}` out of the workspace, or its events apart from the project's"
-                    ));
-                self.findings
-                    .push(super::super::check::accepted(resolved.wish, finding));
+                    .remedy(format!("take `{key}` out of the workspace, or its events apart from the project's"));
+                self.findings.push(super::super::check::accepted(resolved.wish, finding));
                 if notification.triggers.is_empty() {
                     continue;
                 }
@@ -94,10 +91,7 @@ impl<'s> Builder<'_, 's> {
             None => self.origins.note(
                 &address,
                 "enabled",
-                Origin::Derived {
-                    from: "the notification being in the spec".to_owned(),
-                    place: None,
-                },
+                Origin::Derived { from: "the notification being in the spec".to_owned(), place: None },
             ),
         }
     }
@@ -120,10 +114,9 @@ impl<'s> Builder<'_, 's> {
 fn destination(wish: &model::Notify) -> Option<Destination> {
     let url = || wish.url.as_ref().map(|url| url.source.clone());
     Some(match wish.r#type.value {
-        NotifyType::Generic => Destination::Generic {
-            url: url()?,
-            token: wish.token.as_ref().map(|token| token.source.clone()),
-        },
+        NotifyType::Generic => {
+            Destination::Generic { url: url()?, token: wish.token.as_ref().map(|token| token.source.clone()) }
+        }
         NotifyType::Slack => Destination::Slack { url: url()? },
         NotifyType::Discord => Destination::Discord { url: url()? },
         NotifyType::Teams => Destination::Teams { url: url()? },

@@ -77,9 +77,7 @@ impl<'s> Builder<'_, 's> {
                 self.note_spec(address, "autoDestroyActivityDuration", duration.at);
                 settings.auto_destroy_activity_duration = Some(duration.value.clone());
             }
-            None => self
-                .origins
-                .note(address, "autoDestroyActivityDuration", Origin::Documented),
+            None => self.origins.note(address, "autoDestroyActivityDuration", Origin::Documented),
         }
         settings
     }

@@ -17,10 +17,7 @@ impl<'s> Builder<'_, 's> {
         };
         for (category, named) in [(Category::Env, env), (Category::Terraform, terraform)] {
             for (key, at, wish) in named.iter() {
-                let key = VariableKey {
-                    category,
-                    key: key.to_owned(),
-                };
+                let key = VariableKey { category, key: key.to_owned() };
                 let address = variable_address(home, &key);
                 let place = self.fleet.sources.place(at);
                 self.origins.note(&address, "", Origin::Spec(place));

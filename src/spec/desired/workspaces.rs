@@ -91,19 +91,13 @@ impl<'s> Builder<'_, 's> {
             return Origin::Documented;
         }
         let (from, at) = match &resolved.project.default_runs_on {
-            Some(word) => (
-                format!("defaultRunsOn of {}", project_address(resolved.project_name)),
-                word.at,
-            ),
+            Some(word) => (format!("defaultRunsOn of {}", project_address(resolved.project_name)), word.at),
             None => match self.fleet.spec.hcp.organization_defaults.as_ref() {
                 Some(defaults) => ("runsOn of hcp/organization".to_owned(), defaults.at),
                 None => return Origin::Documented,
             },
         };
-        Origin::Derived {
-            from,
-            place: Some(self.fleet.sources.place(at)),
-        }
+        Origin::Derived { from, place: Some(self.fleet.sources.place(at)) }
     }
 
     fn workspace_settings(&mut self, address: &Address, resolved: &Resolved<'s>) -> WorkspaceSettings {
@@ -167,15 +161,11 @@ impl<'s> Builder<'_, 's> {
     /// its default is the latter.
     fn file_triggers(&mut self, address: &Address, resolved: &Resolved<'s>, settings: &mut WorkspaceSettings) {
         let said = resolved.said(|common| common.file_triggers_enabled.as_ref()).is_some();
-        let tags_regex = resolved
-            .vcs(|vcs| vcs.tags_regex.as_ref())
-            .filter(|(regex, _)| !regex.is_empty());
+        let tags_regex = resolved.vcs(|vcs| vcs.tags_regex.as_ref()).filter(|(regex, _)| !regex.is_empty());
         if let (false, Some((regex, _))) = (said, tags_regex) {
             settings.file_triggers_enabled = Some(false);
-            let origin = Origin::Derived {
-                from: "vcs.tagsRegex".to_owned(),
-                place: Some(self.fleet.sources.place(regex.at)),
-            };
+            let origin =
+                Origin::Derived { from: "vcs.tagsRegex".to_owned(), place: Some(self.fleet.sources.place(regex.at)) };
             self.origins.note(address, "fileTriggersEnabled", origin);
         }
     }
@@ -228,18 +218,14 @@ impl<'s> Builder<'_, 's> {
             None => Origin::Documented,
         };
         self.origins.note(address, "vcs.submodules", origin);
-        for (lacking, key) in [
-            (repository.is_none(), "repository"),
-            (connection.is_none(), "connection"),
-        ] {
+        for (lacking, key) in [(repository.is_none(), "repository"), (connection.is_none(), "connection")] {
             if lacking {
                 let message = format!("a `vcs` block lacks `{key}`, and no defaults say it");
                 let remedy = match key {
                     "repository" => "add `repository: OWNER/NAME`",
                     _ => "add `connection:` with the connection's name in HCP, or its provider such as github",
                 };
-                self.findings
-                    .push(Finding::error(Rule::MissingKey, at, message).remedy(remedy));
+                self.findings.push(Finding::error(Rule::MissingKey, at, message).remedy(remedy));
             }
         }
         Some(Vcs {

@@ -22,17 +22,8 @@ struct Stop;
 
 /// Reads a text; `None` after an error that leaves no tree.
 pub(super) fn read(file: u16, sources: &Sources, budget: Budget, findings: &mut Vec<Finding>) -> Option<Node> {
-    let mut reader = Reader {
-        file,
-        sources,
-        text: sources.text(file),
-        here: 0,
-        line: 1,
-        line_start: 0,
-        budget,
-        nodes: 0,
-        findings,
-    };
+    let mut reader =
+        Reader { file, sources, text: sources.text(file), here: 0, line: 1, line_start: 0, budget, nodes: 0, findings };
     let node = reader.value(0).ok()?;
     reader.space();
     if reader.peek().is_some() {
@@ -66,15 +57,8 @@ impl Reader<'_> {
                 column: super::super::node::narrow(self.here - self.line_start + 1),
             };
         }
-        let before = self
-            .text
-            .get(self.line_start..self.here)
-            .map_or(0, |text| text.chars().count());
-        At {
-            file: self.file,
-            line: self.line,
-            column: super::super::node::narrow(before + 1),
-        }
+        let before = self.text.get(self.line_start..self.here).map_or(0, |text| text.chars().count());
+        At { file: self.file, line: self.line, column: super::super::node::narrow(before + 1) }
     }
 
     fn fail(&mut self, cause: &str) -> Stop {
@@ -92,10 +76,7 @@ impl Reader<'_> {
         let too_much = if self.nodes > self.budget.nodes {
             Some(format!("more than {} values in one file", self.budget.nodes))
         } else if depth > self.budget.depth {
-            Some(format!(
-                "more than {} maps and lists inside one another",
-                self.budget.depth
-            ))
+            Some(format!("more than {} maps and lists inside one another", self.budget.depth))
         } else {
             None
         };
@@ -240,12 +221,8 @@ mod tests {
     fn values_keep_their_text_and_places() {
         let (node, findings) = tree("{\n \"a\": [1.10, \"\\ud83d\\ude00\", null]}");
         assert!(findings.is_empty(), "{findings:?}");
-        let Some(Value::Map(map)) = node.map(|node| node.value) else {
-            panic!()
-        };
-        let Value::List(items) = &map.get("a").unwrap().node.value else {
-            panic!()
-        };
+        let Some(Value::Map(map)) = node.map(|node| node.value) else { panic!() };
+        let Value::List(items) = &map.get("a").unwrap().node.value else { panic!() };
         assert!(matches!(&items[0].value, Value::Number(text) if &**text == "1.10"));
         assert_eq!((items[1].at.line, items[1].at.column), (2, 14));
         assert!(matches!(&items[1].value, Value::Text(text) if &**text == "\u{1f600}"));
@@ -253,9 +230,7 @@ mod tests {
 
     #[test]
     fn what_json_refuses_is_refused() {
-        for text in [
-            "", "{", "[1,]", "{a: 1}", "[01]", "\"\n\"", "\"\\", "tru", "1 2", "[1.]", "\"\\x\"",
-        ] {
+        for text in ["", "{", "[1,]", "{a: 1}", "[01]", "\"\n\"", "\"\\", "tru", "1 2", "[1.]", "\"\\x\""] {
             let (node, findings) = tree(text);
             assert!(node.is_none() && findings.len() == 1, "{text}: {findings:?}");
         }

@@ -35,10 +35,8 @@ impl Format {
 pub(super) fn tree(sources: &Sources, files: &[(u16, Format)], findings: &mut Vec<Finding>) -> Option<Node> {
     let budget = Budget::default();
     // All are read, so that every broken one is told.
-    let trees: Vec<Option<Node>> = files
-        .iter()
-        .map(|&(file, format)| one(sources, file, format, budget, findings))
-        .collect();
+    let trees: Vec<Option<Node>> =
+        files.iter().map(|&(file, format)| one(sources, file, format, budget, findings)).collect();
     let mut merged: Option<Node> = None;
     for tree in trees {
         let tree = tree?;
@@ -52,11 +50,7 @@ pub(super) fn tree(sources: &Sources, files: &[(u16, Format)], findings: &mut Ve
 
 fn one(sources: &Sources, file: u16, format: Format, budget: Budget, findings: &mut Vec<Finding>) -> Option<Node> {
     let text = sources.text(file);
-    let top = At {
-        file,
-        line: 1,
-        column: 1,
-    };
+    let top = At { file, line: 1, column: 1 };
     if text.len() > budget.bytes {
         let message = format!("more than {} MiB in one file", budget.bytes >> 20);
         findings.push(Finding::error(Rule::TooMuch, top, message).remedy("split the fleet"));
@@ -68,9 +62,7 @@ fn one(sources: &Sources, file: u16, format: Format, budget: Budget, findings: &
         Format::Toml => toml::read(file, sources, budget, findings),
     };
     match node {
-        Some(Node {
-            value: Value::Map(map), ..
-        }) if map.is_empty() && format == Format::Toml => empty(top, findings),
+        Some(Node { value: Value::Map(map), .. }) if map.is_empty() && format == Format::Toml => empty(top, findings),
         Some(node) if !matches!(node.value, Value::Null) => Some(node),
         _ if findings.iter().any(|finding| finding.at.file == file) => None,
         _ => empty(top, findings),

@@ -26,17 +26,8 @@ pub(super) fn read(file: u16, sources: &Sources, budget: Budget, findings: &mut 
             return None;
         }
     };
-    let mut reader = Reader {
-        file,
-        sources,
-        budget,
-        nodes: 0,
-    };
-    let top = At {
-        file,
-        line: 1,
-        column: 1,
-    };
+    let mut reader = Reader { file, sources, budget, nodes: 0 };
+    let top = At { file, line: 1, column: 1 };
     match reader.table(document.as_table(), top, 0) {
         Ok(value) => Some(Node { at: top, value }),
         Err(finding) => {
@@ -61,9 +52,7 @@ impl Reader<'_> {
             return Ok(());
         };
         let finding = Finding::error(Rule::TooMuch, at, message);
-        Err(Box::new(
-            finding.remedy("a fleet needs about eight levels; split a large one"),
-        ))
+        Err(Box::new(finding.remedy("a fleet needs about eight levels; split a large one")))
     }
 
     fn table(&mut self, table: &dyn TableLike, at: At, depth: usize) -> Result<Value, Box<Finding>> {
@@ -101,10 +90,8 @@ impl Reader<'_> {
     fn value(&mut self, value: &TomlValue, key_at: At, depth: usize) -> Result<Node, Box<Finding>> {
         let span = value.span();
         let at = self.at(span.clone(), key_at);
-        let written = || {
-            span.and_then(|span| self.sources.text(self.file).get(span))
-                .map_or_else(|| "0".into(), Into::into)
-        };
+        let written =
+            || span.and_then(|span| self.sources.text(self.file).get(span)).map_or_else(|| "0".into(), Into::into);
         let value = match value {
             TomlValue::String(text) => Value::Text(text.value().as_str().into()),
             TomlValue::Integer(_) | TomlValue::Float(_) => Value::Number(written()),

@@ -77,16 +77,11 @@ pub(super) fn read(file: u16, text: &str, budget: Budget, findings: &mut Vec<Fin
 
 impl Builder<'_> {
     fn at(&self, marker: Marker) -> At {
-        At {
-            file: self.file,
-            line: narrow(marker.line().max(1)),
-            column: narrow(marker.col() + 1),
-        }
+        At { file: self.file, line: narrow(marker.line().max(1)), column: narrow(marker.col() + 1) }
     }
 
     fn refuse(&mut self, at: At, message: String, remedy: &str) -> Stop {
-        self.findings
-            .push(Finding::error(Rule::TooMuch, at, message).remedy(remedy));
+        self.findings.push(Finding::error(Rule::TooMuch, at, message).remedy(remedy));
         Stop
     }
 
@@ -104,11 +99,7 @@ impl Builder<'_> {
             }
             Event::SequenceStart(anchor, tag) => self.begin(Kind::List(Vec::new()), anchor, tag.as_deref(), at),
             Event::MappingStart(anchor, tag) => {
-                let kind = Kind::Map {
-                    map: Box::default(),
-                    key: None,
-                    merged: Vec::new(),
-                };
+                let kind = Kind::Map { map: Box::default(), key: None, merged: Vec::new() };
                 self.begin(kind, anchor, tag.as_deref(), at)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -157,12 +148,8 @@ impl Builder<'_> {
 
     fn alias(&mut self, anchor: usize, at: At) -> Result<(), Stop> {
         let Some(Some((node, size))) = self.anchors.get(anchor) else {
-            let finding = Finding::error(
-                Rule::Syntax,
-                at,
-                "this alias repeats something that it stands in itself",
-            )
-            .remedy("write the value out");
+            let finding = Finding::error(Rule::Syntax, at, "this alias repeats something that it stands in itself")
+                .remedy("write the value out");
             self.findings.push(finding);
             return Err(Stop);
         };
@@ -259,11 +246,7 @@ impl Builder<'_> {
             Some(tag) if tag.suffix == "str" => return Value::Text(text.into()),
             _ => {}
         }
-        if style == ScalarStyle::Plain {
-            plain(text)
-        } else {
-            Value::Text(text.into())
-        }
+        if style == ScalarStyle::Plain { plain(text) } else { Value::Text(text.into()) }
     }
 
     fn unknown_tag(&mut self, tag: &Tag, at: At) {
@@ -355,32 +338,16 @@ mod tests {
     }
 
     fn member<'n>(node: &'n Node, key: &str) -> &'n Node {
-        let Value::Map(map) = &node.value else {
-            panic!("not a map: {node:?}")
-        };
+        let Value::Map(map) = &node.value else { panic!("not a map: {node:?}") };
         &map.get(key).unwrap().node
     }
 
     #[test]
     fn a_plain_scalar_is_what_the_core_schema_says() {
-        for number in [
-            "1", "-1", "1.10", ".5", "5.", "1e3", "0o17", "0x1F", ".inf", ".NaN", "+12.3e-4",
-        ] {
+        for number in ["1", "-1", "1.10", ".5", "5.", "1e3", "0o17", "0x1F", ".inf", ".NaN", "+12.3e-4"] {
             assert!(matches!(plain(number), Value::Number(_)), "{number}");
         }
-        for text in [
-            "1.10.2",
-            "~> 1.14.0",
-            "yes",
-            "on",
-            "1_000",
-            "1e",
-            ".",
-            "-",
-            "0x",
-            "0b1",
-            "12:30",
-        ] {
+        for text in ["1.10.2", "~> 1.14.0", "yes", "on", "1_000", "1e", ".", "-", "0x", "0b1", "12:30"] {
             assert!(matches!(plain(text), Value::Text(_)), "{text}");
         }
     }

@@ -219,9 +219,7 @@ record! {
 impl Read for ScopeWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         match &node.value {
-            Value::Text(_) => reader
-                .one_of(node, &[("organization", ())])
-                .map(|()| Self::Organization),
+            Value::Text(_) => reader.one_of(node, &[("organization", ())]).map(|()| Self::Organization),
             _ => ScopeProjects::read(node, reader).map(Self::Projects),
         }
     }
@@ -279,20 +277,13 @@ impl Pool {
     /// Agents that always run.
     #[must_use]
     pub fn min(&self) -> u32 {
-        self.agents
-            .as_ref()
-            .and_then(|agents| agents.min.as_ref())
-            .map_or(0, |min| min.value)
+        self.agents.as_ref().and_then(|agents| agents.min.as_ref()).map_or(0, |min| min.value)
     }
 
     /// The most agents at once.
     #[must_use]
     pub fn max(&self) -> u32 {
-        let said = self
-            .agents
-            .as_ref()
-            .and_then(|agents| agents.max.as_ref())
-            .map(|max| max.value);
+        let said = self.agents.as_ref().and_then(|agents| agents.max.as_ref()).map(|max| max.value);
         said.unwrap_or_else(|| self.min().max(1))
     }
 }

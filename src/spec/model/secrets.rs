@@ -114,10 +114,7 @@ fn command(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<String>> {
         reader.push(Finding::error(Rule::WrongKind, node.at, message).remedy(remedy));
         return None;
     };
-    let words: Vec<String> = items
-        .iter()
-        .filter_map(|item| text(item, reader, "a list of texts"))
-        .collect();
+    let words: Vec<String> = items.iter().filter_map(|item| text(item, reader, "a list of texts")).collect();
     if items.is_empty() {
         let message = format!("`{}` names no program", reader.path());
         reader.push(Finding::error(Rule::WrongValue, node.at, message));

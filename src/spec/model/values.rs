@@ -57,9 +57,7 @@ impl Read for TerraformVersion {
             let short = number.split('.').next().unwrap_or_default();
             reader.push(
                 Finding::error(Rule::UnquotedVersion, node.at, message)
-                    .note(format!(
-                        "as a number {number} may lose its zeros: {short}.10 is the same as {short}.1"
-                    ))
+                    .note(format!("as a number {number} may lose its zeros: {short}.10 is the same as {short}.1"))
                     .remedy(format!("quote it: \"{number}\", or say more: \"~> {number}.0\"")),
             );
             return None;
@@ -87,9 +85,7 @@ fn is_constraint(text: &str) -> bool {
             let (numbers, suffix) = version.split_once('-').unwrap_or((version, "x"));
             !suffix.is_empty()
                 && (1..=3).contains(&numbers.split('.').count())
-                && numbers
-                    .split('.')
-                    .all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+                && numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
         })
 }
 

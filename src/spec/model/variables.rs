@@ -142,21 +142,10 @@ impl Read for VariableWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         let Value::Map(map) = &node.value else {
             let AnyValue(value) = AnyValue::read(node, reader)?;
-            return Some(Self {
-                at: node.at,
-                value,
-                hcl: None,
-                description: None,
-            });
+            return Some(Self { at: node.at, value, hcl: None, description: None });
         };
         let long: LongVariable = reader.record(node)?;
-        let LongVariable {
-            at,
-            value,
-            sensitive,
-            hcl,
-            description,
-        } = long;
+        let LongVariable { at, value, sensitive, hcl, description } = long;
         let value = match (value, sensitive) {
             (Some(AnyValue(value)), None) => value,
             (None, Some(source)) => WishedValue::Sensitive(source),
@@ -175,12 +164,7 @@ impl Read for VariableWish {
                 return None;
             }
         };
-        Some(Self {
-            at,
-            value,
-            hcl,
-            description,
-        })
+        Some(Self { at, value, hcl, description })
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {

@@ -202,12 +202,7 @@ impl Read for Accept {
     fn schema(_: &mut SchemaGenerator) -> Schema {
         let reasons: serde_json::Map<_, _> = Rule::ACCEPTABLE
             .iter()
-            .map(|rule| {
-                (
-                    rule.id().to_owned(),
-                    serde_json::json!({ "type": "string", "minLength": 1 }),
-                )
-            })
+            .map(|rule| (rule.id().to_owned(), serde_json::json!({ "type": "string", "minLength": 1 })))
             .collect();
         json_schema!({
             "anyOf": [
@@ -222,10 +217,7 @@ fn reason(node: &Node, reader: &mut Reader<'_>) -> Option<Located<String>> {
     if let Value::Text(text) = &node.value
         && !text.trim().is_empty()
     {
-        return Some(Located {
-            at: node.at,
-            value: text.as_ref().to_owned(),
-        });
+        return Some(Located { at: node.at, value: text.as_ref().to_owned() });
     }
     reader.wrong_kind(node, "the reason, in words");
     None

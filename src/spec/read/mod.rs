@@ -65,11 +65,7 @@ impl<'n> Reader<'n> {
     /// A walk that goes on from these findings.
     #[must_use]
     pub fn new(findings: Vec<Finding>) -> Self {
-        Self {
-            steps: Vec::new(),
-            findings,
-            hidden: BTreeSet::new(),
-        }
+        Self { steps: Vec::new(), findings, hidden: BTreeSet::new() }
     }
 
     /// What was found, and the lines that must not be shown.
@@ -207,11 +203,7 @@ impl<'n> Reader<'n> {
             }
             // Whatever stands there may have been meant for `sensitive` or `token`.
             self.hide(&member.node);
-            let of = if self.steps.is_empty() {
-                "a spec".to_owned()
-            } else {
-                format!("`{}`", self.path())
-            };
+            let of = if self.steps.is_empty() { "a spec".to_owned() } else { format!("`{}`", self.path()) };
             let message = format!("unknown key `{key}` in {of}");
             let finding = Finding::error(Rule::UnknownKey, member.key_at, message);
             let near = nearest(key, known.iter().map(String::as_str));
@@ -238,11 +230,7 @@ impl<'n> Reader<'n> {
                 read.or_else(T::stand_in)
             }
             None => T::absent().or_else(|| {
-                let of = if self.steps.is_empty() {
-                    "the spec".to_owned()
-                } else {
-                    format!("`{}`", self.path())
-                };
+                let of = if self.steps.is_empty() { "the spec".to_owned() } else { format!("`{}`", self.path()) };
                 let message = format!("{of} lacks `{key}`");
                 self.push(Finding::error(Rule::MissingKey, at, message).remedy(format!("add `{key}:`")));
                 T::stand_in()

@@ -47,10 +47,7 @@ pub struct Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self {
-            things: IndexMap::new(),
-            broken: BTreeSet::new(),
-        }
+        Self { things: IndexMap::new(), broken: BTreeSet::new() }
     }
 }
 
@@ -75,17 +72,12 @@ impl<T> Named<T> {
 
     /// All names, those of things included that could not be read.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.things
-            .keys()
-            .map(String::as_str)
-            .chain(self.broken.iter().map(String::as_str))
+        self.things.keys().map(String::as_str).chain(self.broken.iter().map(String::as_str))
     }
 
     /// All things: name, place of the name, thing.
     pub fn iter(&self) -> impl Iterator<Item = (&str, At, &T)> {
-        self.things
-            .iter()
-            .map(|(name, (at, thing))| (name.as_str(), *at, thing))
+        self.things.iter().map(|(name, (at, thing))| (name.as_str(), *at, thing))
     }
 
     /// Nothing at all.

@@ -165,14 +165,8 @@ impl Run {
     /// Source: "Run States and Stages" (`hashicorp/web-unified-docs`, HCP Terraform, `run/states`).
     #[must_use]
     pub fn is_final(&self) -> bool {
-        const FINAL: [&str; 6] = [
-            "applied",
-            "planned_and_finished",
-            "discarded",
-            "errored",
-            "canceled",
-            "force_canceled",
-        ];
+        const FINAL: [&str; 6] =
+            ["applied", "planned_and_finished", "discarded", "errored", "canceled", "force_canceled"];
         FINAL.contains(&self.status.as_str())
     }
 }
@@ -294,27 +288,14 @@ impl Observed {
     /// Everything that could not be read, sorted.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        let Self {
-            now: _,
-            organization: _,
-            projects,
-            workspaces,
-            variable_sets,
-            pools,
-            connections,
-            requests: _,
-        } = self;
-        let mut gaps: Vec<Gap> = [
-            projects.gap(),
-            workspaces.gap(),
-            variable_sets.gap(),
-            pools.gap(),
-            connections.gap(),
-        ]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
+        let Self { now: _, organization: _, projects, workspaces, variable_sets, pools, connections, requests: _ } =
+            self;
+        let mut gaps: Vec<Gap> =
+            [projects.gap(), workspaces.gap(), variable_sets.gap(), pools.gap(), connections.gap()]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect();
         for project in projects.seen() {
             gaps.extend(project.tags.gap().cloned());
             gaps.extend(project.notifications.gap().cloned());

@@ -406,17 +406,9 @@ impl Needs {
     }
 
     fn value(self, variable: &VariableRequest) -> Self {
-        let VariableRequest {
-            key: _,
-            value,
-            hcl: _,
-            description: _,
-        } = variable;
+        let VariableRequest { key: _, value, hcl: _, description: _ } = variable;
         match value {
-            Some(ValueRequest::Sensitive {
-                source: _,
-                witness: WitnessRequest { set, existing: _ },
-            }) => self.of([set]),
+            Some(ValueRequest::Sensitive { source: _, witness: WitnessRequest { set, existing: _ } }) => self.of([set]),
             Some(ValueRequest::Plain(_)) | None => self,
         }
     }
@@ -435,56 +427,23 @@ impl Request {
             Self::DeleteProject { id: _, emptied } => needs.of(emptied),
             Self::CreateWorkspace { workspace, mode } => needs.of(&workspace.project).mode(Some(mode)),
             Self::UpdateWorkspace { id: _, change } => needs.of(&change.project),
-            Self::PlaceWorkspace {
-                workspace,
-                mode,
-                allowed,
-                moves: _,
-                locked_by_us: _,
-            } => needs.of([workspace]).of([allowed]).mode(Some(mode)),
-            Self::SetConsumers {
-                workspace,
-                marked,
-                consumers,
-            } => needs.of([workspace]).of([marked]).of(consumers),
+            Self::PlaceWorkspace { workspace, mode, allowed, moves: _, locked_by_us: _ } => {
+                needs.of([workspace]).of([allowed]).mode(Some(mode))
+            }
+            Self::SetConsumers { workspace, marked, consumers } => needs.of([workspace]).of([marked]).of(consumers),
             Self::CreateVariable { home, variable }
             | Self::UpdateVariable { home, id: _, variable }
-            | Self::ReplaceVariable {
-                home,
-                id: _,
-                witness: _,
-                variable,
-            } => needs.home(home).value(variable),
-            Self::DeleteVariable {
-                home,
-                id: _,
-                witness: _,
-            } => needs.home(home),
-            Self::ReachVariableSet {
-                set,
-                global: _,
-                projects,
-                workspaces,
-                filled,
-            } => needs.of([set]).of(projects).of(workspaces).of(filled),
-            Self::ScopePool {
-                pool,
-                organization_scoped: _,
-                projects,
-                workspaces,
-                left,
-            } => needs.of([pool]).of(projects).of(workspaces).of(left),
+            | Self::ReplaceVariable { home, id: _, witness: _, variable } => needs.home(home).value(variable),
+            Self::DeleteVariable { home, id: _, witness: _ } => needs.home(home),
+            Self::ReachVariableSet { set, global: _, projects, workspaces, filled } => {
+                needs.of([set]).of(projects).of(workspaces).of(filled)
+            }
+            Self::ScopePool { pool, organization_scoped: _, projects, workspaces, left } => {
+                needs.of([pool]).of(projects).of(workspaces).of(left)
+            }
             Self::DeletePool { id: _, unused } => needs.of(unused),
-            Self::CreateNotification {
-                subject,
-                marked,
-                notification: _,
-            } => needs.subject(subject).of([marked]),
-            Self::ReplaceNotification {
-                id: _,
-                subject,
-                notification: _,
-            } => needs.subject(subject),
+            Self::CreateNotification { subject, marked, notification: _ } => needs.subject(subject).of([marked]),
+            Self::ReplaceNotification { id: _, subject, notification: _ } => needs.subject(subject),
             Self::DeleteNotification { id: _, replaced } => needs.of(replaced),
             Self::DeleteWorkspace { .. }
             | Self::CreateVariableSet(_)
@@ -503,12 +462,9 @@ impl Request {
     pub fn spares(&self) -> BTreeSet<Output> {
         let needs = Needs(BTreeSet::new());
         match self {
-            Self::ScopePool {
-                projects, workspaces, ..
+            Self::ScopePool { projects, workspaces, .. } | Self::ReachVariableSet { projects, workspaces, .. } => {
+                needs.of(projects).of(workspaces).0
             }
-            | Self::ReachVariableSet {
-                projects, workspaces, ..
-            } => needs.of(projects).of(workspaces).0,
             Self::SetConsumers { consumers, .. } => needs.of(consumers).0,
             _ => needs.0,
         }
@@ -518,14 +474,8 @@ impl Request {
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
-            Self::PlaceWorkspace { moves: true, .. } => Effect {
-                moved: 1,
-                ..Effect::default()
-            },
-            Self::DeleteWorkspace { .. } => Effect {
-                workspaces: 1,
-                ..Effect::default()
-            },
+            Self::PlaceWorkspace { moves: true, .. } => Effect { moved: 1, ..Effect::default() },
+            Self::DeleteWorkspace { .. } => Effect { workspaces: 1, ..Effect::default() },
             _ => Effect::default(),
         }
     }

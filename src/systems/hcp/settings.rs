@@ -150,10 +150,7 @@ impl ProjectSettings {
     /// What HCP gives a project whose creator says nothing; the description stays as found unless named.
     #[must_use]
     pub fn documented() -> Self {
-        Self {
-            description: None,
-            auto_destroy_activity_duration: Some(String::new()),
-        }
+        Self { description: None, auto_destroy_activity_duration: Some(String::new()) }
     }
 }
 
@@ -184,24 +181,15 @@ mod tests {
 
     #[test]
     fn fields_hold_only_what_is_spoken_of() {
-        let settings = WorkspaceSettings {
-            auto_apply: Some(true),
-            ..Default::default()
-        };
-        assert_eq!(
-            settings.fields().into_iter().collect::<Vec<_>>(),
-            [("auto-apply".to_owned(), Value::Bool(true))]
-        );
+        let settings = WorkspaceSettings { auto_apply: Some(true), ..Default::default() };
+        assert_eq!(settings.fields().into_iter().collect::<Vec<_>>(), [("auto-apply".to_owned(), Value::Bool(true))]);
     }
 
     #[test]
     fn retaining_goes_by_the_name_on_the_wire() {
         let mut settings = WorkspaceSettings::documented();
         settings.retain(|name| name == "auto-apply");
-        let only = WorkspaceSettings {
-            auto_apply: Some(false),
-            ..Default::default()
-        };
+        let only = WorkspaceSettings { auto_apply: Some(false), ..Default::default() };
         assert_eq!(settings, only);
     }
 }

@@ -22,13 +22,7 @@ impl Planner<'_, '_> {
         let Some(vcs) = &workspace.vcs else {
             return Vcs::Known(None);
         };
-        let desired::Vcs {
-            repository,
-            branch,
-            connection,
-            ingress_submodules,
-            tags_regex,
-        } = vcs;
+        let desired::Vcs { repository, branch, connection, ingress_submodules, tags_regex } = vcs;
         let connections = self.seen.connections.seen();
         let found = matching(connections, connection);
         let token = match (found.as_slice(), self.seen.connections.gap()) {
@@ -39,10 +33,7 @@ impl Planner<'_, '_> {
                 return Vcs::Unknown;
             }
             ([], None) => {
-                let cause = format!(
-                    "no VCS connection is called `{connection}`: {}",
-                    list(connections.iter())
-                );
+                let cause = format!("no VCS connection is called `{connection}`: {}", list(connections.iter()));
                 self.refuse(Rule::UnknownReference, address.clone(), cause);
                 return Vcs::Unknown;
             }
@@ -97,45 +88,21 @@ impl Planner<'_, '_> {
     }
 
     fn seen_fields(&self, seen: &SeenVcs) -> [Value; 5] {
-        let SeenVcs {
-            repository,
-            branch,
-            token,
-            installation,
-            ingress_submodules,
-            tags_regex,
-        } = seen;
-        let known = self
-            .seen
-            .connections
-            .seen()
-            .iter()
-            .find(|connection| Some(&connection.token) == token.as_ref());
+        let SeenVcs { repository, branch, token, installation, ingress_submodules, tags_regex } = seen;
+        let known = self.seen.connections.seen().iter().find(|connection| Some(&connection.token) == token.as_ref());
         let connection = match (known, token, installation) {
             (Some(connection), _, _) => connection.name.clone().unwrap_or_else(|| connection.provider.clone()),
             (None, Some(token), _) => token.0.clone(),
             (None, None, Some(installation)) => format!("GitHub app {installation}"),
             (None, None, None) => String::new(),
         };
-        [
-            json!(repository),
-            json!(branch),
-            json!(connection),
-            json!(ingress_submodules),
-            json!(tags_regex),
-        ]
+        [json!(repository), json!(branch), json!(connection), json!(ingress_submodules), json!(tags_regex)]
     }
 }
 
 /// The fields of a repository as the spec names them, in the order of `seen_fields`.
 pub(super) fn vcs_fields(vcs: &desired::Vcs) -> [(&'static str, Value); 5] {
-    let desired::Vcs {
-        repository,
-        branch,
-        connection,
-        ingress_submodules,
-        tags_regex,
-    } = vcs;
+    let desired::Vcs { repository, branch, connection, ingress_submodules, tags_regex } = vcs;
     [
         ("vcs.repository", json!(repository)),
         ("vcs.branch", json!(branch)),

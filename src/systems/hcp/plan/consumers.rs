@@ -29,15 +29,9 @@ impl Planner<'_, '_> {
         let address = consumers_address(name);
         let mut wanted: Vec<Later<WorkspaceId>> = Vec::new();
         for consumer in &wanted_names {
-            let known = self
-                .workspace_id(consumer)
-                .or_else(|| self.seen_workspace(consumer).map(Later::Known));
+            let known = self.workspace_id(consumer).or_else(|| self.seen_workspace(consumer).map(Later::Known));
             let Some(id) = known else {
-                self.wait(
-                    address,
-                    format!("workspace {consumer} is not there"),
-                    "whoever creates it",
-                );
+                self.wait(address, format!("workspace {consumer} is not there"), "whoever creates it");
                 return;
             };
             wanted.push(id);
@@ -63,45 +57,25 @@ impl Planner<'_, '_> {
             })
             .collect();
         let cause = if seen.is_some() { Cause::Differs } else { Cause::Spec };
-        let old = if old.is_empty() {
-            Shown::Nothing
-        } else {
-            Shown::Value(json!(old))
-        };
-        let change = self.change(
-            &cause,
-            at,
-            "remoteStateConsumers",
-            old,
-            Shown::Value(json!(wanted_names)),
-        );
+        let old = if old.is_empty() { Shown::Nothing } else { Shown::Value(json!(old)) };
+        let change = self.change(&cause, at, "remoteStateConsumers", old, Shown::Value(json!(wanted_names)));
         let why = change.why.clone();
         let Some(id) = self.workspace_id(name) else {
             return;
         };
-        let request = Request::SetConsumers {
-            workspace: id,
-            marked: self.in_place(at),
-            consumers: wanted,
-        };
+        let request = Request::SetConsumers { workspace: id, marked: self.in_place(at), consumers: wanted };
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
     }
 
     fn had_consumers(&self, seen: Option<&observed::Workspace>) -> bool {
-        seen.and_then(|seen| seen.consumers.seen())
-            .is_some_and(|ids| !ids.is_empty())
+        seen.and_then(|seen| seen.consumers.seen()).is_some_and(|ids| !ids.is_empty())
             && seen
                 .and_then(|seen| self.workspace_mark(seen))
                 .is_some_and(|mark| mark.contents.contains(&crate::owner::Content::Consumers))
     }
 
     fn seen_workspace(&self, name: &str) -> Option<WorkspaceId> {
-        self.seen
-            .workspaces
-            .seen()
-            .iter()
-            .find(|seen| seen.name == name)
-            .map(|seen| seen.id.clone())
+        self.seen.workspaces.seen().iter().find(|seen| seen.name == name).map(|seen| seen.id.clone())
     }
 }

@@ -32,29 +32,15 @@ impl<'a> Links<'a> {
         let set = seen.variable_sets.seen().iter().find(|set| set.name == witness_set);
         let witness = |set: &VariableSet, variable: &Variable| {
             let about = VariableId(variable.key.key.clone());
-            let id = WitnessId {
-                set: set.id.clone(),
-                variable: variable.id.clone(),
-            };
+            let id = WitnessId { set: set.id.clone(), variable: variable.id.clone() };
             (about, id)
         };
         Self {
             witnesses: set
                 .into_iter()
-                .flat_map(|set| {
-                    set.variables
-                        .seen()
-                        .into_iter()
-                        .flatten()
-                        .map(move |variable| witness(set, variable))
-                })
+                .flat_map(|set| set.variables.seen().into_iter().flatten().map(move |variable| witness(set, variable)))
                 .collect(),
-            workspace_names: seen
-                .workspaces
-                .seen()
-                .iter()
-                .map(|w| (&w.id, w.name.as_str()))
-                .collect(),
+            workspace_names: seen.workspaces.seen().iter().map(|w| (&w.id, w.name.as_str())).collect(),
             project_names: seen.projects.seen().iter().map(|p| (&p.id, p.name.as_str())).collect(),
             pool_names: seen.pools.seen().iter().map(|p| (&p.id, p.name.as_str())).collect(),
             ..Self::default()
@@ -98,13 +84,10 @@ impl Planner<'_, '_> {
         let (want, seen) = (self.want, self.seen);
         let index = Index::of(&seen.pools, |thing| &thing.name);
         for (name, pool) in &want.pools {
-            let standing = self.standing(
-                &pool_address(name),
-                (name, pool.was.as_deref()),
-                &index,
-                &pool.stewardship,
-                |_, _| Ok(Owner::Ours),
-            );
+            let standing =
+                self.standing(&pool_address(name), (name, pool.was.as_deref()), &index, &pool.stewardship, |_, _| {
+                    Ok(Owner::Ours)
+                });
             self.links.pools.insert(name, standing);
         }
     }
@@ -144,11 +127,7 @@ impl Planner<'_, '_> {
         if self.descriptions.take(&set.description).is_some() {
             return Owner::Ours;
         }
-        match set
-            .description
-            .rsplit_once("[reconcile:")
-            .and_then(|(_, rest)| rest.strip_suffix(']'))
-        {
+        match set.description.rsplit_once("[reconcile:").and_then(|(_, rest)| rest.strip_suffix(']')) {
             Some(fleet) => Owner::Fleet(fleet.to_owned()),
             None => Owner::Nobody,
         }
@@ -208,25 +187,16 @@ impl Planner<'_, '_> {
 
     /// What the project of this id is called over there.
     pub(super) fn project_name(&self, id: &ProjectId) -> String {
-        self.links
-            .project_names
-            .get(id)
-            .map_or_else(|| id.0.clone(), ToString::to_string)
+        self.links.project_names.get(id).map_or_else(|| id.0.clone(), ToString::to_string)
     }
 
     /// What the workspace of this id is called over there.
     pub(super) fn workspace_name(&self, id: &WorkspaceId) -> String {
-        self.links
-            .workspace_names
-            .get(id)
-            .map_or_else(|| id.0.clone(), ToString::to_string)
+        self.links.workspace_names.get(id).map_or_else(|| id.0.clone(), ToString::to_string)
     }
 
     /// What the pool of this id is called over there.
     pub(super) fn pool_name(&self, id: &PoolId) -> String {
-        self.links
-            .pool_names
-            .get(id)
-            .map_or_else(|| id.0.clone(), ToString::to_string)
+        self.links.pool_names.get(id).map_or_else(|| id.0.clone(), ToString::to_string)
     }
 }

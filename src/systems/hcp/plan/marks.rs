@@ -22,11 +22,7 @@ fn order(on: Marked) -> &'static [String] {
 }
 
 fn with(names: &[String], more: &[&str]) -> Vec<String> {
-    names
-        .iter()
-        .cloned()
-        .chain(more.iter().map(ToString::to_string))
-        .collect()
+    names.iter().cloned().chain(more.iter().map(ToString::to_string)).collect()
 }
 
 /// A mark for these fields.
@@ -61,11 +57,7 @@ pub(super) fn cause(mark: Option<&Mark>, live: &Fields) -> Cause {
         .filter_map(|(_, name)| live.get_key_value(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if digest(&written) == mark.digest {
-        Cause::Spec
-    } else {
-        Cause::Drift
-    }
+    if digest(&written) == mark.digest { Cause::Spec } else { Cause::Drift }
 }
 
 fn mask(on: Marked, fields: &Fields) -> u64 {
@@ -77,10 +69,7 @@ fn mask(on: Marked, fields: &Fields) -> u64 {
 }
 
 fn digest(fields: &Fields) -> FieldsDigest {
-    let canonical: Fields = fields
-        .iter()
-        .map(|(name, value)| (name.clone(), canonical(value)))
-        .collect();
+    let canonical: Fields = fields.iter().map(|(name, value)| (name.clone(), canonical(value))).collect();
     FieldsDigest::of(&canonical)
 }
 
@@ -106,10 +95,8 @@ pub(super) fn tags(
         .filter(|(key, _)| want.contains_key(*key) || mine(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let mut wanted: BTreeMap<String, String> = live
-        .filter(|(key, _)| ignored || !mine(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut wanted: BTreeMap<String, String> =
+        live.filter(|(key, _)| ignored || !mine(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
     if !ignored {
         wanted.extend(want.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
@@ -119,13 +106,7 @@ pub(super) fn tags(
 /// Tags as a value that can be digested and shown: `key` or `key=value`.
 pub(super) fn tags_value(tags: &BTreeMap<String, String>) -> Value {
     tags.iter()
-        .map(|(key, value)| {
-            if value.is_empty() {
-                json!(key)
-            } else {
-                json!(format!("{key}={value}"))
-            }
-        })
+        .map(|(key, value)| if value.is_empty() { json!(key) } else { json!(format!("{key}={value}")) })
         .collect()
 }
 
@@ -134,32 +115,17 @@ mod tests {
     use super::*;
 
     fn fields(auto_apply: bool, directory: &str) -> Fields {
-        Fields::from([
-            ("auto-apply".to_owned(), json!(auto_apply)),
-            ("working-directory".to_owned(), json!(directory)),
-        ])
+        Fields::from([("auto-apply".to_owned(), json!(auto_apply)), ("working-directory".to_owned(), json!(directory))])
     }
 
     fn marked(fields: &Fields) -> Mark {
-        mark(
-            &"f".parse().unwrap(),
-            Marked::Workspace,
-            fields,
-            BTreeSet::new(),
-            &BTreeMap::new(),
-        )
+        mark(&"f".parse().unwrap(), Marked::Workspace, fields, BTreeSet::new(), &BTreeMap::new())
     }
 
     #[test]
     fn what_is_as_we_wrote_it_was_not_changed_by_others() {
-        assert_eq!(
-            cause(Some(&marked(&fields(true, "a"))), &fields(true, "a")),
-            Cause::Spec
-        );
-        assert_eq!(
-            cause(Some(&marked(&fields(true, "a"))), &fields(true, "b")),
-            Cause::Drift
-        );
+        assert_eq!(cause(Some(&marked(&fields(true, "a"))), &fields(true, "a")), Cause::Spec);
+        assert_eq!(cause(Some(&marked(&fields(true, "a"))), &fields(true, "b")), Cause::Drift);
         assert_eq!(cause(None, &fields(true, "a")), Cause::Differs);
     }
 
@@ -172,24 +138,10 @@ mod tests {
 
     #[test]
     fn tags_of_others_stay_and_ours_that_left_the_spec_go() {
-        let map = |keys: &[&str]| {
-            keys.iter()
-                .map(|key| ((*key).to_owned(), String::new()))
-                .collect::<BTreeMap<_, _>>()
-        };
-        let old = mark(
-            &"f".parse().unwrap(),
-            Marked::Workspace,
-            &Fields::new(),
-            BTreeSet::new(),
-            &map(&["mine", "old"]),
-        );
-        let tags = tags(
-            &map(&["mine", "new"]),
-            &map(&["mine", "old", "theirs", TAG_KEY]),
-            Some(&old),
-            false,
-        );
+        let map = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), String::new())).collect::<BTreeMap<_, _>>();
+        let old =
+            mark(&"f".parse().unwrap(), Marked::Workspace, &Fields::new(), BTreeSet::new(), &map(&["mine", "old"]));
+        let tags = tags(&map(&["mine", "new"]), &map(&["mine", "old", "theirs", TAG_KEY]), Some(&old), false);
         assert_eq!(tags.wanted, map(&["mine", "new", "theirs"]));
         assert_eq!(tags.ours, map(&["mine", "old"]));
     }

@@ -65,6 +65,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     planner.projects();
     planner.workspaces();
     planner.variable_sets();
+    planner.remove_workspaces();
     planner.scopes();
     planner.removals();
 }
@@ -98,71 +99,36 @@ impl Planner<'_, '_> {
                 let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
                 format!("differs from the spec in {}", fields.join(", "))
             };
-            self.wait(
-                address,
-                what,
-                "whoever owns it: here it is only verified (`delivery: verify`)",
-            );
+            self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
             return;
         }
-        self.plan.actions.insert(
-            address,
-            Action {
-                verb,
-                changes,
-                why,
-                request: systems::Request::Hcp(request),
-            },
-        );
+        self.plan.actions.insert(address, Action { verb, changes, why, request: systems::Request::Hcp(request) });
     }
 
     fn wait(&mut self, address: Address, what: impl Into<String>, until: impl Into<String>) {
-        self.plan.waits.push(Wait {
-            address,
-            what: what.into(),
-            until: until.into(),
-        });
+        self.plan.waits.push(Wait { address, what: what.into(), until: until.into() });
     }
 
     fn refuse(&mut self, rule: Rule, address: Address, cause: impl Into<String>) {
-        self.plan.refusals.push(Refusal {
-            rule,
-            address,
-            cause: cause.into(),
-        });
+        self.plan.refusals.push(Refusal { rule, address, cause: cause.into() });
     }
 
     fn leave(&mut self, address: Address, note: impl Into<String>) {
-        self.plan.untouched.push(Untouched {
-            address,
-            note: note.into(),
-        });
+        self.plan.untouched.push(Untouched { address, note: note.into() });
     }
 
     /// Notes that something is not planned because of what could not be read.
     fn unread(&mut self, address: &Address, gap: &Gap, follows: &str) {
-        self.plan.gaps.push(Gap {
-            address: address.clone(),
-            follows: follows.to_owned(),
-            ..gap.clone()
-        });
+        self.plan.gaps.push(Gap { address: address.clone(), follows: follows.to_owned(), ..gap.clone() });
     }
 
     /// The reason for a difference in a field, with the place of the wanted value.
     fn why(&self, cause: Cause, address: &Address, field: &str) -> Why {
-        Why {
-            cause,
-            origin: self.context.desired.origins.of(address, field).cloned(),
-        }
+        Why { cause, origin: self.context.desired.origins.of(address, field).cloned() }
     }
 
     fn change(&self, cause: &Cause, address: &Address, field: &str, old: Shown, new: Shown) -> Change {
-        Change {
-            field: field.to_owned(),
-            old,
-            new,
-            why: self.why(cause.clone(), address, field),
-        }
+        Change { field: field.to_owned(), old, new, why: self.why(cause.clone(), address, field) }
     }
 
     /// The proof that another thing is as the spec wants it: at once, or when its action has succeeded.
@@ -172,10 +138,7 @@ impl Planner<'_, '_> {
 
     fn fact(&self, address: &Address, fact: Fact) -> Later<Holds> {
         if self.plan.actions.contains_key(address) {
-            Later::From(Output {
-                of: address.clone(),
-                what: What::Fact(fact),
-            })
+            Later::From(Output { of: address.clone(), what: What::Fact(fact) })
         } else {
             Later::Known(Holds)
         }
@@ -183,10 +146,7 @@ impl Planner<'_, '_> {
 }
 
 fn id_of<T>(address: &Address) -> Later<T> {
-    Later::From(Output {
-        of: address.clone(),
-        what: What::Id,
-    })
+    Later::From(Output { of: address.clone(), what: What::Id })
 }
 
 /// A value as a plan shows it: nothing for what HCP reads back as nothing.

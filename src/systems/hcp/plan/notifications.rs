@@ -69,11 +69,7 @@ impl Planner<'_, '_> {
             Some(Read::Unread(_)) => return,
             Some(Read::NotAsked) => {
                 if !subscription.want.is_empty() {
-                    self.wait(
-                        subscription.at.clone(),
-                        "its notifications were not read",
-                        "the next run",
-                    );
+                    self.wait(subscription.at.clone(), "its notifications were not read", "the next run");
                 }
                 return;
             }
@@ -127,26 +123,10 @@ impl Planner<'_, '_> {
     }
 
     fn whole_notification(&self, address: &Address, want: &Notification) -> Vec<Change> {
-        let Notification {
-            destination,
-            enabled,
-            triggers,
-        } = want;
+        let Notification { destination, enabled, triggers } = want;
         let mut changes = vec![
-            self.change(
-                &Cause::Spec,
-                address,
-                "type",
-                Shown::Nothing,
-                Shown::text(kind(destination)),
-            ),
-            self.change(
-                &Cause::Spec,
-                address,
-                "events",
-                Shown::Nothing,
-                Shown::Value(json!(triggers)),
-            ),
+            self.change(&Cause::Spec, address, "type", Shown::Nothing, Shown::text(kind(destination))),
+            self.change(&Cause::Spec, address, "events", Shown::Nothing, Shown::Value(json!(triggers))),
         ];
         if let Some(url) = destination.url() {
             changes.push(self.change(
@@ -158,13 +138,7 @@ impl Planner<'_, '_> {
             ));
         }
         if !enabled {
-            changes.push(self.change(
-                &Cause::Spec,
-                address,
-                "enabled",
-                Shown::Nothing,
-                Shown::Value(json!(false)),
-            ));
+            changes.push(self.change(&Cause::Spec, address, "enabled", Shown::Nothing, Shown::Value(json!(false))));
         }
         changes
     }
@@ -178,10 +152,7 @@ impl Planner<'_, '_> {
         adopt_as: Option<String>,
     ) {
         if seen.destination != want.destination.wire_type() {
-            let (old, new) = (
-                Shown::text(&seen.destination),
-                Shown::text(want.destination.wire_type()),
-            );
+            let (old, new) = (Shown::text(&seen.destination), Shown::text(want.destination.wire_type()));
             let change = self.change(&Cause::Differs, &address, "type", old, new);
             let why = change.why.clone();
             let request = Request::ReplaceNotification {
@@ -194,14 +165,7 @@ impl Planner<'_, '_> {
                     triggers: Some(want.triggers.clone()),
                 },
             };
-            self.act(
-                address,
-                subscription.stewardship,
-                Verb::Replace,
-                vec![change],
-                why,
-                request,
-            );
+            self.act(address, subscription.stewardship, Verb::Replace, vec![change], why, request);
             return;
         }
         let mut changes = Vec::new();
@@ -218,9 +182,7 @@ impl Planner<'_, '_> {
             return;
         }
         let verb = if adopt_as.is_some() { Verb::Adopt } else { Verb::Change };
-        let why = changes
-            .first()
-            .map_or_else(|| self.why(Cause::Differs, &address, ""), |change| change.why.clone());
+        let why = changes.first().map_or_else(|| self.why(Cause::Differs, &address, ""), |change| change.why.clone());
         let request = Request::UpdateNotification {
             id: seen.id.clone(),
             notification: NotificationRequest {
@@ -276,12 +238,7 @@ impl Planner<'_, '_> {
         let replaced = doubled
             .map(|(above, double)| notification_address(above, double))
             .filter(|by| self.plan.actions.contains_key(by))
-            .map(|of| {
-                Later::From(Output {
-                    of,
-                    what: What::Fact(Fact::InPlace),
-                })
-            });
+            .map(|of| Later::From(Output { of, what: What::Fact(Fact::InPlace) }));
         let why = Why {
             cause: match doubled {
                 Some((above, double)) => Cause::Follows(notification_address(above, double)),
@@ -289,19 +246,9 @@ impl Planner<'_, '_> {
             },
             origin: None,
         };
-        let request = Request::DeleteNotification {
-            id: seen.id.clone(),
-            replaced: replaced.into_iter().collect(),
-        };
+        let request = Request::DeleteNotification { id: seen.id.clone(), replaced: replaced.into_iter().collect() };
         let address = notification_address(subscription.at, &name);
-        self.act(
-            address,
-            subscription.stewardship,
-            Verb::Remove,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address, subscription.stewardship, Verb::Remove, Vec::new(), why, request);
     }
 }
 

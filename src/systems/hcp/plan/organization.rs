@@ -17,22 +17,12 @@ impl Planner<'_, '_> {
         let seen = &self.seen.organization;
         match &self.want.organization.external_id {
             Some(pinned) if *pinned != seen.external_id => {
-                let cause = format!(
-                    "the spec pins {pinned}, and the organisation {} is {}",
-                    seen.name, seen.external_id
-                );
+                let cause =
+                    format!("the spec pins {pinned}, and the organisation {} is {}", seen.name, seen.external_id);
                 self.refuse(Rule::WrongIdentity, organization_address(), cause);
                 false
             }
-            Some(_) => true,
-            None => {
-                let note = format!(
-                    "not pinned; to refuse any other, write `externalId: {}` under hcp",
-                    seen.external_id
-                );
-                self.leave(organization_address(), note);
-                true
-            }
+            Some(_) | None => true,
         }
     }
 
@@ -46,11 +36,7 @@ impl Planner<'_, '_> {
         let mut mode = None;
         let mut live = live;
         live.insert("runs-on".to_owned(), self.mode_value(&seen.runs_on));
-        if let Some(placement) = want
-            .runs_on
-            .as_ref()
-            .filter(|placement| **placement != Placement::Inherited)
-        {
+        if let Some(placement) = want.runs_on.as_ref().filter(|placement| **placement != Placement::Inherited) {
             let value: Value = wanted_placement(placement);
             if live.get("runs-on") != Some(&value) {
                 match self.default_mode(&address, Some(placement)) {
@@ -68,21 +54,11 @@ impl Planner<'_, '_> {
             .iter()
             .map(|(field, value)| {
                 let old = live.get(field).cloned().map_or(Shown::Nothing, Shown::Value);
-                self.change(
-                    &Cause::Differs,
-                    &address,
-                    &spec_name(field),
-                    old,
-                    Shown::Value(value.clone()),
-                )
+                self.change(&Cause::Differs, &address, &spec_name(field), old, Shown::Value(value.clone()))
             })
             .collect();
         let why = self.why(Cause::Differs, &address, "");
-        let request = Request::UpdateOrganization {
-            name: seen.name.clone(),
-            settings,
-            mode,
-        };
+        let request = Request::UpdateOrganization { name: seen.name.clone(), settings, mode };
         let stewardship = want.stewardship.clone();
         self.act(address, &stewardship, Verb::Change, changes, why, request);
     }

@@ -23,11 +23,7 @@ pub fn lock_reason(fleet: &str) -> String {
 impl Planner<'_, '_> {
     /// A placement that was seen, as a word of the spec.
     pub(super) fn placement_value(&self, seen: &SeenPlacement) -> Value {
-        if seen.own {
-            self.mode_value(&seen.mode)
-        } else {
-            json!("inherited")
-        }
+        if seen.own { self.mode_value(&seen.mode) } else { json!("inherited") }
     }
 
     pub(super) fn mode_value(&self, mode: &Mode) -> Value {
@@ -109,10 +105,7 @@ impl Planner<'_, '_> {
         };
         let origin = workspace_address(name);
         let (cause, field) = if old == want {
-            (
-                Cause::Because("a run of ours was stopped while it held this lock".to_owned()),
-                "lock",
-            )
+            (Cause::Because("a run of ours was stopped while it held this lock".to_owned()), "lock")
         } else if seen.is_none() {
             (Cause::Spec, "runsOn")
         } else {
@@ -121,22 +114,12 @@ impl Planner<'_, '_> {
         let change = if field == "lock" {
             self.change(&cause, &origin, field, Shown::text("locked by us"), Shown::Nothing)
         } else {
-            let old = if seen.is_some() {
-                shown(Some(&old))
-            } else {
-                Shown::Nothing
-            };
+            let old = if seen.is_some() { shown(Some(&old)) } else { Shown::Nothing };
             self.change(&cause, &origin, field, old, shown(Some(&want)))
         };
         let why = change.why.clone();
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
-        let request = Request::PlaceWorkspace {
-            workspace: id,
-            mode,
-            allowed,
-            moves: seen.is_some(),
-            locked_by_us,
-        };
+        let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
     }
 
@@ -185,10 +168,7 @@ impl Planner<'_, '_> {
             pool.organization_scoped
                 || seen.is_some_and(|seen| {
                     pool.allowed_workspaces.contains(&seen.id)
-                        || seen
-                            .project
-                            .as_ref()
-                            .is_some_and(|project| pool.allowed_projects.contains(project))
+                        || seen.project.as_ref().is_some_and(|project| pool.allowed_projects.contains(project))
                 })
         });
         if holds {
@@ -202,10 +182,7 @@ impl Planner<'_, '_> {
                 Some(_) => scope_address(pool),
             },
             Scope::Some { projects, workspaces } => {
-                let project = workspace
-                    .project
-                    .as_ref()
-                    .is_some_and(|project| projects.contains(project));
+                let project = workspace.project.as_ref().is_some_and(|project| projects.contains(project));
                 if !project && !workspaces.contains(name) {
                     self.wait(
                         address.clone(),
@@ -217,10 +194,7 @@ impl Planner<'_, '_> {
                 scope_address(pool)
             }
         };
-        Some(Later::From(Output {
-            of,
-            what: What::Fact(Fact::Allowed(name.to_owned())),
-        }))
+        Some(Later::From(Output { of, what: What::Fact(Fact::Allowed(name.to_owned())) }))
     }
 
     fn inherited_in_place(&self, workspace: &desired::Workspace) -> Later<Holds> {

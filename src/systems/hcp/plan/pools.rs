@@ -30,13 +30,8 @@ impl Planner<'_, '_> {
                     self.create_pool(&address, name, pool);
                 }
                 Some(Standing::Ours { thing, renamed: true }) if !pool.stewardship.absent => {
-                    let change = self.change(
-                        &Cause::Spec,
-                        &address,
-                        "name",
-                        Shown::text(&thing.name),
-                        Shown::text(name),
-                    );
+                    let change =
+                        self.change(&Cause::Spec, &address, "name", Shown::text(&thing.name), Shown::text(name));
                     let why = self.why(Cause::Spec, &address, "was");
                     let request = Request::RenamePool {
                         id: thing.id.clone(),
@@ -52,25 +47,11 @@ impl Planner<'_, '_> {
 
     fn create_pool(&mut self, address: &Address, name: &str, pool: &desired::Pool) {
         let organization_scoped = pool.scope == Scope::Organization;
-        let scope = if organization_scoped {
-            "organization"
-        } else {
-            "none yet"
-        };
+        let scope = if organization_scoped { "organization" } else { "none yet" };
         let change = self.change(&Cause::Spec, address, "scope", Shown::Nothing, Shown::text(scope));
         let why = self.why(Cause::Spec, address, "");
-        let request = Request::CreatePool {
-            name: name.to_owned(),
-            organization_scoped,
-        };
-        self.act(
-            address.clone(),
-            &pool.stewardship,
-            Verb::Create,
-            vec![change],
-            why,
-            request,
-        );
+        let request = Request::CreatePool { name: name.to_owned(), organization_scoped };
+        self.act(address.clone(), &pool.stewardship, Verb::Create, vec![change], why, request);
     }
 
     /// Scopes come after the workspaces: which placements are planned decides who can lose a pool now.
@@ -98,44 +79,23 @@ impl Planner<'_, '_> {
             }
             return;
         };
-        let mut wanted_projects: Vec<Later<ProjectId>> = Vec::new();
-        for project in projects {
-            let Some(id) = self.project_id(project) else {
-                let what = format!("{} could not be read or is refused", project_address(project));
-                self.wait(address.clone(), what, "the next run in which that is settled");
-                return;
-            };
-            wanted_projects.push(id);
-        }
-        let mut wanted: BTreeSet<Later<WorkspaceId>> = BTreeSet::new();
-        let mut held_back = false;
-        for workspace in workspaces {
-            match self.workspace_id(workspace) {
-                // One that is refused or not written is not let in either.
-                Some(Later::From(output)) if !self.plan.actions.contains_key(&output.of) => held_back = true,
-                Some(id) => {
-                    wanted.insert(id);
-                }
-                None => held_back = true,
-            }
-        }
+        let Some(wanted_projects) = self.scope_projects(&address, projects) else {
+            return;
+        };
+        let (mut wanted, all_known) = self.scope_workspaces(workspaces);
         let mut left = Vec::new();
         if let Some(seen) = seen {
             self.keep_users(name, seen, projects, &mut wanted, &mut left);
-            // Those that cannot be told now keep what they have.
-            if held_back {
+            if !all_known {
+                // Those that cannot be told now keep what they have.
                 wanted.extend(seen.allowed_workspaces.iter().cloned().map(Later::Known));
             }
         }
-        wanted_projects.sort();
-        let wanted: Vec<Later<WorkspaceId>> = wanted.into_iter().collect();
-        let now = |ids: &BTreeSet<WorkspaceId>| ids.iter().cloned().map(Later::Known).collect::<Vec<_>>();
-        let now_projects = |ids: &BTreeSet<ProjectId>| ids.iter().cloned().map(Later::Known).collect::<Vec<_>>();
         let same = match seen {
             Some(seen) => {
                 !seen.organization_scoped
-                    && wanted == now(&seen.allowed_workspaces)
-                    && wanted_projects == now_projects(&seen.allowed_projects)
+                    && wanted.iter().eq(&known(&seen.allowed_workspaces))
+                    && wanted_projects.iter().eq(&known(&seen.allowed_projects))
             }
             None => wanted.is_empty() && wanted_projects.is_empty(),
         };
@@ -152,11 +112,41 @@ impl Planner<'_, '_> {
         let request = Request::ScopePool {
             pool: seen.map_or_else(|| id_of(&pool_at), |seen| Later::Known(seen.id.clone())),
             organization_scoped: false,
-            projects: wanted_projects,
-            workspaces: wanted,
+            projects: wanted_projects.into_iter().collect(),
+            workspaces: wanted.into_iter().collect(),
             left,
         };
         self.act(address, &pool.stewardship, verb, vec![change], why, request);
+    }
+
+    fn scope_projects(&mut self, address: &Address, names: &BTreeSet<String>) -> Option<BTreeSet<Later<ProjectId>>> {
+        let mut ids = BTreeSet::new();
+        for name in names {
+            let Some(id) = self.project_id(name) else {
+                let what = format!("{} could not be read or is refused", project_address(name));
+                self.wait(address.clone(), what, "the next run in which that is settled");
+                return None;
+            };
+            ids.insert(id);
+        }
+        Some(ids)
+    }
+
+    /// The workspaces that are let in, and whether these are all that should be.
+    fn scope_workspaces(&self, names: &BTreeSet<String>) -> (BTreeSet<Later<WorkspaceId>>, bool) {
+        let mut ids = BTreeSet::new();
+        for name in names {
+            match self.workspace_id(name) {
+                // One that is refused or held back is not let in either.
+                Some(Later::From(output)) if !self.plan.actions.contains_key(&output.of) => {}
+                Some(id) => {
+                    ids.insert(id);
+                }
+                None => {}
+            }
+        }
+        let all = ids.len() == names.len();
+        (ids, all)
     }
 
     /// Whoever uses the pool and is not moved away by this plan keeps it; whoever is moved loses it after that.
@@ -168,37 +158,36 @@ impl Planner<'_, '_> {
         wanted: &mut BTreeSet<Later<WorkspaceId>>,
         left: &mut Vec<Later<Holds>>,
     ) {
-        for id in &seen.workspaces {
+        for id in seen.workspaces.intersection(&seen.allowed_workspaces) {
             let later = Later::Known(id.clone());
             if wanted.contains(&later) {
                 continue;
             }
             let user = self.workspace_name(id);
-            let in_project = self
-                .want
-                .workspaces
-                .get(&user)
-                .and_then(|workspace| workspace.project.as_ref())
-                .is_some_and(|project| projects.contains(project));
-            if in_project {
+            let project = self.want.workspaces.get(&user).and_then(|workspace| workspace.project.as_ref());
+            if project.is_some_and(|project| projects.contains(project)) {
                 continue;
             }
-            let placement = self.placement_of(id);
-            if let Some(address) = placement.filter(|address| self.plan.actions.contains_key(address)) {
-                left.push(Later::From(Output {
-                    of: address,
-                    what: What::Fact(Fact::LetGo),
-                }));
+            if let Some(of) = self.leaves_pool(id, &user) {
+                left.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) }));
                 continue;
             }
             if !self.want.workspaces.contains_key(&user) {
-                self.leave(
-                    workspace_address(&user),
-                    format!("not in the spec, runs on {}: keeps it", pool_address(name)),
-                );
+                let note = format!("not in the spec, runs on {}: keeps it", pool_address(name));
+                self.leave(workspace_address(&user), note);
             }
             wanted.insert(later);
         }
+    }
+
+    /// The action of this plan that takes a workspace off its pool.
+    fn leaves_pool(&self, id: &WorkspaceId, user: &str) -> Option<Address> {
+        let placement = self.placement_of(id).filter(|at| self.plan.actions.contains_key(at));
+        placement.or_else(|| {
+            let at = workspace_address(user);
+            let removed = self.plan.actions.get(&at).is_some_and(|action| action.verb == Verb::Remove);
+            removed.then_some(at)
+        })
     }
 
     /// Where the placement of the workspace with this id is planned, if the spec knows it.
@@ -222,31 +211,21 @@ impl Planner<'_, '_> {
             workspaces: Vec::new(),
             left: Vec::new(),
         };
-        self.act(
-            address.clone(),
-            &pool.stewardship,
-            Verb::Change,
-            vec![change],
-            why,
-            request,
-        );
+        self.act(address.clone(), &pool.stewardship, Verb::Change, vec![change], why, request);
     }
 
     fn seen_scope(&self, seen: &observed::Pool) -> Value {
         if seen.organization_scoped {
             return json!("organization");
         }
-        let mut names: Vec<String> = seen
-            .allowed_projects
-            .iter()
-            .map(|id| format!("project {}", self.project_name(id)))
-            .collect();
+        let mut names: Vec<String> =
+            seen.allowed_projects.iter().map(|id| format!("project {}", self.project_name(id))).collect();
         names.extend(seen.allowed_workspaces.iter().map(|id| self.workspace_name(id)));
         names.sort();
         json!(names)
     }
 
-    fn wanted_scope(&self, projects: &[Later<ProjectId>], workspaces: &[Later<WorkspaceId>]) -> Value {
+    fn wanted_scope(&self, projects: &BTreeSet<Later<ProjectId>>, workspaces: &BTreeSet<Later<WorkspaceId>>) -> Value {
         let mut names: Vec<String> = projects
             .iter()
             .map(|id| match id {
@@ -274,18 +253,8 @@ impl Planner<'_, '_> {
             let mut stays = Vec::new();
             for id in &thing.workspaces {
                 let user = self.workspace_name(id);
-                let placement = self.placement_of(id).filter(|at| self.plan.actions.contains_key(at));
-                let removal = Some(workspace_address(&user)).filter(|at| {
-                    self.plan
-                        .actions
-                        .get(at)
-                        .is_some_and(|action| action.verb == Verb::Remove)
-                });
-                match placement.or(removal) {
-                    Some(of) => unused.push(Later::From(Output {
-                        of,
-                        what: What::Fact(Fact::LetGo),
-                    })),
+                match self.leaves_pool(id, &user) {
+                    Some(of) => unused.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) })),
                     None => stays.push(user),
                 }
             }
@@ -295,11 +264,12 @@ impl Planner<'_, '_> {
                 continue;
             }
             let why = self.why(Cause::Spec, &address, "absent");
-            let request = Request::DeletePool {
-                id: thing.id.clone(),
-                unused,
-            };
+            let request = Request::DeletePool { id: thing.id.clone(), unused };
             self.act(address, &pool.stewardship, Verb::Remove, Vec::new(), why, request);
         }
     }
+}
+
+fn known<T: Clone + Ord>(ids: &BTreeSet<T>) -> BTreeSet<Later<T>> {
+    ids.iter().cloned().map(Later::Known).collect()
 }

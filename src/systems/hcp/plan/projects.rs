@@ -55,30 +55,13 @@ impl Planner<'_, '_> {
             .iter()
             .filter(|(_, value)| shown(Some(value)) != Shown::Nothing)
             .map(|(field, value)| {
-                self.change(
-                    &Cause::Spec,
-                    address,
-                    &spec_name(field),
-                    Shown::Nothing,
-                    shown(Some(value)),
-                )
+                self.change(&Cause::Spec, address, &spec_name(field), Shown::Nothing, shown(Some(value)))
             })
             .collect();
         let why = self.why(Cause::Spec, address, "");
-        let request = Request::CreateProject(ProjectRequest {
-            name: Some(name.to_owned()),
-            settings,
-            mode,
-            tags: Some(tags),
-        });
-        self.act(
-            address.clone(),
-            &project.stewardship,
-            Verb::Create,
-            changes,
-            why,
-            request,
-        );
+        let request =
+            Request::CreateProject(ProjectRequest { name: Some(name.to_owned()), settings, mode, tags: Some(tags) });
+        self.act(address.clone(), &project.stewardship, Verb::Create, changes, why, request);
     }
 
     fn update_project(
@@ -102,27 +85,14 @@ impl Planner<'_, '_> {
         let mut live = seen.settings.fields();
         live.insert("tags".to_owned(), tags_value(&tags.ours));
         live.insert("runs-on".to_owned(), self.placement_value(&seen.placement));
-        let cause = if adopted {
-            Cause::Differs
-        } else {
-            marks::cause(mark.as_ref(), &live)
-        };
+        let cause = if adopted { Cause::Differs } else { marks::cause(mark.as_ref(), &live) };
         let mut different = differing(&want, &live);
         if ignored("tags") {
             different.remove("tags");
         }
         let mut changes = self.field_changes(&cause, address, &different, &live);
         if renamed {
-            changes.insert(
-                0,
-                self.change(
-                    &Cause::Spec,
-                    address,
-                    "name",
-                    Shown::text(&seen.name),
-                    Shown::text(name),
-                ),
-            );
+            changes.insert(0, self.change(&Cause::Spec, address, "name", Shown::text(&seen.name), Shown::text(name)));
         }
         let new_mark = self.project_mark_for(project, &want, mark.as_ref());
         let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark.contents);
@@ -144,23 +114,10 @@ impl Planner<'_, '_> {
         all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
         settings.retain(|field| different.contains_key(field));
         let verb = verb(renamed, adopted);
-        let why = self.why(
-            if adopted {
-                Cause::Because("adopted".to_owned())
-            } else {
-                cause
-            },
-            address,
-            "",
-        );
+        let why = self.why(if adopted { Cause::Because("adopted".to_owned()) } else { cause }, address, "");
         let request = Request::UpdateProject {
             id: seen.id.clone(),
-            change: ProjectRequest {
-                name: renamed.then(|| name.to_owned()),
-                settings,
-                mode,
-                tags: Some(all_tags),
-            },
+            change: ProjectRequest { name: renamed.then(|| name.to_owned()), settings, mode, tags: Some(all_tags) },
         };
         self.act(address.clone(), &project.stewardship, verb, changes, why, request);
     }
@@ -171,20 +128,10 @@ impl Planner<'_, '_> {
         };
         let request = Request::UpdateProject {
             id: seen.id.clone(),
-            change: ProjectRequest {
-                tags: Some(without_mark(&tags.own)),
-                ..ProjectRequest::default()
-            },
+            change: ProjectRequest { tags: Some(without_mark(&tags.own)), ..ProjectRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(
-            address.clone(),
-            &Stewardship::default(),
-            Verb::Release,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
     }
 
     fn project_mark_for(&self, project: &desired::Project, fields: &Fields, old: Option<&Mark>) -> Mark {
@@ -206,13 +153,7 @@ impl Planner<'_, '_> {
         different
             .iter()
             .map(|(field, value)| {
-                self.change(
-                    cause,
-                    address,
-                    &spec_name(field),
-                    shown(live.get(field)),
-                    shown(Some(value)),
-                )
+                self.change(cause, address, &spec_name(field), shown(live.get(field)), shown(Some(value)))
             })
             .collect()
     }

@@ -14,19 +14,13 @@ use crate::plan::{Cause, Fact, Later, Output, Read, Rule, Verb, What, Why};
 use crate::systems::hcp::{ProjectId, WorkspaceId, project_address, variable_set_address, workspace_address};
 
 fn gone() -> Why {
-    Why {
-        cause: Cause::Gone,
-        origin: None,
-    }
+    Why { cause: Cause::Gone, origin: None }
 }
 
 impl<'a> Planner<'a, '_> {
     pub(super) fn removals(&mut self) {
-        if self.seen.workspaces.gap().is_none() {
-            self.remove_workspaces();
-            if self.seen.projects.gap().is_none() {
-                self.remove_projects();
-            }
+        if self.seen.workspaces.gap().is_none() && self.seen.projects.gap().is_none() {
+            self.remove_projects();
         }
         if self.seen.variable_sets.gap().is_none() {
             self.remove_sets();
@@ -37,7 +31,10 @@ impl<'a> Planner<'a, '_> {
         }
     }
 
-    fn remove_workspaces(&mut self) {
+    pub(super) fn remove_workspaces(&mut self) {
+        if self.seen.workspaces.gap().is_some() {
+            return;
+        }
         let kept: BTreeSet<&WorkspaceId> = self
             .links
             .workspaces
@@ -77,15 +74,8 @@ impl<'a> Planner<'a, '_> {
             return;
         }
         if seen.resources > 0 {
-            let what = format!(
-                "no longer in the spec, and its state holds {} resources",
-                seen.resources
-            );
-            self.wait(
-                address,
-                what,
-                "whoever destroys them, or writes `released: true` to keep the workspace",
-            );
+            let what = format!("no longer in the spec, and its state holds {} resources", seen.resources);
+            self.wait(address, what, "whoever destroys them, or writes `released: true` to keep the workspace");
             return;
         }
         if let Some(run) = seen.current_run.as_ref().filter(|run| !run.is_final()) {
@@ -99,18 +89,8 @@ impl<'a> Planner<'a, '_> {
             self.wait(address, what, "whoever unlocks it");
             return;
         }
-        let request = Request::DeleteWorkspace {
-            id: seen.id.clone(),
-            witnesses: self.witnesses_of(&seen.variables),
-        };
-        self.act(
-            address,
-            &Stewardship::default(),
-            Verb::Remove,
-            Vec::new(),
-            gone(),
-            request,
-        );
+        let request = Request::DeleteWorkspace { id: seen.id.clone(), witnesses: self.witnesses_of(&seen.variables) };
+        self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
     }
 
     fn witnesses_of(&self, variables: &Read<Vec<observed::Variable>>) -> Vec<WitnessId> {
@@ -193,10 +173,7 @@ impl<'a> Planner<'a, '_> {
         let mut stays = Vec::new();
         for workspace in inside {
             match self.leaves_project(workspace) {
-                Some(of) => emptied.push(Later::From(Output {
-                    of,
-                    what: What::Fact(Fact::Gone),
-                })),
+                Some(of) => emptied.push(Later::From(Output { of, what: What::Fact(Fact::Gone) })),
                 None => stays.push(workspace.name.as_str()),
             }
         }
@@ -205,18 +182,8 @@ impl<'a> Planner<'a, '_> {
             self.wait(address, what, "whoever moves or removes these workspaces");
             return;
         }
-        let request = Request::DeleteProject {
-            id: seen.id.clone(),
-            emptied,
-        };
-        self.act(
-            address,
-            &Stewardship::default(),
-            Verb::Remove,
-            Vec::new(),
-            gone(),
-            request,
-        );
+        let request = Request::DeleteProject { id: seen.id.clone(), emptied };
+        self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
     }
 
     /// The action of this plan that takes a workspace out of its project.
@@ -264,20 +231,9 @@ impl<'a> Planner<'a, '_> {
                 Owner::Ours => {
                     let request = Request::DeleteVariableSet {
                         id: set.id.clone(),
-                        witnesses: if set.name == witnesses {
-                            Vec::new()
-                        } else {
-                            self.witnesses_of(&set.variables)
-                        },
+                        witnesses: if set.name == witnesses { Vec::new() } else { self.witnesses_of(&set.variables) },
                     };
-                    self.act(
-                        address,
-                        &Stewardship::default(),
-                        Verb::Remove,
-                        Vec::new(),
-                        gone(),
-                        request,
-                    );
+                    self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
                 }
                 Owner::Nobody => self.leave(address, "not in the spec, not ours"),
                 Owner::Fleet(fleet) => self.leave(address, format!("of the fleet {fleet}")),
@@ -288,13 +244,8 @@ impl<'a> Planner<'a, '_> {
 
     /// A pool can carry no mark, so one that the spec does not name is never removed.
     fn report_pools(&mut self) {
-        let linked: BTreeSet<_> = self
-            .links
-            .pools
-            .values()
-            .filter_map(super::standing::Standing::thing)
-            .map(|pool| &pool.id)
-            .collect();
+        let linked: BTreeSet<_> =
+            self.links.pools.values().filter_map(super::standing::Standing::thing).map(|pool| &pool.id).collect();
         let surplus: Vec<String> = self
             .seen
             .pools

@@ -62,10 +62,7 @@ pub(super) struct Index<'a, T> {
 
 impl<'a, T> Index<'a, T> {
     pub(super) fn of(listing: &'a Listing<T>, name: impl Fn(&'a T) -> &'a str) -> Self {
-        Self {
-            by_name: listing.seen().iter().map(|thing| (name(thing), thing)).collect(),
-            gap: listing.gap(),
-        }
+        Self { by_name: listing.seen().iter().map(|thing| (name(thing), thing)).collect(), gap: listing.gap() }
     }
 
     fn named(&self, name: &str) -> Option<&'a T> {
@@ -101,11 +98,7 @@ impl Planner<'_, '_> {
         let (thing, renamed) = match (index.named(name), was.and_then(|was| index.named(was))) {
             (Some(_), Some(_)) => {
                 let was = was.unwrap_or_default();
-                self.refuse(
-                    Rule::RenameClash,
-                    address.clone(),
-                    format!("was: {was}, and both exist"),
-                );
+                self.refuse(Rule::RenameClash, address.clone(), format!("was: {was}, and both exist"));
                 return Standing::Unknown;
             }
             (Some(thing), None) => (thing, false),
@@ -133,29 +126,18 @@ impl Planner<'_, '_> {
             Ok(_) if self.is_verified(stewardship) => Standing::Ours { thing, renamed },
             Ok(Owner::Nobody) if stewardship.released => Standing::Refused(thing),
             Ok(Owner::Nobody) => {
-                self.refuse(
-                    Rule::NotOurs,
-                    address.clone(),
-                    "exists and does not carry this fleet's mark",
-                );
+                self.refuse(Rule::NotOurs, address.clone(), "exists and does not carry this fleet's mark");
                 Standing::Refused(thing)
             }
             Ok(Owner::Fleet(fleet)) => {
-                self.refuse(
-                    Rule::OtherFleet,
-                    address.clone(),
-                    format!("carries the mark of the fleet {fleet}"),
-                );
+                self.refuse(Rule::OtherFleet, address.clone(), format!("carries the mark of the fleet {fleet}"));
                 Standing::Refused(thing)
             }
             Ok(Owner::Newer(version)) => {
                 self.refuse(
                     Rule::NewerTool,
                     address.clone(),
-                    format!(
-                        "its mark has format {version}, this tool knows up to {}",
-                        crate::owner::MARK_VERSION
-                    ),
+                    format!("its mark has format {version}, this tool knows up to {}", crate::owner::MARK_VERSION),
                 );
                 Standing::Refused(thing)
             }

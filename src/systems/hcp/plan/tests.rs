@@ -100,10 +100,7 @@ fn make(want: &desired::Desired, seen: &observed::Observed) -> Plan {
 }
 
 fn make_with(want: &desired::Desired, seen: &observed::Observed, consent: &Consent) -> Plan {
-    let desired = Desired {
-        hcp: want.clone(),
-        origins: Origins::default(),
-    };
+    let desired = Desired { hcp: want.clone(), origins: Origins::default() };
     plan(&desired, &Observed { hcp: seen.clone() }, consent)
 }
 
@@ -118,19 +115,13 @@ fn converged(want: &desired::Desired) -> observed::Observed {
             Request::CreateWorkspace { workspace, mode: _ } => workspace.tags.clone(),
             other => panic!("{address} is not created: {other:?}"),
         };
-        Read::Seen(SeenTags {
-            own: own.unwrap_or_default(),
-            inherited: BTreeMap::new(),
-        })
+        Read::Seen(SeenTags { own: own.unwrap_or_default(), inherited: BTreeMap::new() })
     };
     seen.projects.seen_mut().push(observed::Project {
         id: ProjectId("prj-main".to_owned()),
         name: "main".to_owned(),
         settings: ProjectSettings::documented(),
-        placement: SeenPlacement {
-            mode: Mode::Remote,
-            own: false,
-        },
+        placement: SeenPlacement { mode: Mode::Remote, own: false },
         tags: tags(super::super::project_address("main")),
         notifications: Read::NotAsked,
     });
@@ -144,10 +135,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
                 terraform_version: Some("1.14.0".to_owned()),
                 ..wanted.settings.clone()
             },
-            placement: SeenPlacement {
-                mode: Mode::Agent(Some(PoolId("apool-nas".to_owned()))),
-                own: true,
-            },
+            placement: SeenPlacement { mode: Mode::Agent(Some(PoolId("apool-nas".to_owned()))), own: true },
             vcs: None,
             tags: tags(workspace_address(name)),
             variables: Read::Seen(Vec::new()),
@@ -158,12 +146,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
             resources: 0,
         });
     }
-    let all: BTreeSet<_> = seen
-        .workspaces
-        .seen()
-        .iter()
-        .map(|workspace| workspace.id.clone())
-        .collect();
+    let all: BTreeSet<_> = seen.workspaces.seen().iter().map(|workspace| workspace.id.clone()).collect();
     seen.pools.seen_mut().push(observed::Pool {
         id: PoolId("apool-nas".to_owned()),
         name: "nas".to_owned(),
@@ -200,16 +183,8 @@ fn lines(plan: &Plan) -> Vec<String> {
             format!("{} {address} [{}]", action.verb, fields.join(" "))
         })
         .collect();
-    lines.extend(
-        plan.waits
-            .iter()
-            .map(|wait| format!("wait {}: {}", wait.address, wait.what)),
-    );
-    lines.extend(
-        plan.refusals
-            .iter()
-            .map(|refusal| format!("refuse {}: {:?}", refusal.address, refusal.rule)),
-    );
+    lines.extend(plan.waits.iter().map(|wait| format!("wait {}: {}", wait.address, wait.what)));
+    lines.extend(plan.refusals.iter().map(|refusal| format!("refuse {}: {:?}", refusal.address, refusal.rule)));
     lines.extend(plan.untouched.iter().map(|thing| format!("leave {}", thing.address)));
     lines
 }
@@ -221,11 +196,7 @@ fn assert_lines(plan: &Plan, expected: &[&str]) {
 #[test]
 fn a_new_workspace_is_placed_only_when_its_pool_lets_it_in() {
     let plan = make(&fleet(), &nothing());
-    let order: Vec<&str> = order::order(&plan)
-        .unwrap()
-        .into_iter()
-        .map(crate::address::Address::as_str)
-        .collect();
+    let order: Vec<&str> = order::order(&plan).unwrap().into_iter().map(crate::address::Address::as_str).collect();
     assert_eq!(
         order,
         [
@@ -238,13 +209,7 @@ fn a_new_workspace_is_placed_only_when_its_pool_lets_it_in() {
     );
     let systems::Request::Hcp(create) = &plan.actions[&workspace_address("vault")].request;
     assert!(
-        matches!(
-            create,
-            Request::CreateWorkspace {
-                mode: ModeRequest::Local,
-                ..
-            }
-        ),
+        matches!(create, Request::CreateWorkspace { mode: ModeRequest::Local, .. }),
         "a push could start a run in the cloud: {create:?}"
     );
 }
@@ -278,11 +243,7 @@ fn an_incomplete_list_creates_and_removes_nothing() {
     want.workspaces.get_mut("vault").unwrap().project = None;
     let plan = make(&want, &seen);
     assert!(plan.actions.is_empty(), "{:?}", lines(&plan));
-    assert!(
-        plan.gaps.iter().any(|gap| gap.address == workspace_address("vault")),
-        "{:?}",
-        plan.gaps
-    );
+    assert!(plan.gaps.iter().any(|gap| gap.address == workspace_address("vault")), "{:?}", plan.gaps);
 }
 
 #[test]
@@ -290,9 +251,7 @@ fn a_thing_without_our_mark_is_refused_unless_it_may_be_adopted() {
     let mut seen = converged(&fleet());
     vault(&mut seen).tags = Read::Seen(SeenTags::default());
     assert_lines(&make(&fleet(), &seen), &["refuse hcp/workspace/vault: NotOurs"]);
-    let consent = Consent {
-        adopt: vec!["hcp/**".parse().unwrap()],
-    };
+    let consent = Consent { adopt: vec!["hcp/**".parse().unwrap()] };
     assert_lines(&make_with(&fleet(), &seen, &consent), &["adopt hcp/workspace/vault []"]);
 }
 
@@ -305,10 +264,8 @@ fn marks_of_others_and_of_newer_tools_are_respected() {
         ("lab.project.1-0-x--", "refuse hcp/workspace/vault: NotOurs"),
     ] {
         let mut seen = converged(&fleet());
-        vault(&mut seen).tags = Read::Seen(SeenTags {
-            own: [(TAG_KEY.to_owned(), mark.to_owned())].into(),
-            inherited: BTreeMap::new(),
-        });
+        vault(&mut seen).tags =
+            Read::Seen(SeenTags { own: [(TAG_KEY.to_owned(), mark.to_owned())].into(), inherited: BTreeMap::new() });
         assert_lines(&make(&fleet(), &seen), &[line]);
     }
 }
@@ -319,30 +276,17 @@ fn a_run_under_way_keeps_a_workspace_where_it_is() {
     want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Cloud;
     want.pools = [("nas".to_owned(), pool(&[]))].into();
     let mut seen = converged(&fleet());
-    vault(&mut seen).current_run = Some(Run {
-        id: RunId("run-1".to_owned()),
-        status: "planned".to_owned(),
-        created_at: None,
-    });
+    vault(&mut seen).current_run =
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
     assert_lines(
         &make(&want, &seen),
         &["wait hcp/workspace/vault/placement: run-1 is planned; a move would make it fail"],
     );
     vault(&mut seen).current_run = None;
     let plan = make(&want, &seen);
-    assert_lines(
-        &plan,
-        &[
-            "change hcp/pool/nas/scope [scope]",
-            "change hcp/workspace/vault/placement [runsOn]",
-        ],
-    );
+    assert_lines(&plan, &["change hcp/pool/nas/scope [scope]", "change hcp/workspace/vault/placement [runsOn]"]);
     let order = order::order(&plan).unwrap();
-    assert_eq!(
-        order[0].as_str(),
-        "hcp/workspace/vault/placement",
-        "it loses the pool after it left"
-    );
+    assert_eq!(order[0].as_str(), "hcp/workspace/vault/placement", "it loses the pool after it left");
 }
 
 #[test]
@@ -352,10 +296,7 @@ fn a_lock_of_ours_is_taken_off_and_one_of_others_is_waited_for() {
     assert_lines(&make(&fleet(), &seen), &["change hcp/workspace/vault/placement [lock]"]);
     vault(&mut seen).locked = Some("maintenance".to_owned());
     vault(&mut seen).placement.mode = Mode::Local;
-    assert_lines(
-        &make(&fleet(), &seen),
-        &["wait hcp/workspace/vault/placement: the workspace is locked: maintenance"],
-    );
+    assert_lines(&make(&fleet(), &seen), &["wait hcp/workspace/vault/placement: the workspace is locked: maintenance"]);
 }
 
 #[test]
@@ -386,11 +327,7 @@ fn a_rename_has_to_be_said() {
         tags_regex: String::new(),
     };
     let mut want = fleet();
-    let renamed = Workspace {
-        vcs: Some(vcs),
-        runs_on: Placement::Local,
-        ..workspace()
-    };
+    let renamed = Workspace { vcs: Some(vcs), runs_on: Placement::Local, ..workspace() };
     want.workspaces = [("main-vault".to_owned(), renamed)].into();
     want.pools.clear();
     let mut seen = converged(&fleet());
@@ -425,10 +362,7 @@ fn variable_world() -> (desired::Desired, observed::Observed) {
 }
 
 fn key(key: &str) -> VariableKey {
-    VariableKey {
-        category: Category::Env,
-        key: key.to_owned(),
-    }
+    VariableKey { category: Category::Env, key: key.to_owned() }
 }
 
 fn seen_variable(name: &str, description: &str, value: SeenValue) -> observed::Variable {
@@ -442,14 +376,11 @@ fn seen_variable(name: &str, description: &str, value: SeenValue) -> observed::V
 }
 
 fn want_variable(want: &mut desired::Desired, name: &str, value: VariableValue) {
-    want.workspaces.get_mut("vault").unwrap().variables.insert(
-        key(name),
-        Variable {
-            value,
-            hcl: false,
-            description: None,
-        },
-    );
+    want.workspaces
+        .get_mut("vault")
+        .unwrap()
+        .variables
+        .insert(key(name), Variable { value, hcl: false, description: None });
 }
 
 #[test]
@@ -461,10 +392,7 @@ fn variables_of_others_stay_and_ours_that_left_the_spec_go() {
     ]);
     assert_lines(
         &make(&want, &seen),
-        &[
-            "remove hcp/workspace/vault/env/OURS []",
-            "leave hcp/workspace/vault/env/THEIRS",
-        ],
+        &["remove hcp/workspace/vault/env/OURS []", "leave hcp/workspace/vault/env/THEIRS"],
     );
 }
 
@@ -473,28 +401,16 @@ fn a_sensitive_value_is_written_when_its_source_or_its_receiver_moved_and_else_n
     let source = SecretRef::Env("TOKEN".to_owned());
     for (compared, line) in [
         (Compared::Same, None),
-        (
-            Compared::SourceChanged,
-            Some("change hcp/workspace/vault/env/TOKEN [value]"),
-        ),
-        (
-            Compared::ReceiverChanged,
-            Some("change hcp/workspace/vault/env/TOKEN [value]"),
-        ),
-        (
-            Compared::Unwitnessed,
-            Some("change hcp/workspace/vault/env/TOKEN [value]"),
-        ),
+        (Compared::SourceChanged, Some("change hcp/workspace/vault/env/TOKEN [value]")),
+        (Compared::ReceiverChanged, Some("change hcp/workspace/vault/env/TOKEN [value]")),
+        (Compared::Unwitnessed, Some("change hcp/workspace/vault/env/TOKEN [value]")),
         (Compared::Unreadable("not set".to_owned()), None),
     ] {
         let (mut want, mut seen) = variable_world();
         want_variable(&mut want, "TOKEN", VariableValue::Sensitive(source.clone()));
         let unread = matches!(compared, Compared::Unreadable(_));
-        vault(&mut seen).variables = Read::Seen(vec![seen_variable(
-            "TOKEN",
-            "[reconcile:lab]",
-            SeenValue::Sensitive(Some(compared)),
-        )]);
+        vault(&mut seen).variables =
+            Read::Seen(vec![seen_variable("TOKEN", "[reconcile:lab]", SeenValue::Sensitive(Some(compared)))]);
         seen.variable_sets.seen_mut().push(observed::VariableSet {
             id: VariableSetId("varset-w".to_owned()),
             name: "reconcile-lab".to_owned(),
@@ -516,10 +432,7 @@ fn what_was_sensitive_is_replaced_to_become_readable() {
     let (mut want, mut seen) = variable_world();
     want_variable(&mut want, "LEVEL", VariableValue::Plain("info".to_owned()));
     vault(&mut seen).variables = Read::Seen(vec![seen_variable("LEVEL", "", SeenValue::Sensitive(None))]);
-    assert_lines(
-        &make(&want, &seen),
-        &["replace hcp/workspace/vault/env/LEVEL [sensitive]"],
-    );
+    assert_lines(&make(&want, &seen), &["replace hcp/workspace/vault/env/LEVEL [sensitive]"]);
 }
 
 #[test]
@@ -554,11 +467,7 @@ fn a_notification_that_would_come_twice_goes_after_its_successor_is_there() {
             "leave hcp/workspace/vault/notification/by%20hand",
         ],
     );
-    let order: Vec<&str> = order::order(&plan)
-        .unwrap()
-        .into_iter()
-        .map(crate::address::Address::as_str)
-        .collect();
+    let order: Vec<&str> = order::order(&plan).unwrap().into_iter().map(crate::address::Address::as_str).collect();
     assert_eq!(order[2], "hcp/workspace/vault/notification/chat", "{order:?}");
 }
 
@@ -577,10 +486,7 @@ fn verifying_compares_and_writes_nothing() {
     vault(&mut seen).tags = Read::Seen(SeenTags::default());
     assert_lines(&make(&want, &seen), &[]);
     vault(&mut seen).settings.auto_apply = Some(true);
-    assert_lines(
-        &make(&want, &seen),
-        &["wait hcp/workspace/vault: differs from the spec in autoApply"],
-    );
+    assert_lines(&make(&want, &seen), &["wait hcp/workspace/vault: differs from the spec in autoApply"]);
 }
 
 #[test]

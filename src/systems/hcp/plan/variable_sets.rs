@@ -61,14 +61,7 @@ impl Planner<'_, '_> {
             description: Some(self.descriptions.put(set.description.as_deref().unwrap_or_default())),
             priority: Some(set.priority),
         });
-        self.act(
-            address.clone(),
-            &set.stewardship,
-            Verb::Create,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &set.stewardship, Verb::Create, Vec::new(), why, request);
     }
 
     fn update_set(
@@ -83,26 +76,11 @@ impl Planner<'_, '_> {
         let worded = self.descriptions.take(&seen.description).unwrap_or(&seen.description);
         let mut changes = Vec::new();
         if renamed {
-            changes.push(self.change(
-                &Cause::Spec,
-                address,
-                "name",
-                Shown::text(&seen.name),
-                Shown::text(name),
-            ));
+            changes.push(self.change(&Cause::Spec, address, "name", Shown::text(&seen.name), Shown::text(name)));
         }
-        let wording = set
-            .description
-            .as_deref()
-            .filter(|text| *text != worded && !ignored("description"));
+        let wording = set.description.as_deref().filter(|text| *text != worded && !ignored("description"));
         if let Some(text) = wording {
-            changes.push(self.change(
-                &Cause::Differs,
-                address,
-                "description",
-                Shown::text(worded),
-                Shown::text(text),
-            ));
+            changes.push(self.change(&Cause::Differs, address, "description", Shown::text(worded), Shown::text(text)));
         }
         let priority = (set.priority != seen.priority && !ignored("priority")).then_some(set.priority);
         if let Some(priority) = priority {
@@ -112,11 +90,7 @@ impl Planner<'_, '_> {
         if changes.is_empty() && !adopted {
             return;
         }
-        let cause = if adopted {
-            Cause::Because("adopted".to_owned())
-        } else {
-            Cause::Differs
-        };
+        let cause = if adopted { Cause::Because("adopted".to_owned()) } else { Cause::Differs };
         let why = self.why(cause, address, "");
         let request = Request::UpdateVariableSet {
             id: seen.id.clone(),
@@ -126,14 +100,7 @@ impl Planner<'_, '_> {
                 priority,
             },
         };
-        self.act(
-            address.clone(),
-            &set.stewardship,
-            verb(renamed, adopted),
-            changes,
-            why,
-            request,
-        );
+        self.act(address.clone(), &set.stewardship, verb(renamed, adopted), changes, why, request);
     }
 
     fn release_set(&mut self, address: &Address, seen: &observed::VariableSet) {
@@ -141,19 +108,9 @@ impl Planner<'_, '_> {
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
         let request = Request::UpdateVariableSet {
             id: seen.id.clone(),
-            change: VariableSetRequest {
-                description: Some(worded),
-                ..VariableSetRequest::default()
-            },
+            change: VariableSetRequest { description: Some(worded), ..VariableSetRequest::default() },
         };
-        self.act(
-            address.clone(),
-            &Stewardship::default(),
-            Verb::Release,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
     }
 
     /// For whom the set is. It is attached once its variables are in place, so that no run sees half of them.
@@ -166,10 +123,7 @@ impl Planner<'_, '_> {
         let mut workspaces: Vec<Later<WorkspaceId>> = Vec::new();
         let global = match &set.reach {
             Reach::Global => true,
-            Reach::Some {
-                projects: wanted_projects,
-                workspaces: wanted_workspaces,
-            } => {
+            Reach::Some { projects: wanted_projects, workspaces: wanted_workspaces } => {
                 for project in wanted_projects {
                     let Some(id) = self.project_id(project) else {
                         self.wait(address, format!("project {project} is not settled"), "the next run");
@@ -210,24 +164,13 @@ impl Planner<'_, '_> {
             .range(at.clone()..)
             .take_while(|(inner, _)| inner.as_str().starts_with(at.as_str()))
             .filter(|(inner, action)| inner.is_within(at) && *inner != at && action.verb != Verb::Remove)
-            .map(|(inner, _)| {
-                Later::From(Output {
-                    of: inner.clone(),
-                    what: What::Fact(Fact::InPlace),
-                })
-            })
+            .map(|(inner, _)| Later::From(Output { of: inner.clone(), what: What::Fact(Fact::InPlace) }))
             .collect();
         let Some(id) = self.variable_set_id(name) else {
             return;
         };
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
-        let request = Request::ReachVariableSet {
-            set: id,
-            global,
-            projects,
-            workspaces,
-            filled,
-        };
+        let request = Request::ReachVariableSet { set: id, global, projects, workspaces, filled };
         self.act(address, &set.stewardship, verb, vec![change], why, request);
     }
 
@@ -238,10 +181,7 @@ impl Planner<'_, '_> {
         if !self.wants_witnesses() {
             return;
         }
-        match self
-            .seen_witness_set()
-            .map(|set| (self.variable_set_owner(set), set.is_detached()))
-        {
+        match self.seen_witness_set().map(|set| (self.variable_set_owner(set), set.is_detached())) {
             None if self.seen.variable_sets.gap().is_none() => {
                 let why = Why {
                     cause: Cause::Because(
@@ -268,11 +208,7 @@ impl Planner<'_, '_> {
                 );
             }
             Some((Owner::Nobody | Owner::Fleet(_) | Owner::Newer(_), _)) => {
-                self.refuse(
-                    Rule::NotOurs,
-                    address,
-                    "has the name of this fleet's witnesses and not its mark",
-                );
+                self.refuse(Rule::NotOurs, address, "has the name of this fleet's witnesses and not its mark");
             }
         }
     }
@@ -282,14 +218,9 @@ impl Planner<'_, '_> {
     /// Some sensitive value is wanted.
     pub(super) fn wants_witnesses(&self) -> bool {
         let sensitive = |variables: &BTreeMap<VariableKey, desired::Variable>| {
-            variables
-                .values()
-                .any(|variable| matches!(variable.value, VariableValue::Sensitive(_)))
+            variables.values().any(|variable| matches!(variable.value, VariableValue::Sensitive(_)))
         };
-        self.want
-            .workspaces
-            .values()
-            .any(|workspace| sensitive(&workspace.variables))
+        self.want.workspaces.values().any(|workspace| sensitive(&workspace.variables))
             || self.want.variable_sets.values().any(|set| sensitive(&set.variables))
     }
 }

@@ -77,10 +77,7 @@ impl Planner<'_, '_> {
         };
         let change = self.change(&Cause::Spec, &address, "value", Shown::Nothing, new);
         let why = self.why(Cause::Spec, &address, "");
-        let request = Request::CreateVariable {
-            home: drawer.home.clone(),
-            variable: self.whole(key, variable, None),
-        };
+        let request = Request::CreateVariable { home: drawer.home.clone(), variable: self.whole(key, variable, None) };
         self.act(address, drawer.stewardship, Verb::Create, vec![change], why, request);
     }
 
@@ -92,10 +89,7 @@ impl Planner<'_, '_> {
                 VariableValue::Sensitive(source) => self.sensitive(source, seen),
             }),
             hcl: Some(variable.hcl),
-            description: Some(
-                self.descriptions
-                    .put(variable.description.as_deref().unwrap_or_default()),
-            ),
+            description: Some(self.descriptions.put(variable.description.as_deref().unwrap_or_default())),
         }
     }
 
@@ -134,13 +128,8 @@ impl Planner<'_, '_> {
         }
         if let (VariableValue::Plain(value), SeenValue::Sensitive(_)) = (&want.value, &seen.value) {
             // HCP never makes a sensitive variable readable again.
-            let change = self.change(
-                &Cause::Differs,
-                &address,
-                "sensitive",
-                Shown::Value(true.into()),
-                Shown::text(value),
-            );
+            let change =
+                self.change(&Cause::Differs, &address, "sensitive", Shown::Value(true.into()), Shown::text(value));
             let why = change.why.clone();
             let request = Request::ReplaceVariable {
                 home: drawer.home.clone(),
@@ -167,13 +156,7 @@ impl Planner<'_, '_> {
         let worded = self.descriptions.take(&seen.description).unwrap_or(&seen.description);
         let wording = want.description.as_deref().filter(|text| *text != worded);
         if let Some(text) = wording {
-            changes.push(self.change(
-                &Cause::Differs,
-                &address,
-                "description",
-                Shown::text(worded),
-                Shown::text(text),
-            ));
+            changes.push(self.change(&Cause::Differs, &address, "description", Shown::text(worded), Shown::text(text)));
         }
         if changes.is_empty() {
             return;
@@ -183,18 +166,11 @@ impl Planner<'_, '_> {
         // place, so a description goes along only if it must.
         let readable = matches!(want.value, VariableValue::Plain(_));
         let description = (wording.is_some() || (readable && marked != seen.description)).then_some(marked);
-        let why = changes
-            .first()
-            .map_or_else(|| self.why(Cause::Differs, &address, ""), |change| change.why.clone());
+        let why = changes.first().map_or_else(|| self.why(Cause::Differs, &address, ""), |change| change.why.clone());
         let request = Request::UpdateVariable {
             home: drawer.home.clone(),
             id: seen.id.clone(),
-            variable: VariableRequest {
-                key: seen.key.clone(),
-                value,
-                hcl,
-                description,
-            },
+            variable: VariableRequest { key: seen.key.clone(), value, hcl, description },
         };
         self.act(address, drawer.stewardship, Verb::Change, changes, why, request);
     }
@@ -213,13 +189,7 @@ impl Planner<'_, '_> {
             }),
             (VariableValue::Sensitive(source), SeenValue::Plain(_)) => {
                 let new = Shown::Secret(format!("from {source}, from now on sensitive"));
-                changes.push(self.change(
-                    &Cause::Differs,
-                    address,
-                    "value",
-                    Shown::Secret("readable".to_owned()),
-                    new,
-                ));
+                changes.push(self.change(&Cause::Differs, address, "value", Shown::Secret("readable".to_owned()), new));
                 Some(self.sensitive(source, Some(&seen.id)))
             }
             (VariableValue::Sensitive(source), SeenValue::Sensitive(compared)) => {
@@ -253,18 +223,11 @@ impl Planner<'_, '_> {
             return;
         }
         let why = Why {
-            cause: if ours {
-                Cause::Gone
-            } else {
-                Cause::Because("not in the spec, which is `exclusive`".to_owned())
-            },
+            cause: if ours { Cause::Gone } else { Cause::Because("not in the spec, which is `exclusive`".to_owned()) },
             origin: None,
         };
-        let request = Request::DeleteVariable {
-            home: drawer.home.clone(),
-            id: seen.id.clone(),
-            witness: self.witness(&seen.id),
-        };
+        let request =
+            Request::DeleteVariable { home: drawer.home.clone(), id: seen.id.clone(), witness: self.witness(&seen.id) };
         self.act(address, drawer.stewardship, Verb::Remove, Vec::new(), why, request);
     }
 }

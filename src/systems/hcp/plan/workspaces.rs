@@ -110,8 +110,7 @@ impl Planner<'_, '_> {
         let mut tags = workspace.tags.clone();
         tags.insert(
             TAG_KEY.to_owned(),
-            self.workspace_mark_for(workspace, &fields, wanted_contents(workspace, None))
-                .to_string(),
+            self.workspace_mark_for(workspace, &fields, wanted_contents(workspace, None)).to_string(),
         );
         let mut changes = Vec::new();
         changes.push(self.change(
@@ -124,13 +123,7 @@ impl Planner<'_, '_> {
         let documented = WorkspaceSettings::documented().fields();
         for (field, value) in &fields {
             if field != "vcs" && documented.get(field) != Some(value) && shown(Some(value)) != Shown::Nothing {
-                changes.push(self.change(
-                    &Cause::Spec,
-                    address,
-                    &spec_name(field),
-                    Shown::Nothing,
-                    shown(Some(value)),
-                ));
+                changes.push(self.change(&Cause::Spec, address, &spec_name(field), Shown::Nothing, shown(Some(value))));
             }
         }
         if let Some(vcs) = &workspace.vcs {
@@ -151,14 +144,7 @@ impl Planner<'_, '_> {
             },
             mode: first_mode(workspace),
         };
-        self.act(
-            address.clone(),
-            &workspace.stewardship,
-            Verb::Create,
-            changes,
-            why,
-            request,
-        );
+        self.act(address.clone(), &workspace.stewardship, Verb::Create, changes, why, request);
         true
     }
 
@@ -182,11 +168,8 @@ impl Planner<'_, '_> {
         let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace);
         let live = self.live_fields(seen, &tags.ours);
         let different = differing(&want, &live);
-        let cause = if adopted || different.is_empty() {
-            Cause::Differs
-        } else {
-            marks::cause(old_mark.as_ref(), &live)
-        };
+        let cause =
+            if adopted || different.is_empty() { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
         let difference = self.workspace_difference(address, workspace, seen, &wanted, (different, &live), &cause);
         let contents = wanted_contents(workspace, old_mark.as_ref());
         let mut changes = difference.changes;
@@ -203,11 +186,7 @@ impl Planner<'_, '_> {
         let mut all_tags = tags.wanted;
         let mark = self.workspace_mark_for(workspace, &want, contents);
         all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
-        let because = if adopted {
-            Cause::Because("adopted".to_owned())
-        } else {
-            cause
-        };
+        let because = if adopted { Cause::Because("adopted".to_owned()) } else { cause };
         let why = self.why(because, address, "");
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
@@ -219,14 +198,7 @@ impl Planner<'_, '_> {
                 tags: Some(all_tags),
             },
         };
-        self.act(
-            address.clone(),
-            &workspace.stewardship,
-            verb(renamed, adopted),
-            changes,
-            why,
-            request,
-        );
+        self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
         true
     }
 
@@ -251,7 +223,8 @@ impl Planner<'_, '_> {
         let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
         // Projects are told apart by id: a renamed one is the same one.
         different.remove("project");
-        let moves = wanted.project != seen.project.clone().map(Later::Known) && !ignored("project");
+        let here = seen.project.clone().map(Later::Known);
+        let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
         if ignored("tags") {
             different.remove("tags");
         }
@@ -268,12 +241,7 @@ impl Planner<'_, '_> {
         }
         let mut settings = wanted.settings.clone();
         settings.retain(|field| different.contains_key(field));
-        Difference {
-            changes,
-            settings,
-            vcs,
-            moves,
-        }
+        Difference { changes, settings, vcs, moves }
     }
 
     fn release_workspace(&mut self, address: &Address, seen: &observed::Workspace) {
@@ -282,20 +250,10 @@ impl Planner<'_, '_> {
         };
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
-            change: WorkspaceRequest {
-                tags: Some(without_mark(&tags.own)),
-                ..WorkspaceRequest::default()
-            },
+            change: WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(
-            address.clone(),
-            &Stewardship::default(),
-            Verb::Release,
-            Vec::new(),
-            why,
-            request,
-        );
+        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
     }
 
     fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
@@ -328,13 +286,7 @@ fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspac
     let mut fields = settings.fields();
     fields.insert("tags".to_owned(), tags_value(&workspace.tags));
     match vcs {
-        Some(VcsChange::Connect(VcsRequest {
-            repository,
-            branch,
-            token,
-            ingress_submodules,
-            tags_regex,
-        })) => {
+        Some(VcsChange::Connect(VcsRequest { repository, branch, token, ingress_submodules, tags_regex })) => {
             let value = vcs_value(repository, branch, &token.0, *ingress_submodules, tags_regex);
             fields.insert("vcs".to_owned(), value);
         }
@@ -353,13 +305,7 @@ fn seen_vcs(vcs: Option<&observed::SeenVcs>) -> Value {
     vcs.map(|vcs| {
         let token = vcs.token.as_ref().map(|token| token.0.clone());
         let connection = token.or_else(|| vcs.installation.clone()).unwrap_or_default();
-        vcs_value(
-            &vcs.repository,
-            &vcs.branch,
-            &connection,
-            vcs.ingress_submodules,
-            &vcs.tags_regex,
-        )
+        vcs_value(&vcs.repository, &vcs.branch, &connection, vcs.ingress_submodules, &vcs.tags_regex)
     })
     .unwrap_or_default()
 }

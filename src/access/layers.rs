@@ -1,0 +1,262 @@
+//! The layers of access, merged by figment.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Format as _, Yaml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::Deserialize;
+
+use super::{Environment, Flags, HCP_ADDRESS, Sourced};
+use crate::error::Error;
+use crate::secret::{Secret, SecretRef};
+
+/// The file's name, beside the spec and in the user's configuration folder.
+const FILE: &str = "access.yaml";
+
+/// What the layers come to.
+#[derive(Debug)]
+pub(super) struct Layered {
+    pub(super) profile: Option<String>,
+    pub(super) address: Sourced<String>,
+    pub(super) token: Option<Sourced<TokenSource>>,
+    pub(super) ca: Option<Sourced<PathBuf>>,
+}
+
+/// Where a token is read from, or the token itself where it stood among other things.
+#[derive(Clone, Debug)]
+pub(super) enum TokenSource {
+    Reference(SecretRef),
+    Read(std::sync::Arc<Secret>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    hcp: HcpConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HcpConfig {
+    address: Option<String>,
+    // A list of one: figment merges maps key by key, which would make one token of two.
+    token: Option<[SecretRef; 1]>,
+    ca: Option<PathBuf>,
+}
+
+/// One source of values with its name.
+struct Layer {
+    name: String,
+    profiles: Map<Profile, Dict>,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(self.profiles.clone())
+    }
+}
+
+/// The access file in the user's configuration folder.
+pub(super) fn users_file(environment: &Environment) -> Option<PathBuf> {
+    environment.config().map(|folder| folder.join("reconcile").join(FILE))
+}
+
+/// Reads and merges all layers.
+pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> Result<Layered, Error> {
+    let profile = match (&flags.profile, environment.variable("RECONCILE_AS")) {
+        (Some(name), _) => Some((name.clone(), "--as")),
+        (None, Some(name)) => Some((name.to_owned(), "RECONCILE_AS")),
+        (None, None) => None,
+    };
+    let beside = beside.join(FILE);
+    let files = file_layers(environment, &beside)?;
+    if let Some((name, from)) = &profile {
+        known_profile(name, from, &files, environment, &beside)?;
+    }
+    let mut figment = Figment::new();
+    for layer in terraform_layers(environment) {
+        figment = figment.merge(layer);
+    }
+    for layer in files {
+        figment = figment.merge(layer);
+    }
+    for layer in own_layers(environment, flags) {
+        figment = figment.merge(layer);
+    }
+    if let Some((name, _)) = &profile {
+        figment = figment.select(Profile::new(name));
+    }
+    let config: Config = figment.extract().map_err(|cause| described(&figment, &cause))?;
+    let beside = beside.display().to_string();
+    let from = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
+    let sourced = |from: String| Sourced { value: (), beside_spec: from == beside, from };
+    Ok(Layered {
+        profile: profile.map(|(name, _)| name),
+        address: match config.hcp.address {
+            Some(address) => sourced(from("hcp.address").unwrap_or_default()).with(address),
+            None => sourced("HCP's own".to_owned()).with(HCP_ADDRESS.to_owned()),
+        },
+        token: config.hcp.token.map(|[token]| {
+            let layer = from("hcp.token").unwrap_or_default();
+            let name = if layer == token.to_string() || matches!(token, SecretRef::Env(ref name) if *name == layer) {
+                layer
+            } else {
+                format!("{token}, {layer}")
+            };
+            sourced(name).with(TokenSource::Reference(token))
+        }),
+        ca: config.hcp.ca.map(|ca| sourced(from("hcp.ca").unwrap_or_default()).with(ca)),
+    })
+}
+
+impl Sourced<()> {
+    fn with<T>(self, value: T) -> Sourced<T> {
+        let Self { value: (), from, beside_spec } = self;
+        Sourced { value, from, beside_spec }
+    }
+}
+
+fn described(figment: &Figment, cause: &figment::Error) -> Error {
+    let place = cause.metadata.as_ref().map_or_else(|| "access.yaml".to_owned(), |metadata| metadata.name.to_string());
+    let profile = figment.profile();
+    let at = if cause.path.is_empty() {
+        format!("profile {profile}")
+    } else {
+        format!("{} of profile {profile}", cause.path.join("."))
+    };
+    Error::new(format!("reading how to reach HCP: {place}, {at}"))
+        .because(cause.kind.to_string())
+        .hint("the keys are hcp.address, hcp.token ({env: NAME}, {file: PATH} or {command: [..]}) and hcp.ca (a path)")
+}
+
+fn known_profile(
+    name: &str,
+    from: &str,
+    files: &[Layer],
+    environment: &Environment,
+    beside: &Path,
+) -> Result<(), Error> {
+    let profiles: Vec<String> = files.iter().flat_map(|layer| layer.profiles.keys()).map(ToString::to_string).collect();
+    // Figment compares profiles without regard to case.
+    if profiles.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let mut places = vec![beside.display().to_string()];
+    places.extend(users_file(environment).map(|file| file.display().to_string()));
+    let known = if profiles.is_empty() {
+        "there is no access file".to_owned()
+    } else {
+        format!("the profiles are {}", profiles.join(", "))
+    };
+    Err(Error::new(format!("choosing the profile `{name}` ({from})"))
+        .because(known)
+        .hint(format!("write it into {}", places.join(" or "))))
+}
+
+/// The access files that are there, the user's first.
+fn file_layers(environment: &Environment, beside: &Path) -> Result<Vec<Layer>, Error> {
+    let mut layers = Vec::new();
+    for path in users_file(environment).into_iter().chain([beside.to_owned()]) {
+        let failed = || Error::new(format!("reading the access file {}", path.display()));
+        let Some(text) = environment.read_if_there(&path).map_err(|cause| failed().because(cause))? else {
+            continue;
+        };
+        if text.trim().is_empty() {
+            continue;
+        }
+        // The parser's own message may quote the line, and a careless user may have put a token there.
+        let profiles = Yaml::from_str::<Map<String, Dict>>(&text).map_err(|_| {
+            failed()
+                .because("it is not a YAML file of profiles, each a map")
+                .hint("write `default: { hcp: { token: { file: ~/.hcp-token } } }`, and other profiles beside it")
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut prepared = Map::new();
+        for (name, mut dict) in profiles {
+            prepare(&mut dict, environment, &folder).map_err(|cause| failed().because(cause))?;
+            prepared.insert(Profile::new(&name), dict);
+        }
+        layers.push(Layer { name: path.display().to_string(), profiles: prepared });
+    }
+    Ok(layers)
+}
+
+/// Makes paths absolute and a token one value.
+fn prepare(profile: &mut Dict, environment: &Environment, folder: &Path) -> Result<(), String> {
+    let Some(Value::Dict(_, hcp)) = profile.get_mut("hcp") else {
+        return Ok(());
+    };
+    let absolute = |value: &mut Value| {
+        if let Value::String(_, text) = value {
+            *text = environment.path(Path::new(text.as_str()), folder).display().to_string();
+        }
+    };
+    if let Some(ca) = hcp.get_mut("ca") {
+        absolute(ca);
+    }
+    let Some(token) = hcp.get_mut("token") else {
+        return Ok(());
+    };
+    match token {
+        Value::Dict(tag, reference) => {
+            if let Some(file) = reference.get_mut("file") {
+                absolute(file);
+            }
+            let tag = *tag;
+            *token = Value::Array(tag, vec![Value::Dict(tag, std::mem::take(reference))]);
+            Ok(())
+        }
+        _ => Err("hcp.token is not a reference: a token itself does not belong into this file".to_owned()),
+    }
+}
+
+/// A layer that says one thing. The profile `global` wins over all others, `default` over none.
+fn one(name: &str, profile: Profile, key: &str, value: impl Into<Value>) -> Layer {
+    let hcp = Dict::from([(key.to_owned(), value.into())]);
+    let dict = Dict::from([("hcp".to_owned(), Value::from(hcp))]);
+    Layer { name: name.to_owned(), profiles: Map::from([(profile, dict)]) }
+}
+
+fn token(kind: &str, value: &str) -> Value {
+    Value::from(vec![Value::from(Dict::from([(kind.to_owned(), Value::from(value))]))])
+}
+
+/// go-tfe reads `TFE_ADDRESS`, an address, then `TFE_HOSTNAME`, a host (go-tfe v1, `DefaultConfig`).
+fn terraform_layers(environment: &Environment) -> Vec<Layer> {
+    ["TFE_HOSTNAME", "TFE_ADDRESS"]
+        .into_iter()
+        .filter_map(|name| Some(one(name, Profile::Default, "address", environment.variable(name)?)))
+        .collect()
+}
+
+fn own_layers(environment: &Environment, flags: &Flags) -> Vec<Layer> {
+    let global = || Profile::Global;
+    let mut layers = Vec::new();
+    if let Some(address) = environment.variable("RECONCILE_HCP_ADDRESS") {
+        layers.push(one("RECONCILE_HCP_ADDRESS", global(), "address", address));
+    }
+    if let Some(path) = environment.variable("RECONCILE_HCP_CA_FILE") {
+        layers.push(one("RECONCILE_HCP_CA_FILE", global(), "ca", path));
+    }
+    if let Some(path) = environment.variable("RECONCILE_HCP_TOKEN_FILE") {
+        layers.push(one("RECONCILE_HCP_TOKEN_FILE", global(), "token", token("file", path)));
+    }
+    if environment.variable("RECONCILE_HCP_TOKEN").is_some() {
+        let reference = token("env", "RECONCILE_HCP_TOKEN");
+        layers.push(one("RECONCILE_HCP_TOKEN", global(), "token", reference));
+    }
+    if let Some(address) = &flags.hcp_address {
+        layers.push(one("--hcp-address", global(), "address", address.as_str()));
+    }
+    if let Some(path) = &flags.hcp_token_file {
+        let path = path.display().to_string();
+        layers.push(one("--hcp-token-file", global(), "token", token("file", &path)));
+    }
+    layers
+}

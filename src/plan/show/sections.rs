@@ -1,0 +1,142 @@
+//! What is not done: waits, what could not be read, what is refused, what is left alone.
+
+use std::collections::BTreeMap;
+
+use super::layout::{Page, Text, Tone};
+use super::words::clean;
+use crate::address::Address;
+use crate::plan::{Gap, Plan, Refusal, Rule, Untouched, Wait};
+
+/// The most things of one kind that are named in "left alone" unless everything is asked for.
+const FEW: usize = 5;
+/// Where the words beside an address begin.
+const BESIDE: usize = 42;
+
+/// Writes the sections that are not empty.
+pub(super) fn write(page: &mut Page, plan: &Plan) {
+    waits(page, &plan.waits);
+    gaps(page, &plan.gaps);
+    refusals(page, &plan.refusals);
+    untouched(page, &plan.untouched);
+}
+
+fn title(page: &mut Page, text: &str) {
+    page.gap();
+    page.line(text);
+}
+
+fn entry(sign: &str, tone: Tone, words: &str) -> Text {
+    Text::indent(2).and(sign, tone).and(words, Tone::Plain)
+}
+
+/// Addresses as they are shown, the system's name left out where it is HCP's.
+fn names(addresses: &[&Address]) -> String {
+    addresses.iter().map(|address| address.in_system()).collect::<Vec<_>>().join(", ")
+}
+
+fn waits(page: &mut Page, waits: &[Wait]) {
+    if waits.is_empty() {
+        return;
+    }
+    title(page, "waits");
+    let mut groups: Vec<((&str, &str), Vec<&Address>)> = Vec::new();
+    for Wait { address, what, until } in waits {
+        let reason = (what.as_str(), until.as_str());
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, addresses)) => addresses.push(address),
+            None => groups.push((reason, vec![address])),
+        }
+    }
+    for ((what, until), addresses) in groups {
+        let text = Text::plain(&clean(what));
+        let until = Text::plain("until").and(&clean(until), Tone::Plain);
+        if let [address] = addresses.as_slice() {
+            page.beside(&entry(".", Tone::Waiting, address.in_system()), BESIDE, &text);
+            page.beside(&Text::default(), BESIDE, &until);
+        } else {
+            page.beside(&entry(".", Tone::Waiting, &format!("{} things", addresses.len())), BESIDE, &text);
+            page.beside(&Text::default(), BESIDE, &until);
+            page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
+        }
+    }
+}
+
+fn gaps(page: &mut Page, gaps: &[Gap]) {
+    if gaps.is_empty() {
+        return;
+    }
+    title(page, "could not read");
+    let mut groups: Vec<(&Gap, Vec<&Address>)> = Vec::new();
+    for gap in gaps {
+        let alike = |other: &Gap| {
+            (&other.doing, &other.cause, &other.follows, &other.hint)
+                == (&gap.doing, &gap.cause, &gap.follows, &gap.hint)
+        };
+        match groups.iter_mut().find(|(other, _)| alike(other)) {
+            Some((_, addresses)) => addresses.push(&gap.address),
+            None => groups.push((gap, vec![&gap.address])),
+        }
+    }
+    for (gap, addresses) in groups {
+        let Gap { address: _, doing, cause, follows, hint } = gap;
+        let text = Text::plain(&format!("{}: {}", clean(doing), clean(cause)));
+        if let [address] = addresses.as_slice() {
+            page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
+        } else {
+            page.beside(&entry("?", Tone::Bad, &format!("{} things", addresses.len())), BESIDE, &text);
+            page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
+        }
+        if !follows.is_empty() {
+            page.beside(&Text::plain("      so"), 14, &Text::plain(&clean(follows)));
+        }
+        if !hint.is_empty() {
+            page.beside(&Text::plain("      do"), 14, &Text::plain(&clean(hint)));
+        }
+    }
+}
+
+fn rule_title(rule: Rule) -> &'static str {
+    match rule {
+        Rule::NotOurs => "exists without our mark",
+        Rule::OtherFleet => "belongs to another fleet",
+        Rule::NewerTool => "was written by a newer version of this tool",
+        Rule::LooksLikeRename => "a removal and a creation that look like one rename",
+        Rule::WrongIdentity => "the far side is not the one that the spec pins",
+        Rule::BeyondTier => "beyond what the organisation's tier has",
+        Rule::UnknownReference => "a name that leads nowhere, or to more than one thing",
+        Rule::RenameClash => "both the old and the new name exist",
+    }
+}
+
+fn refusals(page: &mut Page, refusals: &[Refusal]) {
+    if refusals.is_empty() {
+        return;
+    }
+    title(page, "refused: nothing is applied until this is settled");
+    let mut rules: BTreeMap<Rule, Vec<(&Address, &str)>> = BTreeMap::new();
+    for Refusal { rule, address, cause } in refusals {
+        rules.entry(*rule).or_default().push((address, cause));
+    }
+    for (rule, cases) in rules {
+        page.beside(&entry("!", Tone::Bad, rule_title(rule)), 0, &Text::default());
+        for (address, cause) in cases {
+            let head = Text::indent(6).and(address.in_system(), Tone::Plain);
+            page.beside(&head, BESIDE, &Text::plain(&clean(cause)));
+        }
+        page.beside(&Text::plain("      do"), 14, &Text::plain(rule.remedy()));
+    }
+}
+
+fn untouched(page: &mut Page, untouched: &[Untouched]) {
+    if untouched.is_empty() {
+        return;
+    }
+    title(page, "left alone");
+    let many = if page.look().full { usize::MAX } else { FEW };
+    for Untouched { address, note } in untouched.iter().take(many) {
+        page.beside(&entry("=", Tone::Plain, address.in_system()), BESIDE, &Text::plain(&clean(note)));
+    }
+    if untouched.len() > many {
+        page.line(&format!("    {} more: --full", untouched.len() - many));
+    }
+}

@@ -1,0 +1,113 @@
+//! The plan as text: who and where, what is done, what is not, and what it comes to.
+
+use std::time::Duration;
+
+use super::layout::{Page, Text, WIDTH};
+use super::words::clean;
+use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
+use crate::plan::{Effect, Plan};
+
+/// A plan with more lines says what it comes to at its top too.
+const SCREEN: usize = 50;
+
+/// The plan as text. `ending` is the exit word, which is the last thing that it says.
+#[must_use]
+pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String {
+    let mut body = Page::new(look);
+    things::write(&mut body, plan);
+    sections::write(&mut body, plan);
+    let body = body.finished();
+    let mut page = Page::new(look);
+    head(&mut page, header, plan);
+    let summary = format!("Plan {}: {}.", plan.digest().short(), counts(plan));
+    if body.lines().count() > SCREEN {
+        page.line(&summary);
+    }
+    let mut text = page.finished();
+    text.push_str(&body);
+    let mut page = Page::new(look);
+    page.gap();
+    if plan.actions.is_empty() {
+        last(&mut page, &summary, ending);
+    } else {
+        page.beside(&Text::default(), 0, &Text::plain(&summary));
+        last(&mut page, &effect(plan.effect()), ending);
+    }
+    text.push_str(&page.finished());
+    text
+}
+
+fn last(page: &mut Page, text: &str, ending: &str) {
+    let text = Text::plain(text);
+    if ending.is_empty() {
+        page.beside(&Text::default(), 0, &text);
+    } else {
+        page.beside(&Text::default(), 0, &text.and(&format!("  ({ending})"), super::Tone::Plain));
+    }
+}
+
+/// The lines above a plan.
+pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
+    let Header { fleet, spec, profile, world, version, systems, reading, unpinned } = header;
+    let mut first = format!("fleet {fleet}   {}", clean(spec));
+    if let Some(profile) = profile {
+        first.push_str("   as ");
+        first.push_str(&clean(profile));
+    }
+    first.push_str("   ");
+    first.push_str(world.word());
+    let right = format!("reconcile {version}");
+    let used = unicode_width::UnicodeWidthStr::width(first.as_str());
+    if used + 3 + right.len() <= WIDTH {
+        first.push_str(&" ".repeat(WIDTH - used - right.len()));
+    } else {
+        first.push_str("   ");
+    }
+    first.push_str(&right);
+    page.line(&first);
+    if let World::Sandbox(directory) = world {
+        page.line(&format!("  sandbox {}", clean(directory)));
+    }
+    let width = systems.iter().map(|line| line.system.len()).max().unwrap_or(0).max(6);
+    for SystemLine { system, name, facts } in systems {
+        let head = Text::indent(2).and(&format!("{system:<width$} {}", clean(name)), super::Tone::Plain);
+        page.beside(&head, head.width() + 2, &Text::plain(&clean(facts)));
+    }
+    let Reading { requests, took } = reading;
+    let unread = match plan.gaps.len() {
+        0 => "everything could be read".to_owned(),
+        1 => "1 thing could not be read".to_owned(),
+        many => format!("{many} things could not be read"),
+    };
+    page.line(&format!("  read in {}, {requests} requests, 0 writes; {unread}", seconds(*took)));
+    for pin in unpinned {
+        page.line(&format!("  not pinned yet: {}", clean(pin)));
+    }
+}
+
+/// A duration as a person says it.
+#[must_use]
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn effect(effect: Effect) -> String {
+    let Effect { runs, agents, revoked, moved, workspaces } = effect;
+    let count = |count: u32, none: &str, verb: &str, one: &str| match count {
+        0 => none.to_owned(),
+        1 => format!("{verb} 1 {one}"),
+        many => format!("{verb} {many} {one}s"),
+    };
+    let mut parts = vec![
+        count(runs, "interrupts no run", "interrupts", "run"),
+        count(agents, "restarts no agent", "restarts", "agent"),
+        count(revoked, "revokes nothing", "revokes", "credential"),
+    ];
+    if moved > 0 {
+        parts.push(count(moved, "", "moves the runs of", "workspace"));
+    }
+    if workspaces > 0 {
+        parts.push(count(workspaces, "", "removes", "workspace"));
+    }
+    format!("Effect: {}.", parts.join(", "))
+}

@@ -1,0 +1,329 @@
+//! The actions of a plan, thing by thing: like ones in one table, changed fields as `old -> new` with their reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::layout::{Page, Text, Tone, WIDTH};
+use super::words;
+use crate::address::Address;
+use crate::plan::{Action, Cause, Change, Plan, Verb, Why};
+
+/// The widest column of a table.
+const COLUMN: usize = 36;
+/// The widest column of addresses.
+const NAMES: usize = 48;
+
+/// A thing with what is done to itself and to what lies in it.
+struct Thing<'a> {
+    address: &'a str,
+    kind: &'a str,
+    own: Option<&'a Action>,
+    inner: Vec<(&'a str, &'a Action)>,
+}
+
+/// Writes all actions, one system after the other.
+pub(super) fn write(page: &mut Page, plan: &Plan) {
+    let mut systems: BTreeMap<&str, Vec<(&Address, &Action)>> = BTreeMap::new();
+    for (address, action) in &plan.actions {
+        systems.entry(address.system()).or_default().push((address, action));
+    }
+    for (system, actions) in systems {
+        page.gap();
+        page.line(system);
+        let things = things(&actions);
+        if page.look().full {
+            for thing in &things {
+                block(page, thing, Some(plan));
+            }
+        } else {
+            folded(page, &things);
+        }
+    }
+}
+
+fn things<'a>(actions: &[(&'a Address, &'a Action)]) -> Vec<Thing<'a>> {
+    let mut things: Vec<Thing<'a>> = Vec::new();
+    for (address, action) in actions {
+        let outer = words::thing(address);
+        if things.last().is_none_or(|thing| thing.address != outer) {
+            things.push(Thing { address: outer, kind: words::kind(address), own: None, inner: Vec::new() });
+        }
+        if let Some(thing) = things.last_mut() {
+            match address.as_str().strip_prefix(outer).and_then(|rest| rest.strip_prefix('/')) {
+                None => thing.own = Some(action),
+                Some(rest) => thing.inner.push((rest, action)),
+            }
+        }
+    }
+    things
+}
+
+impl Thing<'_> {
+    /// All of it is new, so that one line says what it is.
+    fn is_creation(&self) -> bool {
+        self.own.is_some_and(|own| own.verb == Verb::Create)
+            && self.inner.iter().all(|(_, action)| action.verb == Verb::Create)
+    }
+
+    fn name(&self) -> &str {
+        self.address.split_once('/').map_or(self.address, |(_, rest)| rest)
+    }
+
+    /// The fields of a creation, those of what lies in it included.
+    fn fields(&self) -> Vec<(String, String)> {
+        let own = self.own.map(|own| own.changes.as_slice()).unwrap_or_default();
+        let said: BTreeSet<(&str, String)> =
+            own.iter().map(|change| (change.field.as_str(), words::shown(&change.new, false))).collect();
+        let mut fields: Vec<(String, String)> =
+            own.iter().map(|change| (change.field.clone(), words::shown(&change.new, false))).collect();
+        for (rest, action) in &self.inner {
+            if action.changes.is_empty() {
+                fields.push(((*rest).to_owned(), "new".to_owned()));
+            }
+            for change in &action.changes {
+                let value = words::shown(&change.new, false);
+                // What an action of its own does to a field that was named already is no second fact.
+                if !said.contains(&(change.field.as_str(), value.clone())) {
+                    fields.push((label(rest, &change.field), value));
+                }
+            }
+        }
+        fields
+    }
+}
+
+/// How a field of something inside a thing is called.
+fn label(rest: &str, field: &str) -> String {
+    if field == "value" { rest.to_owned() } else { format!("{rest} {field}") }
+}
+
+/// The sign of an action, and without colour its word.
+fn sign(page: &Page, verb: Verb, depth: usize) -> Text {
+    let sign = verb.sign();
+    let head = Text::indent((3 + depth).saturating_sub(sign.len())).and(sign, Tone::Sign(verb));
+    if page.look().color { head } else { head.and(&format!("{:<7}", verb.as_str()), Tone::Sign(verb)) }
+}
+
+fn folded(page: &mut Page, things: &[Thing<'_>]) {
+    let mut n = 0;
+    while let Some(thing) = things.get(n) {
+        let alike = things[n..].iter().take_while(|other| other.kind == thing.kind).count();
+        let of_kind = &things[n..n + alike];
+        let (creations, others): (Vec<&Thing<'_>>, Vec<&Thing<'_>>) =
+            of_kind.iter().partition(|thing| thing.is_creation());
+        table(page, &creations);
+        blocks(page, &others);
+        n += alike;
+    }
+}
+
+/// Creations of one kind: the fields in which they differ as columns, the equal ones once.
+fn table(page: &mut Page, things: &[&Thing<'_>]) {
+    if things.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<(String, String)>> = things.iter().map(|thing| thing.fields()).collect();
+    let each = if things.len() > 1 { shared(&rows) } else { Vec::new() };
+    let names = things.iter().map(|thing| thing.name().chars().count()).max().unwrap_or(0);
+    let margin = sign(page, Verb::Create, 0).width() + 1;
+    let first = margin + names.min(NAMES) + 2;
+    let columns = if things.len() > 1 { columns(&rows, &each, first) } else { Vec::new() };
+    if !columns.is_empty() {
+        let mut head = String::new();
+        for (label, width) in &columns {
+            head.push_str(&pad(label, *width));
+        }
+        page.line(&format!("{}{}", " ".repeat(first), head.trim_end()));
+    }
+    for (thing, row) in things.iter().zip(&rows) {
+        let head = sign(page, Verb::Create, 0).and(thing.name(), Tone::Plain);
+        if columns.is_empty() {
+            page.beside(&head, first, &pairs(row.iter().filter(|field| !each.contains(field))));
+            continue;
+        }
+        let mut cells = String::new();
+        for (label, width) in &columns {
+            let cell = row.iter().find(|(name, _)| name == label).map_or("", |(_, value)| value);
+            cells.push_str(&pad(cell, *width));
+        }
+        page.beside(&head, first, &Text::plain(cells.trim_end()));
+        let rest = pairs(
+            row.iter().filter(|field| !each.contains(field) && !columns.iter().any(|(label, _)| *label == field.0)),
+        );
+        if !rest.is_empty() {
+            page.beside(&Text::plain("        with"), 14, &rest);
+        }
+    }
+    if !each.is_empty() {
+        page.beside(&Text::plain("      each"), 14, &pairs(each.iter()));
+    }
+}
+
+fn pad(cell: &str, width: usize) -> String {
+    use unicode_width::UnicodeWidthStr as _;
+    format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+}
+
+fn pairs<'a>(fields: impl Iterator<Item = &'a (String, String)>) -> Text {
+    let fields: Vec<String> = fields.map(|(name, value)| format!("{name}: {value}")).collect();
+    Text::plain(&fields.join(", "))
+}
+
+/// Fields that all rows have with the same value, in their order.
+fn shared(rows: &[Vec<(String, String)>]) -> Vec<(String, String)> {
+    let Some((first, others)) = rows.split_first() else {
+        return Vec::new();
+    };
+    first.iter().filter(|field| others.iter().all(|row| row.contains(field))).cloned().collect()
+}
+
+/// The fields that become columns, with their widths: those that most rows have, as long as there is room.
+fn columns(rows: &[Vec<(String, String)>], each: &[(String, String)], first: usize) -> Vec<(String, usize)> {
+    use unicode_width::UnicodeWidthStr as _;
+    let mut labels: Vec<&str> = Vec::new();
+    for (label, _) in rows.iter().flatten() {
+        if !labels.contains(&label.as_str()) && !each.iter().any(|(name, _)| name == label) {
+            labels.push(label);
+        }
+    }
+    let mut room = WIDTH.saturating_sub(first);
+    let mut columns = Vec::new();
+    for label in labels {
+        let cells: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.iter().find(|(name, _)| name == label))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(label.width()) + 2;
+        if cells.len() * 2 > rows.len() && width <= COLUMN && width <= room {
+            room -= width;
+            columns.push((label.to_owned(), width));
+        }
+    }
+    columns
+}
+
+/// A line of a block: what stands on the left, the values, the reason.
+#[derive(PartialEq, Eq)]
+struct Row {
+    sign: Option<Verb>,
+    label: String,
+    values: Text,
+    why: String,
+}
+
+fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(own) = thing.own {
+        rows.extend(own.changes.iter().map(|change| row(None, change.field.clone(), own, change, full)));
+    }
+    for (rest, action) in &thing.inner {
+        if action.changes.is_empty() {
+            rows.push(Row {
+                sign: Some(action.verb),
+                label: (*rest).to_owned(),
+                values: Text::default(),
+                why: words::why(&action.why),
+            });
+        }
+        for (n, change) in action.changes.iter().enumerate() {
+            let sign = (n == 0).then_some(action.verb);
+            rows.push(row(sign, label(rest, &change.field), action, change, full));
+        }
+    }
+    rows
+}
+
+fn row(sign: Option<Verb>, label: String, action: &Action, change: &Change, full: bool) -> Row {
+    Row { sign, label, values: words::change(action.verb, change, full), why: words::why(&change.why) }
+}
+
+/// Things that are changed or removed. Those to which exactly the same is done stand in one block.
+fn blocks(page: &mut Page, things: &[&Thing<'_>]) {
+    let mut groups: Vec<(Vec<Row>, Vec<&Thing<'_>>)> = Vec::new();
+    for thing in things {
+        let rows = rows(thing, false);
+        let verb = thing.own.map(|own| own.verb);
+        let same = groups.iter_mut().find(|(other, of)| {
+            !rows.is_empty() && *other == rows && of.iter().all(|one| one.own.map(|own| own.verb) == verb)
+        });
+        match same {
+            Some((_, of)) => of.push(thing),
+            None => groups.push((rows, vec![thing])),
+        }
+    }
+    for (rows, of) in &groups {
+        match of.as_slice() {
+            [thing] => block(page, thing, None),
+            [thing, ..] => {
+                let title = format!("{} x {}", of.len(), thing.kind);
+                page.beside(&heading(page, thing.own, &title), 0, &Text::default());
+                write_rows(page, rows);
+                let names: Vec<&str> = of.iter().map(|thing| thing.name()).collect();
+                page.beside(&Text::plain("      in"), 10, &Text::plain(&names.join(", ")));
+            }
+            [] => {}
+        }
+    }
+}
+
+fn heading(page: &Page, own: Option<&Action>, title: &str) -> Text {
+    match own {
+        Some(own) => sign(page, own.verb, 0).and(title, Tone::Plain),
+        None => Text::indent(sign(page, Verb::Change, 0).width() + 1).and(title, Tone::Plain),
+    }
+}
+
+/// One thing by itself. `plan`: everything is shown, what each action waits for as well.
+fn block(page: &mut Page, thing: &Thing<'_>, plan: Option<&Plan>) {
+    let rows = rows(thing, plan.is_some());
+    let why = match thing.own {
+        Some(own) if own.changes.is_empty() || says_more(&own.why) => words::why(&own.why),
+        Some(_) | None => String::new(),
+    };
+    let head = heading(page, thing.own, thing.name());
+    page.row(&head, head.width(), &Text::default(), &why);
+    write_rows(page, &rows);
+    if let Some(plan) = plan {
+        for producer in producers(thing, plan) {
+            page.beside(&Text::plain("      after"), 14, &Text::plain(&producer));
+        }
+    }
+}
+
+/// The reason of the whole says what those of its fields do not.
+fn says_more(why: &Why) -> bool {
+    let Why { cause, origin: _ } = why;
+    match cause {
+        Cause::Because(_) | Cause::Follows(_) | Cause::Gone => true,
+        Cause::Spec | Cause::Drift | Cause::Differs => false,
+    }
+}
+
+fn write_rows(page: &mut Page, rows: &[Row]) {
+    let heads: Vec<Text> = rows
+        .iter()
+        .map(|row| match row.sign {
+            Some(verb) => sign(page, verb, 2).and(&row.label, Tone::Plain),
+            None => Text::indent(6).and(&row.label, Tone::Plain),
+        })
+        .collect();
+    let column = heads.iter().map(Text::width).max().unwrap_or(0).min(NAMES) + 3;
+    for (head, row) in heads.iter().zip(rows) {
+        page.row(head, column, &row.values, &row.why);
+    }
+}
+
+/// Other things that have to be done before this one or a part of it.
+fn producers(thing: &Thing<'_>, plan: &Plan) -> BTreeSet<String> {
+    let inside = |address: &str| {
+        address.strip_prefix(thing.address).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    thing
+        .own
+        .into_iter()
+        .chain(thing.inner.iter().map(|(_, action)| *action))
+        .flat_map(|action| action.request.needs())
+        .filter(|output| plan.actions.contains_key(&output.of) && !inside(output.of.as_str()))
+        .map(|output| output.of.in_system().to_owned())
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! Values and reasons in words.
+
+use serde_json::Value;
+
+use super::layout::{Text, Tone};
+use crate::address::Address;
+use crate::plan::{Cause, Change, Fact, Output, Shown, Verb, What, Why};
+
+/// The longest value that is shown whole unless everything is asked for.
+const LONG: usize = 240;
+
+/// A text of somebody else's: control characters would move the cursor, so they are escaped.
+pub fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_bidi(c) {
+            clean.extend(c.escape_default());
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// Characters that turn the direction of text, so that it reads as something else than it is.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// A value in words.
+pub fn value(value: &Value, full: bool) -> String {
+    match value {
+        Value::Null => "(none)".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => string(text, full),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| self::value(item, full)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(_) => string(&value.to_string(), full),
+    }
+}
+
+fn string(text: &str, full: bool) -> String {
+    let blank = text.is_empty() || text.trim() != text;
+    let count = text.chars().count();
+    if blank {
+        format!("\"{}\"", clean(text))
+    } else if count > LONG && !full {
+        let start: String = text.chars().take(60).collect();
+        format!("{}... ({count} characters in {} lines; --full shows them)", clean(&start), text.lines().count())
+    } else {
+        clean(text)
+    }
+}
+
+/// What an action makes, in a word.
+pub fn what(what: &What) -> &'static str {
+    match what {
+        What::Id => "id",
+        What::Credential => "credential",
+        What::Fact(Fact::Allowed(_)) => "permission",
+        What::Fact(Fact::InPlace | Fact::Gone | Fact::LetGo) => "done",
+    }
+}
+
+/// What an action makes, with its maker: `id <- pool/nas`.
+pub fn output(output: &Output) -> String {
+    let Output { of, what } = output;
+    format!("{} <- {}", self::what(what), of.in_system())
+}
+
+/// A value as a plan shows it.
+pub fn shown(shown: &Shown, full: bool) -> String {
+    match shown {
+        Shown::Nothing => "(none)".to_owned(),
+        Shown::Value(value) => self::value(value, full),
+        Shown::Secret(words) => format!("(secret) {}", clean(words)),
+        Shown::Later(output) => self::output(output),
+    }
+}
+
+/// `old -> new`; for what is made just `new`, for what goes just `old`.
+pub fn change(verb: Verb, change: &Change, full: bool) -> Text {
+    let Change { field: _, old, new, why: _ } = change;
+    let text = Text::default();
+    match (verb, old, new) {
+        (Verb::Create | Verb::Mint, Shown::Nothing, new) => text.and(&shown(new, full), Tone::New),
+        (_, Shown::Secret(old), Shown::Secret(new)) => text
+            .and("(secret)", Tone::Plain)
+            .and(&clean(old), Tone::Old)
+            .and("->", Tone::Plain)
+            .and(&clean(new), Tone::New),
+        (_, Shown::Nothing, Shown::Nothing) => text,
+        (_, old, new) => {
+            let (old, new) = distinct(old, new, full);
+            text.and(&old, Tone::Old).and("->", Tone::Plain).and(&new, Tone::New)
+        }
+    }
+}
+
+/// Both values in words. Two that differ never look the same, even where they are shortened.
+fn distinct(old: &Shown, new: &Shown, full: bool) -> (String, String) {
+    let short = (shown(old, full), shown(new, full));
+    if short.0 == short.1 && old != new {
+        return (shown(old, true), shown(new, true));
+    }
+    short
+}
+
+/// A reason in words.
+pub fn why(why: &Why) -> String {
+    let Why { cause, origin } = why;
+    let origin = origin.as_ref().map(ToString::to_string);
+    let cause = match cause {
+        Cause::Spec => return origin.unwrap_or_else(|| "spec".to_owned()),
+        Cause::Drift => "drift".to_owned(),
+        Cause::Differs => "differs".to_owned(),
+        Cause::Gone => "gone from the spec".to_owned(),
+        Cause::Follows(address) => format!("follows {}", address.in_system()),
+        Cause::Because(words) => clean(words),
+    };
+    match origin {
+        Some(origin) => format!("{cause}; {origin}"),
+        None => cause,
+    }
+}
+
+/// The thing that an address is in or is: `hcp/workspace/main-vault` of `hcp/workspace/main-vault/env/TF_LOG`.
+pub fn thing(address: &Address) -> &str {
+    let text = address.as_str();
+    text.match_indices('/').nth(2).map_or(text, |(end, _)| &text[..end])
+}
+
+/// The kind of thing: `workspace`.
+pub fn kind(address: &Address) -> &str {
+    address.parts().nth(1).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_others_cannot_move_the_cursor() {
+        assert_eq!(clean("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(clean("caf\u{e9} \u{202e}x"), "caf\u{e9} \\u{202e}x");
+    }
+
+    #[test]
+    fn long_values_that_begin_alike_are_shown_whole() {
+        let long = |end: &str| Shown::text(format!("{}{end}", "a".repeat(300)));
+        let (old, new) = distinct(&long("x"), &long("y"), false);
+        assert!(old.ends_with('x') && new.ends_with('y'), "{old} {new}");
+    }
+
+    #[test]
+    fn lists_and_blanks_are_told_apart() {
+        assert_eq!(value(&json!(["a", "b"]), false), "[a, b]");
+        assert_eq!(value(&json!(""), false), "\"\"");
+        assert_eq!(value(&Value::Null, false), "(none)");
+    }
+}

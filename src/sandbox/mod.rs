@@ -1,0 +1,291 @@
+//! An embedded stand-in for HCP Terraform: a real HTTP server on loopback that speaks JSON:API out of a state of its own.
+//!
+//! Faithful, not polite: it refuses what HCP refuses, hides what HCP hides and calls nobody but its own receiver. It shares no
+//! wire types with the client of this program, so that both cannot agree on one mistake.
+
+mod admin;
+mod connection;
+mod directory;
+pub mod faults;
+mod gates;
+mod hcp;
+pub mod receiver;
+mod server;
+pub mod world;
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Instant,
+};
+
+use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
+use jiff::{SignedDuration, Timestamp};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use connection::{CuttableListener, Scissors};
+use directory::{Claim, Claimed, Saver};
+use faults::{Faults, Script};
+use receiver::Received;
+pub use server::RequestRecord;
+use server::Shared;
+pub use world::{Connection, IncludeVars, RateLimit, Seed, Switches, Tier, TokenKind, World};
+
+/// The API token of a stand-in that lives in memory.
+const TOKEN: &str = "sandbox.atlasv1.in-memory";
+
+/// Why a stand-in does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Files of the directory.
+    #[error("starting the sandbox: {doing} {}: {source}", path.display())]
+    Files {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A world that cannot be read.
+    #[error(
+        "starting the sandbox: {} is no world of this version: {source}; remove the directory to begin anew",
+        path.display()
+    )]
+    World {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A lock that nobody explains.
+    #[error(
+        "starting the sandbox: {} is locked by a process that does not say where it serves; stop it or choose another directory",
+        path.display()
+    )]
+    Silent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory that another process serves.
+    #[error("starting the sandbox: {} is already served at {address}; use that, or stop it", path.display())]
+    Served {
+        /// The directory.
+        path: PathBuf,
+        /// Where.
+        address: String,
+    },
+    /// An address that cannot be listened on.
+    #[error("starting the sandbox: listening on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// An address that others could reach.
+    #[error("starting the sandbox: {address} is not a loopback address; use 127.0.0.1:PORT")]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+}
+
+/// A running server; dropping it stops it.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    token: String,
+    tasks: Vec<JoinHandle<()>>,
+    _claimed: Option<Claimed>,
+}
+
+/// A server for a directory: our own, or that of another process.
+pub struct Attachment {
+    /// `http://127.0.0.1:PORT`.
+    pub address: String,
+    /// The API token.
+    pub token: String,
+    /// The server, if it is ours; it must be kept as long as it is used.
+    pub server: Option<Sandbox>,
+}
+
+// By hand, as the rest holds tokens and URLs.
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sandbox").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, token: _, server: _ } = self;
+        out.debug_struct("Attachment").field("address", address).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// In memory, at a time that stands still unless it is told.
+    pub async fn in_memory(seed: &Seed) -> Result<Self, SandboxError> {
+        Self::resume(World::new(seed, TOKEN)).await
+    }
+
+    /// The same, from a state that was copied from another one.
+    pub async fn resume(world: World) -> Result<Self, SandboxError> {
+        Self::start(world, TOKEN.to_owned(), None, None).await
+    }
+
+    /// In a directory, saved after every write; time goes on as it does outside.
+    pub async fn serve(directory: &Path, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
+        match directory::claim(directory).await? {
+            Claim::Ours(claimed) => Self::serve_claimed(claimed, listen, seed).await,
+            Claim::Theirs(address) => Err(SandboxError::Served { path: directory.to_owned(), address }),
+        }
+    }
+
+    /// The server of a directory, started if there is none.
+    pub async fn attach_or_serve(directory: &Path, seed: &Seed) -> Result<Attachment, SandboxError> {
+        match directory::claim(directory).await? {
+            Claim::Ours(claimed) => {
+                let server = Self::serve_claimed(claimed, None, seed).await?;
+                Ok(Attachment {
+                    address: server.address().to_owned(),
+                    token: server.token().to_owned(),
+                    server: Some(server),
+                })
+            }
+            Claim::Theirs(address) => Ok(Attachment { address, token: directory::token(directory)?, server: None }),
+        }
+    }
+
+    async fn serve_claimed(claimed: Claimed, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
+        let (world, token) = claimed.load(seed)?;
+        Self::start(world, token, listen, Some(claimed)).await
+    }
+
+    async fn start(
+        world: World,
+        token: String,
+        listen: Option<SocketAddr>,
+        claimed: Option<Claimed>,
+    ) -> Result<Self, SandboxError> {
+        let address = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        if !address.ip().is_loopback() {
+            return Err(SandboxError::NotLoopback { address });
+        }
+        let failed = |source| SandboxError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let origin = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let saver = claimed.as_ref().map(|_| Saver::new());
+        let pace = claimed.as_ref().map(|_| Instant::now());
+        let shared = Arc::new(Shared::new(world, origin.clone(), saver.clone(), pace));
+        let mut tasks = Vec::new();
+        let mut claimed = claimed;
+        if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
+            tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
+            claimed.announce(&origin)?;
+        }
+        tasks.push(tokio::spawn(listen_on(listener, Arc::clone(&shared))));
+        Ok(Self { shared, token, tasks, _claimed: claimed })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.shared.origin
+    }
+
+    /// The API token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What was asked so far, oldest first.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was asked since the last time, and forgets it.
+    pub fn take_requests(&self) -> Vec<RequestRecord> {
+        std::mem::take(&mut *self.shared.records.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Moves the time on.
+    pub fn advance(&self, pause: SignedDuration) {
+        self.with_world(|world| world.now = world.now.saturating_add(pause).unwrap_or(Timestamp::MAX));
+    }
+
+    /// The time here.
+    pub fn now(&self) -> Timestamp {
+        self.shared.world().now
+    }
+
+    /// Misbehaves from now on as a script says, instead of the one before; or says which pattern is none.
+    pub fn script(&self, faults: Faults) -> Result<(), String> {
+        let script = Script::new(faults)?;
+        *self.shared.script.lock().unwrap_or_else(PoisonError::into_inner) = script;
+        Ok(())
+    }
+
+    /// Looks at the state or breaks it by hand. In a directory it is saved with the next write.
+    pub fn with_world<T>(&self, use_it: impl FnOnce(&mut World) -> T) -> T {
+        use_it(&mut self.shared.world())
+    }
+
+    /// A copy of the state, to go on from with [`Sandbox::resume`].
+    pub fn snapshot(&self) -> World {
+        self.shared.world().clone()
+    }
+
+    /// A hash of the state without its times: equal for worlds that a client cannot tell apart.
+    pub fn fingerprint(&self) -> String {
+        self.shared.world().fingerprint()
+    }
+
+    /// Lets so many requests pass a gate, now or when they come.
+    pub fn release(&self, gate: &str, count: u64) {
+        self.shared.gates.release(gate, count);
+    }
+
+    /// Waits until so many requests came to a gate, in all.
+    pub async fn arrived(&self, gate: &str, count: u64) {
+        self.shared.gates.arrived(gate, count).await;
+    }
+
+    /// How many requests wait at a gate.
+    pub fn waiting(&self, gate: &str) -> u64 {
+        self.shared.gates.waiting(gate)
+    }
+
+    /// A URL for a notification; every other URL is delivered here as well.
+    pub fn receiver_url(&self, name: &str) -> String {
+        format!("{}/receiver/{name}", self.shared.origin)
+    }
+
+    /// What notification receivers got.
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.world().inbox.received.clone()
+    }
+
+    /// What notification receivers answer from now on; none is 200.
+    pub fn answer_deliveries(&self, status: Option<u16>) {
+        self.with_world(|world| world.inbox.answer = status);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn listen_on(listener: TcpListener, shared: Arc<Shared>) {
+    let router = Router::new().fallback(server::serve).with_state(shared);
+    let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
+    if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+        tracing::error!(%error, "the sandbox stopped listening");
+    }
+}

@@ -1,0 +1,9 @@
+//! What is known of the service's behaviour, each as a test.
+
+mod faults;
+mod notifications;
+mod placement;
+mod pools;
+mod transport;
+mod variables;
+mod workspaces;
