@@ -1,7 +1,7 @@
 //! The model with its references followed, its templates filled in and its cascade walked. Checks and `Desired` both
 //! stand on it; it is built of whatever could be read, so that the checks of one part do not wait for another.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::finding::{Finding, Rule, nearest};
 use super::model::{Common, Project, Spec, VcsWish, Workspace};
@@ -18,8 +18,8 @@ pub struct Fleet<'s> {
     pub sources: &'s Sources,
     /// Its workspaces, as written.
     pub workspaces: Vec<Resolved<'s>>,
-    by_path: HashMap<(&'s str, &'s str), usize>,
-    by_key: HashMap<&'s str, Vec<usize>>,
+    by_path: BTreeMap<(&'s str, &'s str), usize>,
+    by_key: BTreeMap<&'s str, Vec<usize>>,
 }
 
 /// A workspace, resolved.
@@ -155,7 +155,8 @@ fn check_template(template: &Located<String>, known: &[&str], findings: &mut Vec
 impl<'s> Fleet<'s> {
     /// Follows everything; what cannot be followed is reported.
     pub fn new(spec: &'s Spec, sources: &'s Sources, findings: &mut Vec<Finding>) -> Self {
-        let mut fleet = Self { spec, sources, workspaces: Vec::new(), by_path: HashMap::new(), by_key: HashMap::new() };
+        let mut fleet =
+            Self { spec, sources, workspaces: Vec::new(), by_path: BTreeMap::new(), by_key: BTreeMap::new() };
         fleet.templates(findings);
         for (project_name, _, project) in spec.projects.iter() {
             for (key, at, wish) in project.workspaces.iter() {
