@@ -1,0 +1,63 @@
+//! `check`: every finding at once, without any network.
+
+use serde::Serialize;
+
+use super::Ended;
+use super::arguments::{Check, Format, Globals};
+use super::exit::Exit;
+use super::output::Output;
+use super::{plan, session};
+use crate::spec::{self, Loaded};
+
+/// The document of a check.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    format_version: u32,
+    errors: usize,
+    warnings: usize,
+    findings: &'a spec::Findings,
+    unchecked: &'a [String],
+}
+
+/// `check`
+pub fn run(arguments: &Check, globals: &Globals, output: Output) -> Ended {
+    let files = session::files(&arguments.spec.files)?;
+    let Loaded { spec: _, desired: _, findings, unchecked } = spec::load(&files, &session::options(globals));
+    let wrong = findings.errors() > 0 || (arguments.strict && findings.unaccepted_warnings() > 0);
+    let exit = if wrong { Exit::Refused } else { Exit::Converged };
+    match arguments.format {
+        Format::Json => output.result(&plan::document(&Document {
+            format_version: 1,
+            errors: findings.errors(),
+            warnings: findings.warnings(),
+            findings: &findings,
+            unchecked: &unchecked,
+        })?)?,
+        Format::Text => {
+            let mut text = findings.render(output.look(false).color);
+            text.push_str(&format!("{}\n", counts(findings.errors(), findings.warnings())));
+            if unchecked.is_empty() {
+                text.push_str(&format!("({})\n", ending(exit)));
+            } else {
+                text.push_str(&format!("Not checked without network: {}.   ({})\n", unchecked.join(", "), ending(exit)));
+            }
+            output.result(&text)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// A check says nothing of the world.
+fn ending(exit: Exit) -> String {
+    if exit == Exit::Converged { "0: the spec is sound".to_owned() } else { exit.ending() }
+}
+
+fn counts(errors: usize, warnings: usize) -> String {
+    let count = |number: usize, word: &str| match number {
+        0 => format!("no {word}s"),
+        1 => format!("1 {word}"),
+        many => format!("{many} {word}s"),
+    };
+    format!("{}, {}.", count(errors, "error"), count(warnings, "warning"))
+}
