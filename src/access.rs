@@ -58,12 +58,7 @@ pub struct Hcp {
 /// When a file cannot be read, an address cannot be used, or nothing gives a token: then with all the places looked at.
 pub async fn hcp(environment: &Environment, flags: &Flags, beside: &Path) -> Result<Hcp, Error> {
     let layered = layers::read(environment, flags, beside)?;
-    let Layered {
-        profile,
-        address,
-        token,
-        ca,
-    } = &layered;
+    let Layered { profile, address, token, ca } = &layered;
     let url = parse_address(&address.value, &address.from)?;
     let host = authority(&url);
     let found = match token {
@@ -183,11 +178,7 @@ fn parse_address(text: &str, from: &str) -> Result<Url, Error> {
             .because(cause.to_owned())
             .hint("an address looks like https://app.terraform.io or app.eu.terraform.io")
     };
-    let whole = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("https://{text}")
-    };
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = Url::parse(&whole).map_err(|cause| refused(&cause.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("it holds a user name or a password"));
@@ -206,17 +197,13 @@ fn parse_address(text: &str, from: &str) -> Result<Url, Error> {
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     })
 }
 
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]

@@ -114,20 +114,8 @@ impl<'a> Run<'a> {
                 after.entry(need).or_default().push(address);
             }
         }
-        let ready = open
-            .iter()
-            .filter(|(_, needs)| needs.is_empty())
-            .map(|(address, _)| *address)
-            .collect();
-        Self {
-            plan,
-            open,
-            after,
-            ready,
-            running: BTreeSet::new(),
-            outcomes: BTreeMap::new(),
-            events,
-        }
+        let ready = open.iter().filter(|(_, needs)| needs.is_empty()).map(|(address, _)| *address).collect();
+        Self { plan, open, after, ready, running: BTreeSet::new(), outcomes: BTreeMap::new(), events }
     }
 
     fn tell(&self, event: Event) {
@@ -145,10 +133,7 @@ impl<'a> Run<'a> {
 
     fn verb(&self, address: &Address) -> Verb {
         // Every address here is one of the plan's.
-        self.plan
-            .actions
-            .get(address)
-            .map_or(Verb::Change, |action| action.verb)
+        self.plan.actions.get(address).map_or(Verb::Change, |action| action.verb)
     }
 
     fn succeeded(&mut self, address: &'a Address) {
@@ -188,17 +173,11 @@ impl<'a> Run<'a> {
                 };
                 let optional = action.request.spares();
                 let taken = action.request.needs();
-                let spared = taken
-                    .iter()
-                    .filter(|output| output.of == *need)
-                    .all(|output| optional.contains(output));
+                let spared = taken.iter().filter(|output| output.of == *need).all(|output| optional.contains(output));
                 if !spared && !self.outcomes.contains_key(waiting) {
                     self.ready.remove(waiting);
                     let after = need.clone();
-                    self.tell(Event::Skipped {
-                        address: waiting.clone(),
-                        after: after.clone(),
-                    });
+                    self.tell(Event::Skipped { address: waiting.clone(), after: after.clone() });
                     self.outcomes.insert(waiting.clone(), Outcome::Skipped { after });
                     gone.push(waiting);
                 }
@@ -209,18 +188,13 @@ impl<'a> Run<'a> {
 
     fn report(mut self) -> Report {
         let entries = self.plan.actions.iter().map(|(address, action)| {
-            let outcome = self.outcomes.remove(address).unwrap_or_else(|| {
-                if self.running.contains(address) {
-                    Outcome::Unknown
-                } else {
-                    Outcome::NotBegun
-                }
-            });
+            let outcome = self
+                .outcomes
+                .remove(address)
+                .unwrap_or_else(|| if self.running.contains(address) { Outcome::Unknown } else { Outcome::NotBegun });
             let verb = action.verb;
             (address.clone(), Entry { verb, outcome })
         });
-        Report {
-            entries: entries.collect(),
-        }
+        Report { entries: entries.collect() }
     }
 }

@@ -166,20 +166,11 @@ impl Report {
 }
 
 fn counts(tally: Tally) -> String {
-    let Tally {
-        done,
-        failed,
-        skipped,
-        not_begun,
-        unknown,
-    } = tally;
+    let Tally { done, failed, skipped, not_begun, unknown } = tally;
     let mut parts = vec![format!("{done} done")];
-    for (count, word) in [
-        (failed, "failed"),
-        (skipped, "skipped"),
-        (not_begun, "not begun"),
-        (unknown, "with an unknown answer"),
-    ] {
+    for (count, word) in
+        [(failed, "failed"), (skipped, "skipped"), (not_begun, "not begun"), (unknown, "with an unknown answer")]
+    {
         if count > 0 {
             parts.push(format!("{count} {word}"));
         }
@@ -188,9 +179,7 @@ fn counts(tally: Tally) -> String {
 }
 
 fn entry(page: &mut Page, word: &str, address: &Address, text: &str) {
-    let head = Text::default()
-        .and(&format!("{word:<7}"), Tone::Bad)
-        .and(address.in_system(), Tone::Plain);
+    let head = Text::default().and(&format!("{word:<7}"), Tone::Bad).and(address.in_system(), Tone::Plain);
     page.beside(&head, 0, &Text::default());
     page.beside(&Text::default(), 10, &Text::plain(&clean(text)));
 }

@@ -21,7 +21,7 @@ mod description;
 #[path = "contract/reference.rs"]
 mod reference;
 
-#[path = "contract/samples.rs"]
+#[path = "contract/samples/mod.rs"]
 mod samples;
 
 #[path = "contract/suite.rs"]

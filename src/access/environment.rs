@@ -39,22 +39,14 @@ impl Environment {
         home: &str,
         files: [(&str, &str); F],
     ) -> Self {
-        let files: BTreeMap<PathBuf, Vec<u8>> = files
-            .into_iter()
-            .map(|(path, text)| (path.into(), text.as_bytes().to_vec()))
-            .collect();
+        let files: BTreeMap<PathBuf, Vec<u8>> =
+            files.into_iter().map(|(path, text)| (path.into(), text.as_bytes().to_vec())).collect();
         Self {
-            variables: variables
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             home: Some(home.into()),
             config: Some(Path::new(home).join(".config")),
             read: Box::new(move |path| {
-                files
-                    .get(path)
-                    .cloned()
-                    .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+                files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
             }),
         }
     }
@@ -62,10 +54,7 @@ impl Environment {
     /// A variable that is set to something.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.variables
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The names of all variables.

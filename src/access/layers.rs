@@ -95,11 +95,7 @@ pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> R
     let config: Config = figment.extract().map_err(|cause| described(&figment, &cause))?;
     let beside = beside.display().to_string();
     let from = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
-    let sourced = |from: String| Sourced {
-        value: (),
-        beside_spec: from == beside,
-        from,
-    };
+    let sourced = |from: String| Sourced { value: (), beside_spec: from == beside, from };
     Ok(Layered {
         profile: profile.map(|(name, _)| name),
         address: match config.hcp.address {
@@ -115,33 +111,19 @@ pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> R
             };
             sourced(name).with(TokenSource::Reference(token))
         }),
-        ca: config
-            .hcp
-            .ca
-            .map(|ca| sourced(from("hcp.ca").unwrap_or_default()).with(ca)),
+        ca: config.hcp.ca.map(|ca| sourced(from("hcp.ca").unwrap_or_default()).with(ca)),
     })
 }
 
 impl Sourced<()> {
     fn with<T>(self, value: T) -> Sourced<T> {
-        let Self {
-            value: (),
-            from,
-            beside_spec,
-        } = self;
-        Sourced {
-            value,
-            from,
-            beside_spec,
-        }
+        let Self { value: (), from, beside_spec } = self;
+        Sourced { value, from, beside_spec }
     }
 }
 
 fn described(figment: &Figment, cause: &figment::Error) -> Error {
-    let place = cause
-        .metadata
-        .as_ref()
-        .map_or_else(|| "access.yaml".to_owned(), |metadata| metadata.name.to_string());
+    let place = cause.metadata.as_ref().map_or_else(|| "access.yaml".to_owned(), |metadata| metadata.name.to_string());
     let profile = figment.profile();
     let at = if cause.path.is_empty() {
         format!("profile {profile}")
@@ -160,11 +142,7 @@ fn known_profile(
     environment: &Environment,
     beside: &Path,
 ) -> Result<(), Error> {
-    let profiles: Vec<String> = files
-        .iter()
-        .flat_map(|layer| layer.profiles.keys())
-        .map(ToString::to_string)
-        .collect();
+    let profiles: Vec<String> = files.iter().flat_map(|layer| layer.profiles.keys()).map(ToString::to_string).collect();
     // Figment compares profiles without regard to case.
     if profiles.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return Ok(());
@@ -186,10 +164,7 @@ fn file_layers(environment: &Environment, beside: &Path) -> Result<Vec<Layer>, E
     let mut layers = Vec::new();
     for path in users_file(environment).into_iter().chain([beside.to_owned()]) {
         let failed = || Error::new(format!("reading the access file {}", path.display()));
-        let Some(text) = environment
-            .read_if_there(&path)
-            .map_err(|cause| failed().because(cause))?
-        else {
+        let Some(text) = environment.read_if_there(&path).map_err(|cause| failed().because(cause))? else {
             continue;
         };
         if text.trim().is_empty() {
@@ -207,10 +182,7 @@ fn file_layers(environment: &Environment, beside: &Path) -> Result<Vec<Layer>, E
             prepare(&mut dict, environment, &folder).map_err(|cause| failed().because(cause))?;
             prepared.insert(Profile::new(&name), dict);
         }
-        layers.push(Layer {
-            name: path.display().to_string(),
-            profiles: prepared,
-        });
+        layers.push(Layer { name: path.display().to_string(), profiles: prepared });
     }
     Ok(layers)
 }
@@ -248,10 +220,7 @@ fn prepare(profile: &mut Dict, environment: &Environment, folder: &Path) -> Resu
 fn one(name: &str, profile: Profile, key: &str, value: impl Into<Value>) -> Layer {
     let hcp = Dict::from([(key.to_owned(), value.into())]);
     let dict = Dict::from([("hcp".to_owned(), Value::from(hcp))]);
-    Layer {
-        name: name.to_owned(),
-        profiles: Map::from([(profile, dict)]),
-    }
+    Layer { name: name.to_owned(), profiles: Map::from([(profile, dict)]) }
 }
 
 fn token(kind: &str, value: &str) -> Value {

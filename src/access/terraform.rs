@@ -39,17 +39,10 @@ pub(super) fn files(environment: &Environment) -> Vec<PathBuf> {
 /// The token that a file has for a host.
 pub(super) fn token_in(environment: &Environment, file: &Path, host: &str) -> Result<Option<Secret>, Error> {
     let failed = || Error::new(format!("reading terraform's credentials in {}", file.display()));
-    let Some(text) = environment
-        .read_if_there(file)
-        .map_err(|cause| failed().because(cause))?
-    else {
+    let Some(text) = environment.read_if_there(file).map_err(|cause| failed().because(cause))? else {
         return Ok(None);
     };
-    let found = if text.trim_start().starts_with('{') {
-        from_json(&text, host)
-    } else {
-        from_hcl(&text, host)
-    };
+    let found = if text.trim_start().starts_with('{') { from_json(&text, host) } else { from_hcl(&text, host) };
     // A parser's message would quote what it stumbled over, which may be the token.
     found.map_err(|()| {
         failed()
@@ -76,12 +69,7 @@ fn from_hcl(text: &str, host: &str) -> Result<Option<Secret>, ()> {
     let token = body
         .blocks()
         .filter(|block| block.identifier() == "credentials")
-        .filter(|block| {
-            block
-                .labels()
-                .first()
-                .is_some_and(|label| label.as_str().eq_ignore_ascii_case(host))
-        })
+        .filter(|block| block.labels().first().is_some_and(|label| label.as_str().eq_ignore_ascii_case(host)))
         .flat_map(|block| block.body().attributes())
         .find(|attribute| attribute.key() == "token")
         .and_then(|attribute| match attribute.expr() {

@@ -21,18 +21,12 @@ async fn what_terraform_login_left_is_enough() {
     let found = resolve(&Environment::made_up([], "/home/u", [LOGIN]), &Flags::default()).await;
     assert_eq!(found.token.expose(), "from-login");
     assert_eq!(found.token_from, LOGIN.0);
-    assert_eq!(
-        (found.address.as_str(), found.host.as_str()),
-        ("https://app.terraform.io", "app.terraform.io")
-    );
+    assert_eq!((found.address.as_str(), found.host.as_str()), ("https://app.terraform.io", "app.terraform.io"));
 }
 
 #[tokio::test]
 async fn terraforms_order_is_kept() {
-    let file = (
-        "/home/u/.terraformrc",
-        "credentials \"app.terraform.io\" {\n  token = \"from-rc\"\n}\n",
-    );
+    let file = ("/home/u/.terraformrc", "credentials \"app.terraform.io\" {\n  token = \"from-rc\"\n}\n");
     let env = Environment::made_up([], "/home/u", [LOGIN, file]);
     assert_eq!(resolve(&env, &Flags::default()).await.token.expose(), "from-rc");
     let env = Environment::made_up([("TFE_TOKEN", "from-tfe")], "/home/u", [LOGIN, file]);
@@ -40,10 +34,7 @@ async fn terraforms_order_is_kept() {
     let both = [("TFE_TOKEN", "from-tfe"), ("TF_TOKEN_app_terraform_io", "from-host")];
     let env = Environment::made_up(both, "/home/u", [LOGIN, file]);
     let found = resolve(&env, &Flags::default()).await;
-    assert_eq!(
-        (found.token.expose(), found.token_from.as_str()),
-        ("from-host", "TF_TOKEN_app_terraform_io")
-    );
+    assert_eq!((found.token.expose(), found.token_from.as_str()), ("from-host", "TF_TOKEN_app_terraform_io"));
 }
 
 #[tokio::test]
@@ -51,10 +42,7 @@ async fn another_host_has_its_own_credentials() {
     let env = Environment::made_up([("TFE_HOSTNAME", "tfe.example.house")], "/home/u", [LOGIN]);
     let found = resolve(&env, &Flags::default()).await;
     assert_eq!(found.token.expose(), "own-host");
-    assert_eq!(
-        (found.address.as_str(), found.address_from.as_str()),
-        ("https://tfe.example.house", "TFE_HOSTNAME")
-    );
+    assert_eq!((found.address.as_str(), found.address_from.as_str()), ("https://tfe.example.house", "TFE_HOSTNAME"));
 }
 
 const FILE: (&str, &str) = (
@@ -67,31 +55,17 @@ async fn a_profile_replaces_the_default_token_whole() {
     let files = [FILE, ("/fleet/token.txt", "from-file\n")];
     let env = Environment::made_up([("TEAM_TOKEN", "from-team")], "/home/u", files);
     assert_eq!(resolve(&env, &Flags::default()).await.token.expose(), "from-team");
-    let flags = Flags {
-        profile: Some("nas".to_owned()),
-        ..Flags::default()
-    };
+    let flags = Flags { profile: Some("nas".to_owned()), ..Flags::default() };
     let found = resolve(&env, &flags).await;
     assert_eq!(found.token.expose(), "from-file");
     assert_eq!(found.profile.as_deref(), Some("nas"));
-    let env = Environment::made_up(
-        [("RECONCILE_AS", "nas"), ("RECONCILE_HCP_TOKEN", "own")],
-        "/home/u",
-        files,
-    );
-    assert_eq!(
-        resolve(&env, &Flags::default()).await.token.expose(),
-        "own",
-        "the environment beats the file"
-    );
+    let env = Environment::made_up([("RECONCILE_AS", "nas"), ("RECONCILE_HCP_TOKEN", "own")], "/home/u", files);
+    assert_eq!(resolve(&env, &Flags::default()).await.token.expose(), "own", "the environment beats the file");
 }
 
 #[tokio::test]
 async fn an_unknown_profile_names_those_that_there_are() {
-    let flags = Flags {
-        profile: Some("laptop".to_owned()),
-        ..Flags::default()
-    };
+    let flags = Flags { profile: Some("laptop".to_owned()), ..Flags::default() };
     insta::assert_snapshot!(refused(&Environment::made_up([], "/home/u", [FILE]), &flags).await, @"
     choosing the profile `laptop` (--as): the profiles are default, nas
     hint: write it into /fleet/access.yaml or /home/u/.config/reconcile/access.yaml
@@ -116,31 +90,18 @@ async fn without_a_token_all_places_are_named() {
 
 #[tokio::test]
 async fn a_token_without_a_host_does_not_follow_an_address_from_beside_the_spec() {
-    let file = (
-        "/fleet/access.yaml",
-        "default: { hcp: { address: https://elsewhere.example } }\n",
-    );
+    let file = ("/fleet/access.yaml", "default: { hcp: { address: https://elsewhere.example } }\n");
     let env = Environment::made_up([("TFE_TOKEN", "mine")], "/home/u", [file]);
     let text = refused(&env, &Flags::default()).await;
-    assert!(
-        text.contains("TFE_TOKEN was not looked at") && !text.contains("mine"),
-        "{text}"
-    );
+    assert!(text.contains("TFE_TOKEN was not looked at") && !text.contains("mine"), "{text}");
     let file = ("/home/u/.config/reconcile/access.yaml", file.1);
     let env = Environment::made_up([("TFE_TOKEN", "mine")], "/home/u", [file]);
-    assert_eq!(
-        resolve(&env, &Flags::default()).await.address,
-        "https://elsewhere.example"
-    );
+    assert_eq!(resolve(&env, &Flags::default()).await.address, "https://elsewhere.example");
 }
 
 #[tokio::test]
 async fn a_token_in_the_access_file_is_refused_and_not_repeated() {
-    for text in [
-        "default: { hcp: { token: CANARY } }\n",
-        "default: { hcp: { tokn: CANARY } }\n",
-        "default: CANARY\n",
-    ] {
+    for text in ["default: { hcp: { token: CANARY } }\n", "default: { hcp: { tokn: CANARY } }\n", "default: CANARY\n"] {
         let env = Environment::made_up([], "/home/u", [("/fleet/access.yaml", text)]);
         let message = refused(&env, &Flags::default()).await;
         assert!(!message.contains("CANARY"), "{message}");
@@ -158,10 +119,7 @@ async fn an_address_without_tls_is_for_loopback_alone() {
         ("https://tfe.example.house/app", false),
         ("ftp://tfe.example.house", false),
     ] {
-        let flags = Flags {
-            hcp_address: Some(address.to_owned()),
-            ..Flags::default()
-        };
+        let flags = Flags { hcp_address: Some(address.to_owned()), ..Flags::default() };
         let env = Environment::made_up([("TFE_TOKEN", "t")], "/home/u", []);
         let result = hcp(&env, &flags, Path::new("/fleet")).await;
         assert_eq!(result.is_ok(), good, "{address}");

@@ -106,10 +106,7 @@ fn workspace(world: &World, body: &Value) -> Result<String, String> {
 
 fn advance(world: &mut World, body: &Value) -> Result<Value, String> {
     let seconds = body["seconds"].as_i64().ok_or("seconds is missing")?;
-    world.now = world
-        .now
-        .saturating_add(SignedDuration::from_secs(seconds.max(0)))
-        .unwrap_or(Timestamp::MAX);
+    world.now = world.now.saturating_add(SignedDuration::from_secs(seconds.max(0))).unwrap_or(Timestamp::MAX);
     Ok(json!({ "now": world.now }))
 }
 

@@ -79,19 +79,14 @@ pub async fn claim(directory: &Path) -> Result<Claim, SandboxError> {
 /// The API token of a directory that somebody serves.
 pub fn token(directory: &Path) -> Result<String, SandboxError> {
     let path = directory.join(TOKEN);
-    fs::read_to_string(&path)
-        .map(|text| text.trim().to_owned())
-        .map_err(error("reading", &path))
+    fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(error("reading", &path))
 }
 
 impl Claimed {
     /// Tells others where the server is.
     pub fn announce(&mut self, address: &str) -> Result<(), SandboxError> {
         let path = self.directory.join(LOCK);
-        let card = serde_json::to_vec(&Card {
-            address: address.to_owned(),
-        })
-        .unwrap_or_default();
+        let card = serde_json::to_vec(&Card { address: address.to_owned() }).unwrap_or_default();
         let write = |lock: &mut File| {
             lock.set_len(0)?;
             lock.seek(SeekFrom::Start(0))?;
@@ -108,17 +103,14 @@ impl Claimed {
         };
         let path = self.directory.join(WORLD);
         let mut world = match fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|source| SandboxError::World {
-                path: path.clone(),
-                source,
-            })?,
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|source| SandboxError::World { path: path.clone(), source })?
+            }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => World::new(seed, &token),
             Err(source) => return Err(error("reading", &path)(source)),
         };
         if !world.tokens.iter().any(|known| known.secret.is(&token)) {
-            world
-                .tokens
-                .insert(0, ApiToken::new("sandbox", seed.token_kind, &token));
+            world.tokens.insert(0, ApiToken::new("sandbox", seed.token_kind, &token));
         }
         save(&self.directory, &world).map_err(error("writing", &path))?;
         Ok((world, token))
@@ -141,9 +133,7 @@ impl Claimed {
 /// What nobody guesses: the standard library's randomly keyed hasher, twice.
 fn entropy() -> Vec<u8> {
     use std::hash::{BuildHasher, RandomState};
-    (0..4)
-        .flat_map(|round: u64| RandomState::new().hash_one(round).to_le_bytes())
-        .collect()
+    (0..4).flat_map(|round: u64| RandomState::new().hash_one(round).to_le_bytes()).collect()
 }
 
 #[cfg(unix)]
@@ -187,11 +177,7 @@ pub struct Saver {
 impl Saver {
     /// Nothing to save yet.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            changes: AtomicU64::new(0),
-            wake: Notify::new(),
-            saved: watch::Sender::new(0),
-        })
+        Arc::new(Self { changes: AtomicU64::new(0), wake: Notify::new(), saved: watch::Sender::new(0) })
     }
 
     /// Counts a change; called while the world is locked.
@@ -269,9 +255,6 @@ mod tests {
         };
         claimed.load(&Seed::default()).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(
-            fs::metadata(path.join(TOKEN)).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(path.join(TOKEN)).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -163,17 +163,9 @@ impl Script {
     pub fn new(faults: Faults) -> Result<Self, String> {
         let arm = |rule: Rule| {
             let path = rule.path.as_deref().map(pattern).transpose()?;
-            Ok(Armed {
-                rule,
-                path,
-                matched: 0,
-                applied: 0,
-            })
+            Ok(Armed { rule, path, matched: 0, applied: 0 })
         };
-        Ok(Self {
-            seed: faults.seed,
-            rules: faults.rules.into_iter().map(arm).collect::<Result<_, String>>()?,
-        })
+        Ok(Self { seed: faults.seed, rules: faults.rules.into_iter().map(arm).collect::<Result<_, String>>()? })
     }
 
     /// What happens to a request, in the order of the rules.
@@ -212,10 +204,7 @@ impl Armed {
             "write" => subject.method != "GET",
             name => name.eq_ignore_ascii_case(subject.method),
         });
-        let caller = rule
-            .caller
-            .as_deref()
-            .is_none_or(|name| name == subject.label || name == subject.agent);
+        let caller = rule.caller.as_deref().is_none_or(|name| name == subject.label || name == subject.agent);
         method
             && caller
             && self.path.as_ref().is_none_or(|path| path.is_match(subject.path))
@@ -236,10 +225,7 @@ pub fn pattern(text: &str) -> Result<GlobMatcher, String> {
 /// A number from 0 to 1 that depends on its arguments alone.
 fn draw(seed: u64, place: usize, count: u64) -> f64 {
     let digest = Sha256::digest(format!("{seed}/{place}/{count}"));
-    let number = digest
-        .iter()
-        .take(4)
-        .fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+    let number = digest.iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
     f64::from(number) / f64::from(u32::MAX)
 }
 
@@ -248,30 +234,16 @@ mod tests {
     use super::*;
 
     fn subject<'a>(method: &'a str, path: &'a str) -> Subject<'a> {
-        Subject {
-            method,
-            path,
-            query: "",
-            label: "sandbox",
-            agent: "test",
-        }
+        Subject { method, path, query: "", label: "sandbox", agent: "test" }
     }
 
     fn script(rule: Rule) -> Script {
-        Script::new(Faults {
-            seed: 7,
-            rules: vec![rule],
-        })
-        .unwrap()
+        Script::new(Faults { seed: 7, rules: vec![rule] }).unwrap()
     }
 
     #[test]
     fn the_nth_write_is_counted_among_writes() {
-        let mut script = script(Rule {
-            method: Some("write".into()),
-            nth: Some(2),
-            ..Rule::new(Fault::LostAnswer)
-        });
+        let mut script = script(Rule { method: Some("write".into()), nth: Some(2), ..Rule::new(Fault::LostAnswer) });
         assert!(script.judge(&subject("POST", "a")).is_empty());
         assert!(script.judge(&subject("GET", "a")).is_empty());
         assert_eq!(script.judge(&subject("PATCH", "b")), [Fault::LostAnswer]);
@@ -280,10 +252,7 @@ mod tests {
 
     #[test]
     fn a_star_stays_within_a_part_of_the_path() {
-        let mut script = script(Rule {
-            path: Some("/api/v2/workspaces/*/vars".into()),
-            ..Rule::new(Fault::Reset)
-        });
+        let mut script = script(Rule { path: Some("/api/v2/workspaces/*/vars".into()), ..Rule::new(Fault::Reset) });
         assert_eq!(script.judge(&subject("GET", "workspaces/ws-1/vars")).len(), 1);
         assert!(script.judge(&subject("GET", "workspaces/ws-1/vars/var-1")).is_empty());
     }
@@ -291,18 +260,9 @@ mod tests {
     #[test]
     fn chance_is_the_same_for_the_same_seed() {
         let fates = |seed| {
-            let rule = Rule {
-                chance: Some(0.5),
-                ..Rule::new(Fault::Reset)
-            };
-            let mut script = Script::new(Faults {
-                seed,
-                rules: vec![rule],
-            })
-            .unwrap();
-            (0..64)
-                .map(|_| script.judge(&subject("GET", "a")).len())
-                .collect::<Vec<usize>>()
+            let rule = Rule { chance: Some(0.5), ..Rule::new(Fault::Reset) };
+            let mut script = Script::new(Faults { seed, rules: vec![rule] }).unwrap();
+            (0..64).map(|_| script.judge(&subject("GET", "a")).len()).collect::<Vec<usize>>()
         };
         assert_eq!(fates(1), fates(1));
         assert_ne!(fates(1), fates(2));
@@ -316,14 +276,7 @@ mod tests {
             "do": { "status": { "code": 429, "headers": { "Retry-After": "2" } } }
         }] }"#;
         let faults: Faults = serde_json::from_str(text).unwrap();
-        assert!(matches!(
-            &faults.rules[0].fault,
-            Fault::Status {
-                code: 429,
-                body: BodyKind::Jsonapi,
-                ..
-            }
-        ));
+        assert!(matches!(&faults.rules[0].fault, Fault::Status { code: 429, body: BodyKind::Jsonapi, .. }));
         let again: Faults = serde_json::from_str(&serde_json::to_string(&faults).unwrap()).unwrap();
         assert_eq!(faults, again);
     }

@@ -20,10 +20,9 @@ struct Gate {
 impl Gates {
     fn with<T>(&self, name: &str, use_it: impl FnOnce(&Gate) -> T) -> T {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = gates.entry(name.to_owned()).or_insert_with(|| Gate {
-            arrived: watch::Sender::new(0),
-            let_through: watch::Sender::new(0),
-        });
+        let gate = gates
+            .entry(name.to_owned())
+            .or_insert_with(|| Gate { arrived: watch::Sender::new(0), let_through: watch::Sender::new(0) });
         use_it(gate)
     }
 
@@ -52,9 +51,7 @@ impl Gates {
 
     /// How many wait.
     pub fn waiting(&self, name: &str) -> u64 {
-        self.with(name, |gate| {
-            gate.arrived.borrow().saturating_sub(*gate.let_through.borrow())
-        })
+        self.with(name, |gate| gate.arrived.borrow().saturating_sub(*gate.let_through.borrow()))
     }
 }
 

@@ -14,7 +14,7 @@ mod server;
 pub mod world;
 
 use std::{
-    io,
+    fmt, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -94,7 +94,6 @@ pub enum SandboxError {
 }
 
 /// A running server; dropping it stops it.
-#[derive(Debug)]
 pub struct Sandbox {
     shared: Arc<Shared>,
     token: String,
@@ -103,7 +102,6 @@ pub struct Sandbox {
 }
 
 /// A server for a directory: our own, or that of another process.
-#[derive(Debug)]
 pub struct Attachment {
     /// `http://127.0.0.1:PORT`.
     pub address: String,
@@ -111,6 +109,20 @@ pub struct Attachment {
     pub token: String,
     /// The server, if it is ours; it must be kept as long as it is used.
     pub server: Option<Sandbox>,
+}
+
+// By hand, as the rest holds tokens and URLs.
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sandbox").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, token: _, server: _ } = self;
+        out.debug_struct("Attachment").field("address", address).finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {
@@ -128,10 +140,7 @@ impl Sandbox {
     pub async fn serve(directory: &Path, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         match directory::claim(directory).await? {
             Claim::Ours(claimed) => Self::serve_claimed(claimed, listen, seed).await,
-            Claim::Theirs(address) => Err(SandboxError::Served {
-                path: directory.to_owned(),
-                address,
-            }),
+            Claim::Theirs(address) => Err(SandboxError::Served { path: directory.to_owned(), address }),
         }
     }
 
@@ -146,11 +155,7 @@ impl Sandbox {
                     server: Some(server),
                 })
             }
-            Claim::Theirs(address) => Ok(Attachment {
-                address,
-                token: directory::token(directory)?,
-                server: None,
-            }),
+            Claim::Theirs(address) => Ok(Attachment { address, token: directory::token(directory)?, server: None }),
         }
     }
 
@@ -178,18 +183,11 @@ impl Sandbox {
         let mut tasks = Vec::new();
         let mut claimed = claimed;
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
-            tasks.push(tokio::spawn(
-                saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world)),
-            ));
+            tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
             claimed.announce(&origin)?;
         }
         tasks.push(tokio::spawn(listen_on(listener, Arc::clone(&shared))));
-        Ok(Self {
-            shared,
-            token,
-            tasks,
-            _claimed: claimed,
-        })
+        Ok(Self { shared, token, tasks, _claimed: claimed })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -204,11 +202,7 @@ impl Sandbox {
 
     /// What was asked so far, oldest first.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.shared
-            .records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was asked since the last time, and forgets it.

@@ -90,21 +90,13 @@ mod tests {
     use super::*;
 
     fn parcel<'a>(url: &'a str, destination: &'a str) -> Parcel<'a> {
-        Parcel {
-            notification: "nc-1",
-            url,
-            destination,
-            signature: None,
-        }
+        Parcel { notification: "nc-1", url, destination, signature: None }
     }
 
     #[test]
     fn only_the_host_of_a_url_is_kept() {
         let mut inbox = Inbox::default();
-        inbox.take(
-            &parcel("https://user:canary@hooks.example/canary?canary", "generic"),
-            Timestamp::UNIX_EPOCH,
-        );
+        inbox.take(&parcel("https://user:canary@hooks.example/canary?canary", "generic"), Timestamp::UNIX_EPOCH);
         assert_eq!(inbox.received[0].host, "hooks.example");
         assert!(!serde_json::to_string(&inbox).unwrap().contains("canary"));
     }
@@ -113,31 +105,16 @@ mod tests {
     fn discord_reads_slack_messages_below_slack_only() {
         let mut inbox = Inbox::default();
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(
-            inbox.take(&parcel("https://discord.com/api/webhooks/1/x/slack", "slack"), now),
-            200
-        );
-        assert_eq!(
-            inbox.take(&parcel("https://discord.com/api/webhooks/1/x", "slack"), now),
-            400
-        );
-        assert_eq!(
-            inbox.take(&parcel("https://discord.com/api/webhooks/1/x", "generic"), now),
-            400
-        );
+        assert_eq!(inbox.take(&parcel("https://discord.com/api/webhooks/1/x/slack", "slack"), now), 200);
+        assert_eq!(inbox.take(&parcel("https://discord.com/api/webhooks/1/x", "slack"), now), 400);
+        assert_eq!(inbox.take(&parcel("https://discord.com/api/webhooks/1/x", "generic"), now), 400);
     }
 
     #[test]
     fn a_host_can_be_told_to_refuse() {
         let mut inbox = Inbox::default();
         inbox.answer_by_host.insert("a.example".into(), 404);
-        assert_eq!(
-            inbox.take(&parcel("https://a.example/x", "generic"), Timestamp::UNIX_EPOCH),
-            404
-        );
-        assert_eq!(
-            inbox.take(&parcel("https://b.example/x", "generic"), Timestamp::UNIX_EPOCH),
-            200
-        );
+        assert_eq!(inbox.take(&parcel("https://a.example/x", "generic"), Timestamp::UNIX_EPOCH), 404);
+        assert_eq!(inbox.take(&parcel("https://b.example/x", "generic"), Timestamp::UNIX_EPOCH), 200);
     }
 }

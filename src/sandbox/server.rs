@@ -63,7 +63,6 @@ impl RequestRecord {
 }
 
 /// What all connections share.
-#[derive(Debug)]
 pub struct Shared {
     /// The state.
     pub world: Arc<Mutex<World>>,
@@ -104,10 +103,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
             saver,
             pace: Mutex::new(pace),
-            window: Mutex::new(Window {
-                began: Instant::now(),
-                used: 0,
-            }),
+            window: Mutex::new(Window { began: Instant::now(), used: 0 }),
             count: AtomicU64::new(0),
         }
     }
@@ -141,6 +137,7 @@ impl Shared {
     }
 
     fn record(&self, record: RequestRecord) {
+        tracing::trace!(method = record.method, path = record.path, status = record.status, "answered");
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 }
@@ -156,10 +153,7 @@ struct Asked {
 
 impl Asked {
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     fn query_text(&self) -> String {
@@ -169,11 +163,7 @@ impl Asked {
 
     fn recorded_path(&self) -> String {
         let query = self.query_text();
-        if query.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}?{query}", self.path)
-        }
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
     }
 }
 
@@ -232,11 +222,7 @@ struct Caller {
 fn caller(world: &World, asked: &Asked) -> Option<Caller> {
     let given = asked.header("authorization").strip_prefix("Bearer ")?;
     let known = world.tokens.iter().find(|token| token.secret.is(given))?;
-    Some(Caller {
-        label: known.label.clone(),
-        kind: known.kind,
-        mint: hex(&Sha256::digest(format!("mint/{given}"))),
-    })
+    Some(Caller { label: known.label.clone(), kind: known.kind, mint: hex(&Sha256::digest(format!("mint/{given}"))) })
 }
 
 async fn other(shared: &Shared, asked: &Asked) -> Response {
@@ -286,10 +272,7 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
         let world = shared.world();
         (caller(&world, asked), world.switches.rate_limit)
     };
-    let label = caller
-        .as_ref()
-        .map_or("nobody", |caller| caller.label.as_str())
-        .to_owned();
+    let label = caller.as_ref().map_or("nobody", |caller| caller.label.as_str()).to_owned();
     let mut record = RequestRecord {
         method: asked.method.clone(),
         path: asked.recorded_path(),
@@ -341,10 +324,7 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
     } else {
         Err(Problem::too_many_requests())
     };
-    let answer = outcome.unwrap_or_else(|problem| Answer {
-        status: problem.status,
-        body: Some(problem.document()),
-    });
+    let answer = outcome.unwrap_or_else(|problem| Answer { status: problem.status, body: Some(problem.document()) });
     record.status = answer.status;
     let mut response = deliver(answer, &faults, scissors, &mut record);
     shared.record(record);
@@ -361,13 +341,7 @@ async fn perform(
     record: &mut RequestRecord,
 ) -> Outcome {
     let is_write = asked.method != "GET";
-    let kind = asked
-        .header("content-type")
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+    let kind = asked.header("content-type").split(';').next().unwrap_or_default().trim().to_owned();
     let caller = caller.ok_or_else(Problem::unauthorized)?;
     // Required on every POST, PATCH and DELETE, even with no body (go-tfe v2, commit cf2a4e35).
     if is_write && kind != JSON_API {
@@ -441,19 +415,13 @@ fn deliver(mut answer: Answer, faults: &[Fault], scissors: &Scissors, record: &m
         insert(response.headers_mut(), "content-length", &text.len().max(2).to_string());
         response
     } else if faults.contains(&Fault::TruncatedBody) {
-        Response::new(Body::from(
-            String::from_utf8_lossy(&text.as_bytes()[..half]).into_owned(),
-        ))
+        Response::new(Body::from(String::from_utf8_lossy(&text.as_bytes()[..half]).into_owned()))
     } else {
         Response::new(Body::from(text))
     };
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if answer.status != 204 {
-        insert(
-            response.headers_mut(),
-            "content-type",
-            "application/vnd.api+json; charset=utf-8",
-        );
+        insert(response.headers_mut(), "content-type", "application/vnd.api+json; charset=utf-8");
     }
     response
 }
@@ -461,29 +429,20 @@ fn deliver(mut answer: Answer, faults: &[Fault], scissors: &Scissors, record: &m
 /// Half of a text, and then the connection is gone.
 fn cut_in_half(text: &str, scissors: Scissors) -> Body {
     let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
-    Body::from_stream(futures::stream::unfold(
-        (0_u8, Some(half), scissors),
-        |(step, half, scissors)| async move {
-            if step == 0 {
-                return half.map(|half| (Ok(half), (1, None, scissors)));
-            }
-            // Lets what was said so far go out first.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            scissors.cut();
-            Some((
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-                (2, None, scissors),
-            ))
-        },
-    ))
+    Body::from_stream(futures::stream::unfold((0_u8, Some(half), scissors), |(step, half, scissors)| async move {
+        if step == 0 {
+            return half.map(|half| (Ok(half), (1, None, scissors)));
+        }
+        // Lets what was said so far go out first.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        scissors.cut();
+        Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), (2, None, scissors)))
+    }))
 }
 
 fn rewrite(body: &mut Value, name: &str, value: &Value) {
     let set = |resource: &mut Value| {
-        if let Some(place) = resource
-            .pointer_mut("/attributes")
-            .and_then(|attributes| attributes.get_mut(name))
-        {
+        if let Some(place) = resource.pointer_mut("/attributes").and_then(|attributes| attributes.get_mut(name)) {
             *place = value.clone();
         }
     };
@@ -497,31 +456,16 @@ fn rewrite(body: &mut Value, name: &str, value: &Value) {
 }
 
 fn made_up(code: u16, kind: BodyKind) -> Response {
-    let title = StatusCode::from_u16(code)
-        .ok()
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("error");
+    let title = StatusCode::from_u16(code).ok().and_then(|status| status.canonical_reason()).unwrap_or("error");
     let title = title.to_lowercase();
     let document = || {
-        let status = if code == 429 {
-            json!(code)
-        } else {
-            json!(code.to_string())
-        };
+        let status = if code == 429 { json!(code) } else { json!(code.to_string()) };
         json!({ "errors": [{ "status": status, "title": title }] }).to_string()
     };
     match kind {
         BodyKind::Jsonapi => plain(code, JSON_API, document()),
-        BodyKind::Strings => plain(
-            code,
-            JSON_API,
-            json!({ "errors": [title], "success": false }).to_string(),
-        ),
-        BodyKind::Html => plain(
-            code,
-            "text/html; charset=utf-8",
-            format!("<!doctype html><title>{title}</title>"),
-        ),
+        BodyKind::Strings => plain(code, JSON_API, json!({ "errors": [title], "success": false }).to_string()),
+        BodyKind::Html => plain(code, "text/html; charset=utf-8", format!("<!doctype html><title>{title}</title>")),
         BodyKind::Empty => plain(code, JSON_API, String::new()),
         BodyKind::Truncated => plain(code, JSON_API, r#"{"data":[{"id":"ws-"#.to_owned()),
         BodyKind::Garbage => {
@@ -536,14 +480,7 @@ fn made_up(code: u16, kind: BodyKind) -> Response {
 fn dress(shared: &Shared, limit: u32, place: &(bool, u32, Duration), response: &mut Response) {
     let number = shared.count.fetch_add(1, Ordering::SeqCst);
     let digest = hex(&Sha256::digest(format!("request/{number}")));
-    let id = format!(
-        "{}-{}-{}-{}-{}",
-        &digest[..8],
-        &digest[8..12],
-        &digest[12..16],
-        &digest[16..20],
-        &digest[20..32]
-    );
+    let id = format!("{}-{}-{}-{}-{}", &digest[..8], &digest[8..12], &digest[12..16], &digest[16..20], &digest[20..32]);
     let now = shared.world().now;
     let (_, remaining, reset) = place;
     let headers = response.headers_mut();

@@ -56,13 +56,8 @@ impl Reply {
 
     /// The ids of a list.
     pub fn ids(&self) -> Vec<String> {
-        let items = self.body["data"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list in {self:?}"));
-        items
-            .iter()
-            .map(|item| item["id"].as_str().unwrap().to_owned())
-            .collect()
+        let items = self.body["data"].as_array().unwrap_or_else(|| panic!("no list in {self:?}"));
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 
     #[track_caller]
@@ -90,18 +85,12 @@ impl Probe {
     }
 
     pub fn of(sandbox: Sandbox) -> Self {
-        Self {
-            sandbox,
-            http: http(),
-            exchanges: Mutex::default(),
-        }
+        Self { sandbox, http: http(), exchanges: Mutex::default() }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let path = path.trim_start_matches('/');
-        self.http
-            .request(method, format!("{}/api/v2/{path}", self.sandbox.address()))
-            .bearer_auth(self.sandbox.token())
+        self.http.request(method, format!("{}/api/v2/{path}", self.sandbox.address())).bearer_auth(self.sandbox.token())
     }
 
     /// All requests so far.
@@ -115,10 +104,7 @@ impl Probe {
             method: request.method().to_string(),
             path: request.url().path().trim_start_matches("/api/v2").to_owned(),
             query: request.url().query_pairs().map(|(name, _)| name.into_owned()).collect(),
-            sent: request
-                .body()
-                .and_then(|body| serde_json::from_slice(body.as_bytes()?).ok())
-                .unwrap_or_default(),
+            sent: request.body().and_then(|body| serde_json::from_slice(body.as_bytes()?).ok()).unwrap_or_default(),
             status: 0,
             got: Value::Null,
         };
@@ -130,12 +116,7 @@ impl Probe {
         exchange.status = status;
         exchange.got = body.clone();
         self.exchanges.lock().unwrap().push(exchange);
-        Reply {
-            status,
-            headers,
-            body,
-            text,
-        }
+        Reply { status, headers, body, text }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -143,9 +124,7 @@ impl Probe {
     }
 
     async fn write(&self, method: Method, path: &str, body: &Value) -> Reply {
-        let mut request = self
-            .request(method, path)
-            .header("content-type", "application/vnd.api+json");
+        let mut request = self.request(method, path).header("content-type", "application/vnd.api+json");
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -166,10 +145,7 @@ impl Probe {
 
     pub async fn workspace(&self, name: &str) -> String {
         let body = resource("workspaces", serde_json::json!({ "name": name }));
-        self.post("organizations/example/workspaces", body)
-            .await
-            .expect(201)
-            .id()
+        self.post("organizations/example/workspaces", body).await.expect(201).id()
     }
 
     pub async fn project(&self, name: &str) -> String {
@@ -179,10 +155,7 @@ impl Probe {
 
     pub async fn pool(&self, name: &str) -> String {
         let body = resource("agent-pools", serde_json::json!({ "name": name }));
-        self.post("organizations/example/agent-pools", body)
-            .await
-            .expect(201)
-            .id()
+        self.post("organizations/example/agent-pools", body).await.expect(201).id()
     }
 }
 
@@ -200,9 +173,6 @@ pub fn related(kind: &str, attributes: Value, relationships: Value) -> Value {
 
 /// A list of resource identifiers.
 pub fn ids(kind: &str, ids: &[&str]) -> Value {
-    let data: Vec<Value> = ids
-        .iter()
-        .map(|id| serde_json::json!({ "type": kind, "id": id }))
-        .collect();
+    let data: Vec<Value> = ids.iter().map(|id| serde_json::json!({ "type": kind, "id": id })).collect();
     serde_json::json!({ "data": data })
 }

@@ -1,4 +1,4 @@
-//! Where HashiCorp's published data lies; tests that need it are skipped without it, unless it was asked for.
+//! Where the published data lies; tests that need it are skipped without it, unless it was asked for.
 
 use std::{fs, path::PathBuf};
 
@@ -7,22 +7,13 @@ use serde_json::Value;
 /// The folder `data` of the reference, from `RECONCILE_REFERENCE` or beside the crate.
 pub fn data() -> Option<PathBuf> {
     let asked = std::env::var_os("RECONCILE_REFERENCE").map(PathBuf::from);
-    let root = asked
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let root = asked.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
     let data = root.join("data");
     if data.join("hcp-openapi.json").is_file() {
         return Some(data);
     }
-    assert!(
-        asked.is_none(),
-        "RECONCILE_REFERENCE is {}, which has no data/hcp-openapi.json",
-        root.display()
-    );
-    println!(
-        "skipped: no published data at {}; set RECONCILE_REFERENCE",
-        root.display()
-    );
+    assert!(asked.is_none(), "RECONCILE_REFERENCE is {}, which has no data/hcp-openapi.json", root.display());
+    println!("skipped: no published data at {}; set RECONCILE_REFERENCE", root.display());
     None
 }
 

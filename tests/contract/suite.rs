@@ -7,11 +7,7 @@ use reconcile::sandbox::{Seed, Tier, world::AgentStatus};
 
 /// The same walk for everybody who judges it.
 pub async fn walk() -> Probe {
-    let probe = Probe::with(&Seed {
-        tier: Tier::Standard,
-        ..Seed::default()
-    })
-    .await;
+    let probe = Probe::with(&Seed { tier: Tier::Standard, ..Seed::default() }).await;
     organization(&probe).await;
     let project = projects(&probe).await;
     let pool = pools(&probe).await;
@@ -51,20 +47,11 @@ async fn organization(probe: &Probe) {
     let subscription = probe.get("organizations/example/subscription").await.id();
     probe.get(&format!("subscriptions/{subscription}")).await.expect(200);
     let alert = resource("subscriptions", json!({ "rum-alert-threshold": 400 }));
-    probe
-        .patch("organizations/example/subscription", alert)
-        .await
-        .expect(200);
+    probe.patch("organizations/example/subscription", alert).await.expect(200);
     let client = probe.get("organizations/example/oauth-clients").await.ids().remove(0);
     probe.get(&format!("oauth-clients/{client}")).await.expect(200);
-    let tokens = probe
-        .get(&format!("oauth-clients/{client}/oauth-tokens"))
-        .await
-        .expect(200);
-    probe
-        .get(&format!("oauth-tokens/{}", tokens.ids()[0]))
-        .await
-        .expect(200);
+    let tokens = probe.get(&format!("oauth-clients/{client}/oauth-tokens")).await.expect(200);
+    probe.get(&format!("oauth-tokens/{}", tokens.ids()[0])).await.expect(200);
     let change = json!({
         "email": "owner@example.com",
         "collaborator-auth-policy": "password",
@@ -78,11 +65,7 @@ async fn organization(probe: &Probe) {
         "speculative-plan-management-enabled": true,
         "default-execution-mode": "remote",
     });
-    let change = related(
-        "organizations",
-        change,
-        json!({ "default-agent-pool": { "data": null } }),
-    );
+    let change = related("organizations", change, json!({ "default-agent-pool": { "data": null } }));
     probe.patch("organizations/example", change).await.expect(200);
     let put = probe.request(reqwest::Method::PUT, "organizations/example");
     let body = resource("organizations", json!({ "email": "owner@example.com" })).to_string();
@@ -100,11 +83,7 @@ async fn projects(probe: &Probe) -> String {
     let tags = json!({ "tag-bindings": { "data": [
         { "type": "tag-bindings", "attributes": { "key": "team", "value": "infra" } },
     ] } });
-    let id = probe
-        .post("organizations/example/projects", related("projects", made, tags))
-        .await
-        .expect(201)
-        .id();
+    let id = probe.post("organizations/example/projects", related("projects", made, tags)).await.expect(201).id();
     let path = format!("projects/{id}");
     probe.get(&path).await.expect(200);
     let inherit = json!({
@@ -134,27 +113,14 @@ async fn pools(probe: &Probe) -> String {
     let body = resource("authentication-tokens", json!({ "description": "nas" }));
     let token = probe.post(&tokens, body).await.expect(201).id();
     probe.get(&tokens).await.expect(200);
-    let agent = probe
-        .sandbox
-        .with_world(|world| world.start_agent(&token, "agent-1"))
-        .unwrap();
-    probe
-        .get(&format!(
-            "{path}/agents?sort=created-at&filter[last-ping-since]=2026-01-01T00:00:00Z"
-        ))
-        .await
-        .expect(200);
+    let agent = probe.sandbox.with_world(|world| world.start_agent(&token, "agent-1")).unwrap();
+    probe.get(&format!("{path}/agents?sort=created-at&filter[last-ping-since]=2026-01-01T00:00:00Z")).await.expect(200);
     probe.get(&format!("agents/{agent}")).await.expect(200);
     probe.delete(&format!("agents/{agent}"), Value::Null).await.expect(412);
-    probe
-        .sandbox
-        .with_world(|world| world.agents.get_mut(&agent).unwrap().status = AgentStatus::Exited);
+    probe.sandbox.with_world(|world| world.agents.get_mut(&agent).unwrap().status = AgentStatus::Exited);
     probe.delete(&format!("agents/{agent}"), Value::Null).await.expect(204);
     probe.get(&format!("authentication-tokens/{token}")).await.expect(200);
-    probe
-        .delete(&format!("authentication-tokens/{token}"), Value::Null)
-        .await
-        .expect(204);
+    probe.delete(&format!("authentication-tokens/{token}"), Value::Null).await.expect(204);
     id
 }
 
@@ -191,11 +157,7 @@ async fn workspaces(probe: &Probe, project: &str, pool: &str) -> (String, String
         "tag-bindings": { "data": [{ "type": "tag-bindings", "attributes": { "key": "key", "value": "one" } }] },
     });
     let body = related("workspaces", full, relationships);
-    let first = probe
-        .post("organizations/example/workspaces", body)
-        .await
-        .expect(201)
-        .id();
+    let first = probe.post("organizations/example/workspaces", body).await.expect(201).id();
     let second = probe.workspace("two").await;
     let path = format!("workspaces/{first}");
     let inherit = json!({
@@ -204,33 +166,33 @@ async fn workspaces(probe: &Probe, project: &str, pool: &str) -> (String, String
         "auto-destroy-activity-duration": null,
     });
     probe.patch(&path, resource("workspaces", inherit)).await.expect(200);
-    let own = json!({ "execution-mode": "agent", "agent-pool-id": pool });
-    probe
-        .patch("organizations/example/workspaces/one", resource("workspaces", own))
-        .await
-        .expect(200);
-    probe
-        .post(&format!("{path}/actions/lock"), json!({ "reason": "a reason" }))
-        .await
-        .expect(200);
+    let own = json!({
+        "execution-mode": "agent",
+        "agent-pool-id": pool,
+        "trigger-patterns": [],
+        "trigger-prefixes": ["/tf/one"],
+    });
+    probe.patch("organizations/example/workspaces/one", resource("workspaces", own)).await.expect(200);
+    probe.post(&format!("{path}/actions/lock"), json!({ "reason": "a reason" })).await.expect(200);
     probe.get(&path).await.expect(200);
-    probe
-        .post(&format!("{path}/actions/unlock"), Value::Null)
-        .await
-        .expect(200);
+    probe.post(&format!("{path}/actions/unlock"), Value::Null).await.expect(200);
     probe.post(&format!("{path}/actions/lock"), json!({})).await.expect(200);
-    probe
-        .post(&format!("{path}/actions/force-unlock"), Value::Null)
-        .await
-        .expect(200);
+    probe.post(&format!("{path}/actions/force-unlock"), Value::Null).await.expect(200);
     probe.get("organizations/example/workspaces/one").await.expect(200);
     probe
-        .post(
-            &format!("projects/{project}/relationships/workspaces"),
-            ids("workspaces", &[&second]),
-        )
+        .post(&format!("projects/{project}/relationships/workspaces"), ids("workspaces", &[&second]))
         .await
         .expect(204);
+    let scope = related(
+        "agent-pools",
+        json!({ "organization-scoped": false }),
+        json!({
+            "allowed-workspaces": ids("workspaces", &[&first]),
+            "allowed-projects": ids("projects", &[project]),
+            "excluded-workspaces": ids("workspaces", &[&second]),
+        }),
+    );
+    probe.patch(&format!("agent-pools/{pool}"), scope).await.expect(200);
     (first, second)
 }
 
@@ -239,39 +201,21 @@ async fn tags(probe: &Probe, workspace: &str, project: &str) {
     for path in [format!("workspaces/{workspace}"), format!("projects/{project}")] {
         probe.patch(&format!("{path}/tag-bindings"), body()).await.expect(200);
         probe.get(&format!("{path}/tag-bindings")).await.expect(200);
-        probe
-            .post(&format!("{path}/relationships/tag-bindings"), body())
-            .await
-            .expect(204);
-        probe
-            .patch(&format!("{path}/relationships/tag-bindings"), body())
-            .await
-            .expect(204);
-        probe
-            .get(&format!("{path}/relationships/tag-bindings"))
-            .await
-            .expect(200);
+        probe.post(&format!("{path}/relationships/tag-bindings"), body()).await.expect(204);
+        probe.patch(&format!("{path}/relationships/tag-bindings"), body()).await.expect(204);
+        probe.get(&format!("{path}/relationships/tag-bindings")).await.expect(200);
         probe.get(&format!("{path}/effective-tag-bindings")).await.expect(200);
     }
     let own = json!({ "data": [{ "type": "tag-bindings", "attributes": { "key": "own", "value": "" } }] });
-    probe
-        .patch(&format!("workspaces/{workspace}/relationships/tag-bindings"), own)
-        .await
-        .expect(204);
-    probe
-        .get(&format!("workspaces/{workspace}/effective-tag-bindings"))
-        .await
-        .expect(200);
+    probe.patch(&format!("workspaces/{workspace}/relationships/tag-bindings"), own).await.expect(204);
+    probe.get(&format!("workspaces/{workspace}/effective-tag-bindings")).await.expect(200);
     let flat = json!({ "data": [{ "type": "tags", "attributes": { "name": "flat" } }] });
     let path = format!("workspaces/{workspace}/relationships/tags");
     probe.post(&path, flat).await.expect(204);
     let id = probe.get(&path).await.expect(200).ids().remove(0);
     probe.get("organizations/example/tags").await.expect(200);
     probe.delete(&path, ids("tags", &[&id])).await.expect(204);
-    probe
-        .delete("organizations/example/tags", ids("tags", &[&id]))
-        .await
-        .expect(204);
+    probe.delete("organizations/example/tags", ids("tags", &[&id])).await.expect(204);
 }
 
 fn variable(key: &str, sensitive: bool) -> Value {
@@ -287,24 +231,14 @@ fn variable(key: &str, sensitive: bool) -> Value {
 
 async fn variables(probe: &Probe, workspace: &str) {
     let path = format!("workspaces/{workspace}/vars");
-    let id = probe
-        .post(&path, resource("vars", variable("plain", false)))
-        .await
-        .expect(201)
-        .id();
-    probe
-        .post(&path, resource("vars", variable("secret", true)))
-        .await
-        .expect(201);
+    let id = probe.post(&path, resource("vars", variable("plain", false))).await.expect(201).id();
+    probe.post(&path, resource("vars", variable("secret", true))).await.expect(201);
     probe.get(&path).await.expect(200);
     probe.get(&format!("{path}/{id}")).await.expect(200);
     let change = json!({ "data": { "type": "vars", "id": id, "attributes": variable("plain", false) } });
     probe.patch(&format!("{path}/{id}"), change).await.expect(200);
     let many = json!({ "data": [{ "type": "vars", "id": id, "attributes": { "value": "other", "category": "env" } }] });
-    probe
-        .patch(&format!("workspaces/{workspace}/relationships/vars"), many)
-        .await
-        .expect(204);
+    probe.patch(&format!("workspaces/{workspace}/relationships/vars"), many).await.expect(204);
     probe.get(&format!("workspaces/{workspace}/all-vars")).await.expect(200);
     probe.delete(&format!("{path}/{id}"), Value::Null).await.expect(204);
 }
@@ -323,52 +257,24 @@ async fn variable_sets(probe: &Probe, workspace: &str, project: &str) {
     let id = probe.post("organizations/example/varsets", body).await.expect(201).id();
     let path = format!("varsets/{id}");
     probe.get(&path).await.expect(200);
-    probe
-        .patch(&path, resource("varsets", json!({ "description": "other" })))
-        .await
-        .expect(200);
-    probe
-        .post(&path, resource("varsets", json!({ "priority": true })))
-        .await
-        .expect(200);
-    probe
-        .patch(&path, resource("varsets", json!({ "priority": false })))
-        .await
-        .expect(200);
+    probe.patch(&path, resource("varsets", json!({ "description": "other" }))).await.expect(200);
+    probe.post(&path, resource("varsets", json!({ "priority": true }))).await.expect(200);
+    probe.patch(&path, resource("varsets", json!({ "priority": false }))).await.expect(200);
     let vars = format!("{path}/relationships/vars");
-    let variable_id = probe
-        .post(&vars, resource("vars", variable("other", true)))
-        .await
-        .expect(201)
-        .id();
+    let variable_id = probe.post(&vars, resource("vars", variable("other", true))).await.expect(201).id();
     probe.get(&vars).await.expect(200);
     probe.get(&format!("{vars}/{variable_id}")).await.expect(200);
-    probe
-        .patch(
-            &format!("{vars}/{variable_id}"),
-            resource("vars", json!({ "value": "new" })),
-        )
-        .await
-        .expect(200);
+    probe.patch(&format!("{vars}/{variable_id}"), resource("vars", json!({ "value": "new" }))).await.expect(200);
     probe.get(&format!("workspaces/{workspace}/all-vars")).await.expect(200);
-    probe
-        .delete(&format!("{vars}/{variable_id}"), Value::Null)
-        .await
-        .expect(204);
+    probe.delete(&format!("{vars}/{variable_id}"), Value::Null).await.expect(204);
     for (kind, owner) in [("workspaces", workspace), ("projects", project)] {
         let own = format!("{path}/relationships/{kind}");
         probe.delete(&own, ids(kind, &[owner])).await.expect(204);
         probe.post(&own, ids(kind, &[owner])).await.expect(204);
         probe.get(&format!("{kind}/{owner}/varsets")).await.expect(200);
     }
-    probe
-        .get(&format!("workspaces/{workspace}/applicable-varsets"))
-        .await
-        .expect(200);
-    probe
-        .get("organizations/example/varsets?include=vars")
-        .await
-        .expect(200);
+    probe.get(&format!("workspaces/{workspace}/applicable-varsets")).await.expect(200);
+    probe.get("organizations/example/varsets?include=vars").await.expect(200);
     probe.delete(&path, Value::Null).await.expect(204);
 }
 
@@ -382,37 +288,17 @@ async fn notifications(probe: &Probe, workspace: &str, project: &str) {
         "triggers": ["run:completed", "run:errored"],
     });
     let mail = json!({ "name": "mail", "destination-type": "email", "enabled": true, "triggers": ["run:errored"] });
-    let mail = related(
-        "notification-configurations",
-        mail,
-        json!({ "users": ids("users", &["user-1"]) }),
-    );
+    let mail = related("notification-configurations", mail, json!({ "users": ids("users", &["user-1"]) }));
     for (kind, owner) in [("workspaces", workspace), ("projects", project)] {
         let path = format!("{kind}/{owner}/notification-configurations");
-        let id = probe
-            .post(&path, resource("notification-configurations", generic.clone()))
-            .await
-            .expect(201)
-            .id();
+        let id = probe.post(&path, resource("notification-configurations", generic.clone())).await.expect(201).id();
         probe.post(&path, mail.clone()).await.expect(201);
         probe.get(&path).await.expect(200);
         let own = format!("notification-configurations/{id}");
         probe.get(&own).await.expect(200);
-        probe
-            .post(&format!("{own}/actions/verify"), Value::Null)
-            .await
-            .expect(200);
-        probe
-            .patch(
-                &own,
-                resource("notification-configurations", json!({ "enabled": false })),
-            )
-            .await
-            .expect(200);
-        probe
-            .post(&format!("{own}/actions/enable"), Value::Null)
-            .await
-            .expect(200);
+        probe.post(&format!("{own}/actions/verify"), Value::Null).await.expect(200);
+        probe.patch(&own, resource("notification-configurations", json!({ "enabled": false }))).await.expect(200);
+        probe.post(&format!("{own}/actions/enable"), Value::Null).await.expect(200);
         probe.delete(&own, Value::Null).await.expect(204);
     }
 }
@@ -427,37 +313,19 @@ async fn sharing(probe: &Probe, one: &str, two: &str) {
         json!({ "data": { "type": "run-triggers", "relationships": { "sourceable": self::one("workspaces", two) } } });
     let triggers = format!("workspaces/{one}/run-triggers");
     let id = probe.post(&triggers, source).await.expect(201).id();
-    probe
-        .get(&format!("{triggers}?filter[run-trigger][type]=inbound"))
-        .await
-        .expect(200);
+    probe.get(&format!("{triggers}?filter[run-trigger][type]=inbound")).await.expect(200);
     probe.get(&format!("run-triggers/{id}")).await.expect(200);
-    probe
-        .delete(&format!("run-triggers/{id}"), Value::Null)
-        .await
-        .expect(204);
+    probe.delete(&format!("run-triggers/{id}"), Value::Null).await.expect(204);
 }
 
 async fn runs(probe: &Probe, workspace: &str) {
-    let run = probe
-        .sandbox
-        .with_world(|world| world.start_run(workspace, "planned"))
-        .unwrap();
+    let run = probe.sandbox.with_world(|world| world.start_run(workspace, "planned")).unwrap();
     probe.get(&format!("runs/{run}")).await.expect(200);
-    probe
-        .get(&format!("workspaces/{workspace}/runs?filter[status]=planned"))
-        .await
-        .expect(200);
+    probe.get(&format!("workspaces/{workspace}/runs?filter[status]=planned")).await.expect(200);
     probe.get("organizations/example/runs").await.expect(200);
     let include = "include=current_run,vars,project,agent_pool,organization,effective_tag_bindings";
-    probe
-        .get(&format!("workspaces/{workspace}?{include}"))
-        .await
-        .expect(200);
-    probe
-        .get(&format!("organizations/example/workspaces?{include}"))
-        .await
-        .expect(200);
+    probe.get(&format!("workspaces/{workspace}?{include}")).await.expect(200);
+    probe.get(&format!("organizations/example/workspaces?{include}")).await.expect(200);
 }
 
 async fn lists(probe: &Probe) {
@@ -480,50 +348,22 @@ async fn lists(probe: &Probe) {
 async fn refusals(probe: &Probe, workspace: &str) {
     probe.get("organizations/nobody").await.expect(404);
     probe.get("workspaces/ws-none").await.expect(404);
-    probe
-        .get("organizations/example/workspaces?include=nonsense")
-        .await
-        .expect(400);
+    probe.get("organizations/example/workspaces?include=nonsense").await.expect(400);
     let twin = resource("workspaces", json!({ "name": "one" }));
     probe.post("organizations/example/workspaces", twin).await.expect(422);
-    probe
-        .sandbox
-        .with_world(|world| world.workspaces.get_mut(workspace).unwrap().resources = 1);
-    probe
-        .post(&format!("workspaces/{workspace}/actions/safe-delete"), Value::Null)
-        .await
-        .expect(409);
-    probe
-        .sandbox
-        .with_world(|world| world.workspaces.get_mut(workspace).unwrap().resources = 0);
+    probe.sandbox.with_world(|world| world.workspaces.get_mut(workspace).unwrap().resources = 1);
+    probe.post(&format!("workspaces/{workspace}/actions/safe-delete"), Value::Null).await.expect(409);
+    probe.sandbox.with_world(|world| world.workspaces.get_mut(workspace).unwrap().resources = 0);
 }
 
 async fn removals(probe: &Probe, one: &str, two: &str, project: &str, pool: &str) {
     let three = probe.workspace("three").await;
     probe.workspace("four").await;
-    probe
-        .post(&format!("workspaces/{one}/actions/safe-delete"), Value::Null)
-        .await
-        .expect(204);
-    probe
-        .delete(&format!("workspaces/{two}"), Value::Null)
-        .await
-        .expect(204);
-    probe
-        .delete("organizations/example/workspaces/three", Value::Null)
-        .await
-        .expect(204);
+    probe.post(&format!("workspaces/{one}/actions/safe-delete"), Value::Null).await.expect(204);
+    probe.delete(&format!("workspaces/{two}"), Value::Null).await.expect(204);
+    probe.delete("organizations/example/workspaces/three", Value::Null).await.expect(204);
     probe.get(&format!("workspaces/{three}")).await.expect(404);
-    probe
-        .post("organizations/example/workspaces/four/actions/safe-delete", Value::Null)
-        .await
-        .expect(204);
-    probe
-        .delete(&format!("projects/{project}"), Value::Null)
-        .await
-        .expect(204);
-    probe
-        .delete(&format!("agent-pools/{pool}"), Value::Null)
-        .await
-        .expect(204);
+    probe.post("organizations/example/workspaces/four/actions/safe-delete", Value::Null).await.expect(204);
+    probe.delete(&format!("projects/{project}"), Value::Null).await.expect(204);
+    probe.delete(&format!("agent-pools/{pool}"), Value::Null).await.expect(204);
 }

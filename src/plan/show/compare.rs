@@ -17,16 +17,10 @@ pub fn render(approved: &Document, now: &Document, look: Look) -> String {
         short(&now.digest)
     ));
     if approved.fleet != now.fleet {
-        page.line(&format!(
-            "  it was saved for the fleet {}, this is {}",
-            approved.fleet, now.fleet
-        ));
+        page.line(&format!("  it was saved for the fleet {}, this is {}", approved.fleet, now.fleet));
     }
     if approved.world != now.world {
-        page.line(&format!(
-            "  it was saved for {} systems, these are {}",
-            approved.world, now.world
-        ));
+        page.line(&format!("  it was saved for {} systems, these are {}", approved.world, now.world));
     }
     let before = by_address(approved);
     let after = by_address(now);
@@ -34,12 +28,7 @@ pub fn render(approved: &Document, now: &Document, look: Look) -> String {
     for address in addresses {
         match (before.get(address), after.get(address)) {
             (Some(old), Some(new)) if old != new => differs(&mut page, address, old, new),
-            (Some(old), None) => entry(
-                &mut page,
-                address,
-                Tone::Old,
-                &format!("{} is no longer planned", old.verb),
-            ),
+            (Some(old), None) => entry(&mut page, address, Tone::Old, &format!("{} is no longer planned", old.verb)),
             (None, Some(new)) => entry(&mut page, address, Tone::New, &format!("{} is planned now", new.verb)),
             (Some(_), Some(_)) | (None, None) => {}
         }
@@ -52,11 +41,7 @@ fn short(digest: &str) -> String {
 }
 
 fn by_address(document: &Document) -> BTreeMap<&Address, &Action> {
-    document
-        .actions
-        .iter()
-        .map(|action| (&action.address, action))
-        .collect()
+    document.actions.iter().map(|action| (&action.address, action)).collect()
 }
 
 fn entry(page: &mut Page, address: &Address, tone: Tone, what: &str) {
@@ -65,22 +50,12 @@ fn entry(page: &mut Page, address: &Address, tone: Tone, what: &str) {
 }
 
 fn differs(page: &mut Page, address: &Address, old: &Action, new: &Action) {
-    let Action {
-        address: _,
-        verb,
-        why: _,
-        changes,
-        needs: _,
-        request,
-    } = new;
+    let Action { address: _, verb, why: _, changes, needs: _, request } = new;
     if old.verb != *verb {
         entry(page, address, Tone::New, &format!("{verb}, was {}", old.verb));
     }
     let fields = |changes: &[Change]| -> BTreeMap<String, String> {
-        changes
-            .iter()
-            .map(|change| (change.field.clone(), value(&change.old, &change.new)))
-            .collect()
+        changes.iter().map(|change| (change.field.clone(), value(&change.old, &change.new))).collect()
     };
     let (before, after) = (fields(&old.changes), fields(changes));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -92,20 +67,10 @@ fn differs(page: &mut Page, address: &Address, old: &Action, new: &Action) {
         }
         seen = true;
         let said = |side: Option<&String>| side.map_or_else(|| "unchanged".to_owned(), ToString::to_string);
-        entry(
-            page,
-            address,
-            Tone::Plain,
-            &format!("{name}: {}   (was: {})", said(new), said(old)),
-        );
+        entry(page, address, Tone::Plain, &format!("{name}: {}   (was: {})", said(new), said(old)));
     }
     if !seen && old.request != *request {
-        entry(
-            page,
-            address,
-            Tone::Plain,
-            "the same fields, but something else is sent with them",
-        );
+        entry(page, address, Tone::Plain, "the same fields, but something else is sent with them");
     }
 }
 

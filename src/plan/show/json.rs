@@ -201,14 +201,7 @@ impl Document {
     /// The document of a plan.
     #[must_use]
     pub fn new(plan: &Plan, header: &Header, exit: Exit) -> Self {
-        let Plan {
-            fleet,
-            actions,
-            waits,
-            gaps,
-            refusals,
-            untouched,
-        } = plan;
+        let Plan { fleet, actions, waits, gaps, refusals, untouched } = plan;
         Self {
             format_version: FORMAT_VERSION,
             tool: header.version.clone(),
@@ -226,10 +219,7 @@ impl Document {
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             effect: plan.effect().into(),
-            actions: actions
-                .iter()
-                .map(|(address, action)| Action::new(address, action))
-                .collect(),
+            actions: actions.iter().map(|(address, action)| Action::new(address, action)).collect(),
             waits: waits.iter().map(Wait::from).collect(),
             gaps: gaps.iter().map(Gap::from).collect(),
             refusals: refusals.iter().map(Refusal::from).collect(),
@@ -247,13 +237,7 @@ impl From<&SystemLine> for System {
 
 impl From<plan::Effect> for Effect {
     fn from(effect: plan::Effect) -> Self {
-        let plan::Effect {
-            runs,
-            agents,
-            revoked,
-            moved,
-            workspaces,
-        } = effect;
+        let plan::Effect { runs, agents, revoked, moved, workspaces } = effect;
         Self {
             runs_interrupted: runs,
             agents_restarted: agents,
@@ -266,12 +250,7 @@ impl From<plan::Effect> for Effect {
 
 impl Action {
     fn new(address: &Address, action: &plan::Action) -> Self {
-        let plan::Action {
-            verb,
-            changes,
-            why,
-            request,
-        } = action;
+        let plan::Action { verb, changes, why, request } = action;
         // Plain data with text keys always serialises.
         let sent = serde_json::to_vec(request).unwrap_or_default();
         Self {
@@ -288,12 +267,7 @@ impl Action {
 impl From<&plan::Change> for Change {
     fn from(change: &plan::Change) -> Self {
         let plan::Change { field, old, new, why } = change;
-        Self {
-            field: field.clone(),
-            old: old.into(),
-            new: new.into(),
-            why: why.into(),
-        }
+        Self { field: field.clone(), old: old.into(), new: new.into(), why: why.into() }
     }
 }
 
@@ -311,10 +285,7 @@ impl From<&Shown> for FieldValue {
 impl From<&plan::Output> for Need {
     fn from(output: &plan::Output) -> Self {
         let plan::Output { of, what } = output;
-        Self {
-            of: of.clone(),
-            what: words::what(what).to_owned(),
-        }
+        Self { of: of.clone(), what: words::what(what).to_owned() }
     }
 }
 
@@ -334,11 +305,7 @@ impl From<&plan::Why> for Why {
             Some(Origin::Derived { from: _, place }) => place.clone(),
             Some(Origin::Documented) | None => None,
         };
-        Self {
-            cause: cause.to_owned(),
-            text: words::why(why),
-            place,
-        }
+        Self { cause: cause.to_owned(), text: words::why(why), place }
     }
 }
 
@@ -351,32 +318,15 @@ impl From<&plan::Wait> for Wait {
 
 impl From<&plan::Gap> for Gap {
     fn from(gap: &plan::Gap) -> Self {
-        let plan::Gap {
-            address,
-            doing,
-            cause,
-            follows,
-            hint,
-        } = gap.clone();
-        Self {
-            address,
-            doing,
-            cause,
-            follows,
-            hint,
-        }
+        let plan::Gap { address, doing, cause, follows, hint } = gap.clone();
+        Self { address, doing, cause, follows, hint }
     }
 }
 
 impl From<&plan::Refusal> for Refusal {
     fn from(refusal: &plan::Refusal) -> Self {
         let plan::Refusal { rule, address, cause } = refusal.clone();
-        Self {
-            rule,
-            address,
-            cause,
-            remedy: rule.remedy().to_owned(),
-        }
+        Self { rule, address, cause, remedy: rule.remedy().to_owned() }
     }
 }
 

@@ -59,9 +59,7 @@ impl Text {
     /// So many columns of nothing before what follows.
     pub fn indent(columns: usize) -> Self {
         // Each empty word stands for the blank between it and the next one.
-        Self {
-            words: vec![(String::new(), Tone::Plain); columns],
-        }
+        Self { words: vec![(String::new(), Tone::Plain); columns] }
     }
 
     /// With more words behind.
@@ -79,11 +77,7 @@ impl Text {
 
     /// Columns that it takes in one line.
     pub fn width(&self) -> usize {
-        self.words
-            .iter()
-            .map(|(word, _)| word.width() + 1)
-            .sum::<usize>()
-            .saturating_sub(1)
+        self.words.iter().map(|(word, _)| word.width() + 1).sum::<usize>().saturating_sub(1)
     }
 
     /// Set in lines of at most so many columns.
@@ -154,10 +148,7 @@ pub struct Page {
 impl Page {
     /// An empty one.
     pub fn new(look: Look) -> Self {
-        Self {
-            text: String::new(),
-            look,
-        }
+        Self { text: String::new(), look }
     }
 
     /// How it is set.
@@ -215,11 +206,7 @@ impl Page {
             return;
         }
         let wide = why.width();
-        let column = if WHY + wide <= WIDTH {
-            WHY
-        } else {
-            WIDTH.saturating_sub(wide)
-        };
+        let column = if WHY + wide <= WIDTH { WHY } else { WIDTH.saturating_sub(wide) };
         if used + 2 <= column {
             out.push_str(&" ".repeat(column - used));
             out.push_str(why);
@@ -257,12 +244,7 @@ mod tests {
     fn nothing_is_wider_than_a_page_and_nothing_is_lost() {
         let words = "alpha beta gamma ".repeat(30);
         let mut page = page();
-        page.row(
-            &Text::plain("      field"),
-            20,
-            &Text::plain(words.trim()),
-            "spec fleet.yaml:88",
-        );
+        page.row(&Text::plain("      field"), 20, &Text::plain(words.trim()), "spec fleet.yaml:88");
         let text = page.finished();
         assert!(text.lines().all(|line| line.width() <= WIDTH), "{text}");
         assert_eq!(text.matches("gamma").count(), 30);
@@ -282,31 +264,17 @@ mod tests {
     #[test]
     fn a_reason_without_room_stands_below() {
         let mut page = page();
-        page.row(
-            &Text::plain("head"),
-            10,
-            &Text::plain(&"y".repeat(85)),
-            "default at fleet.yaml:1",
-        );
+        page.row(&Text::plain("head"), 10, &Text::plain(&"y".repeat(85)), "default at fleet.yaml:1");
         assert_eq!(page.finished().lines().count(), 2);
     }
 
     #[test]
     fn colour_is_on_the_sign_and_on_values_alone() {
-        let mut page = Page::new(Look {
-            color: true,
-            full: false,
-        });
-        let body = Text::plain("")
-            .and("1", Tone::Old)
-            .and("->", Tone::Plain)
-            .and("2", Tone::New);
+        let mut page = Page::new(Look { color: true, full: false });
+        let body = Text::plain("").and("1", Tone::Old).and("->", Tone::Plain).and("2", Tone::New);
         page.row(&Text::plain("field"), 10, &body, "drift");
         let text = page.finished();
-        assert!(
-            text.contains("\u{1b}[31m1\u{1b}[0m -> \u{1b}[32m2\u{1b}[0m"),
-            "{text:?}"
-        );
+        assert!(text.contains("\u{1b}[31m1\u{1b}[0m -> \u{1b}[32m2\u{1b}[0m"), "{text:?}");
         assert!(text.starts_with("field "), "{text:?}");
     }
 }

@@ -95,14 +95,7 @@ pub fn counts(plan: &Plan) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(verb, count)| format!("{verb} {count}"))
         .collect();
-    let Plan {
-        fleet: _,
-        actions: _,
-        waits,
-        gaps,
-        refusals,
-        untouched,
-    } = plan;
+    let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched } = plan;
     let rest: Vec<String> = [
         (waits.len(), if waits.len() == 1 { "waits" } else { "wait" }),
         (gaps.len(), "unread"),
@@ -113,16 +106,8 @@ pub fn counts(plan: &Plan) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    let done = if done.is_empty() {
-        "no changes".to_owned()
-    } else {
-        done.join(", ")
-    };
-    if rest.is_empty() {
-        done
-    } else {
-        format!("{done}; {}", rest.join(", "))
-    }
+    let done = if done.is_empty() { "no changes".to_owned() } else { done.join(", ") };
+    if rest.is_empty() { done } else { format!("{done}; {}", rest.join(", ")) }
 }
 
 #[cfg(test)]

@@ -31,11 +31,7 @@ fn entry(sign: &str, tone: Tone, words: &str) -> Text {
 
 /// Addresses as they are shown, the system's name left out where it is HCP's.
 fn names(addresses: &[&Address]) -> String {
-    addresses
-        .iter()
-        .map(|address| address.in_system())
-        .collect::<Vec<_>>()
-        .join(", ")
+    addresses.iter().map(|address| address.in_system()).collect::<Vec<_>>().join(", ")
 }
 
 fn waits(page: &mut Page, waits: &[Wait]) {
@@ -58,11 +54,7 @@ fn waits(page: &mut Page, waits: &[Wait]) {
             page.beside(&entry(".", Tone::Waiting, address.in_system()), BESIDE, &text);
             page.beside(&Text::default(), BESIDE, &until);
         } else {
-            page.beside(
-                &entry(".", Tone::Waiting, &format!("{} things", addresses.len())),
-                BESIDE,
-                &text,
-            );
+            page.beside(&entry(".", Tone::Waiting, &format!("{} things", addresses.len())), BESIDE, &text);
             page.beside(&Text::default(), BESIDE, &until);
             page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
         }
@@ -86,22 +78,12 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
         }
     }
     for (gap, addresses) in groups {
-        let Gap {
-            address: _,
-            doing,
-            cause,
-            follows,
-            hint,
-        } = gap;
+        let Gap { address: _, doing, cause, follows, hint } = gap;
         let text = Text::plain(&format!("{}: {}", clean(doing), clean(cause)));
         if let [address] = addresses.as_slice() {
             page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
         } else {
-            page.beside(
-                &entry("?", Tone::Bad, &format!("{} things", addresses.len())),
-                BESIDE,
-                &text,
-            );
+            page.beside(&entry("?", Tone::Bad, &format!("{} things", addresses.len())), BESIDE, &text);
             page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
         }
         if !follows.is_empty() {
@@ -152,11 +134,7 @@ fn untouched(page: &mut Page, untouched: &[Untouched]) {
     title(page, "left alone");
     let many = if page.look().full { usize::MAX } else { FEW };
     for Untouched { address, note } in untouched.iter().take(many) {
-        page.beside(
-            &entry("=", Tone::Plain, address.in_system()),
-            BESIDE,
-            &Text::plain(&clean(note)),
-        );
+        page.beside(&entry("=", Tone::Plain, address.in_system()), BESIDE, &Text::plain(&clean(note)));
     }
     if untouched.len() > many {
         page.line(&format!("    {} more: --full", untouched.len() - many));

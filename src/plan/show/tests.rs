@@ -15,27 +15,15 @@ use crate::systems::hcp::request::{self, ModeRequest, WorkspaceRequest};
 use crate::systems::hcp::{PoolId, WorkspaceId};
 
 fn origin(line: u32) -> Option<Origin> {
-    Some(Origin::Spec(Place {
-        file: "fleet.yaml".to_owned(),
-        line,
-        column: 3,
-    }))
+    Some(Origin::Spec(Place { file: "fleet.yaml".to_owned(), line, column: 3 }))
 }
 
 fn why(cause: Cause, line: u32) -> Why {
-    Why {
-        cause,
-        origin: origin(line),
-    }
+    Why { cause, origin: origin(line) }
 }
 
 fn change(field: &str, old: Shown, new: Shown, cause: Cause) -> Change {
-    Change {
-        field: field.to_owned(),
-        old,
-        new,
-        why: why(cause, 12),
-    }
+    Change { field: field.to_owned(), old, new, why: why(cause, 12) }
 }
 
 fn address(text: &str) -> Address {
@@ -51,12 +39,7 @@ fn rename_pool() -> Request {
 }
 
 fn action(verb: Verb, changes: Vec<Change>) -> Action {
-    Action {
-        verb,
-        changes,
-        why: why(Cause::Spec, 7),
-        request: rename_pool(),
-    }
+    Action { verb, changes, why: why(Cause::Spec, 7), request: rename_pool() }
 }
 
 fn set(field: &str, value: &serde_json::Value) -> Change {
@@ -75,10 +58,7 @@ fn header() -> Header {
             name: "example-house".to_owned(),
             facts: "app.terraform.io, token from TFE_TOKEN; free: 1 agent, 158/500 resources".to_owned(),
         }],
-        reading: Reading {
-            requests: 8,
-            took: Duration::from_millis(1400),
-        },
+        reading: Reading { requests: 8, took: Duration::from_millis(1400) },
         unpinned: Vec::new(),
     }
 }
@@ -89,10 +69,7 @@ fn place(workspace: &str, pool: &str) -> Action {
         changes: vec![set("runsOn", &json!(format!("pool {pool}")))],
         why: why(Cause::Spec, 7),
         request: Request::Hcp(request::Request::PlaceWorkspace {
-            workspace: Later::From(Output {
-                of: address(&format!("hcp/workspace/{workspace}")),
-                what: What::Id,
-            }),
+            workspace: Later::From(Output { of: address(&format!("hcp/workspace/{workspace}")), what: What::Id }),
             mode: ModeRequest::Agent(Later::Known(PoolId("apool-1".to_owned()))),
             allowed: Later::<Holds>::From(Output {
                 of: address("hcp/pool/nas/scope"),
@@ -127,76 +104,37 @@ fn first() -> Plan {
                 )
             },
         );
-        plan.actions.insert(
-            address(&format!("{at}/placement")),
-            place(&format!("main-{name}"), "nas"),
-        );
+        plan.actions.insert(address(&format!("{at}/placement")), place(&format!("main-{name}"), "nas"));
     }
     plan.actions.insert(
         address("hcp/workspace/main-vault/env/VAULT_TOKEN"),
         action(
             Verb::Create,
-            vec![change(
-                "value",
-                Shown::Nothing,
-                Shown::Secret("from env VAULT_TOKEN".to_owned()),
-                Cause::Spec,
-            )],
+            vec![change("value", Shown::Nothing, Shown::Secret("from env VAULT_TOKEN".to_owned()), Cause::Spec)],
         ),
     );
-    plan.actions
-        .insert(address("hcp/pool/nas"), action(Verb::Create, Vec::new()));
+    plan.actions.insert(address("hcp/pool/nas"), action(Verb::Create, Vec::new()));
     plan.actions.insert(
         address("hcp/pool/nas/scope"),
-        action(
-            Verb::Create,
-            vec![set("workspaces", &json!(["main-core", "main-grafana", "main-vault"]))],
-        ),
+        action(Verb::Create, vec![set("workspaces", &json!(["main-core", "main-grafana", "main-vault"]))]),
     );
     plan
 }
 
 fn drifted() -> Plan {
     let mut plan = Plan::empty("homelab".parse().unwrap());
-    let version = |old: &str| {
-        change(
-            "terraformVersion",
-            Shown::text(old),
-            Shown::text("~> 1.14.0"),
-            Cause::Drift,
-        )
-    };
+    let version = |old: &str| change("terraformVersion", Shown::text(old), Shown::text("~> 1.14.0"), Cause::Drift);
     plan.actions.insert(
         address("hcp/workspace/main-core"),
-        action(
-            Verb::Rename,
-            vec![change(
-                "name",
-                Shown::text("main-base"),
-                Shown::text("main-core"),
-                Cause::Spec,
-            )],
-        ),
+        action(Verb::Rename, vec![change("name", Shown::text("main-base"), Shown::text("main-core"), Cause::Spec)]),
     );
     for name in ["main-a", "main-b"] {
-        plan.actions.insert(
-            address(&format!("hcp/workspace/{name}")),
-            action(Verb::Change, vec![version("1.12.2")]),
-        );
+        plan.actions.insert(address(&format!("hcp/workspace/{name}")), action(Verb::Change, vec![version("1.12.2")]));
     }
-    plan.actions.insert(
-        address("hcp/workspace/main-grafana"),
-        action(Verb::Change, vec![version("1.11.0")]),
-    );
+    plan.actions.insert(address("hcp/workspace/main-grafana"), action(Verb::Change, vec![version("1.11.0")]));
     plan.actions.insert(
         address("hcp/workspace/main-vault/env/TF_LOG"),
-        Action {
-            why: Why {
-                cause: Cause::Gone,
-                origin: None,
-            },
-            ..action(Verb::Remove, Vec::new())
-        },
+        Action { why: Why { cause: Cause::Gone, origin: None }, ..action(Verb::Remove, Vec::new()) },
     );
     plan.actions.insert(
         address("hcp/workspace/main-vault/env/ROLE"),
@@ -215,10 +153,7 @@ fn drifted() -> Plan {
         Action {
             verb: Verb::Remove,
             changes: Vec::new(),
-            why: Why {
-                cause: Cause::Gone,
-                origin: None,
-            },
+            why: Why { cause: Cause::Gone, origin: None },
             request: Request::Hcp(request::Request::DeleteWorkspace {
                 id: WorkspaceId("ws-1".to_owned()),
                 witnesses: Vec::new(),
@@ -265,10 +200,7 @@ fn creations_that_are_alike_stand_in_one_table() {
 
 #[test]
 fn everything_is_open_with_full() {
-    let look = Look {
-        color: false,
-        full: true,
-    };
+    let look = Look { color: false, full: true };
     insta::assert_snapshot!(render(&first(), &header(), look, "2: changes"));
 }
 
@@ -282,10 +214,7 @@ fn an_empty_plan_says_no_changes_in_its_last_line() {
     let plan = Plan::empty("homelab".parse().unwrap());
     let text = render(&plan, &header(), Look::default(), "0: as the spec says");
     let last = text.lines().last().unwrap();
-    assert!(
-        last.contains("no changes") && last.ends_with("(0: as the spec says)"),
-        "{last}"
-    );
+    assert!(last.contains("no changes") && last.ends_with("(0: as the spec says)"), "{last}");
 }
 
 #[test]
@@ -303,15 +232,7 @@ fn a_field_that_differs_is_in_the_table_whatever_its_width() {
 #[test]
 fn colour_leaves_out_the_words_and_nothing_else() {
     let strip = |text: &str| anstream::adapter::strip_str(text).to_string();
-    let colored = render(
-        &drifted(),
-        &header(),
-        Look {
-            color: true,
-            full: false,
-        },
-        "",
-    );
+    let colored = render(&drifted(), &header(), Look { color: true, full: false }, "");
     let text = strip(&colored);
     assert!(text.contains("  ~ workspace/main-grafana"), "{text}");
     assert_ne!(text, colored);
@@ -319,22 +240,14 @@ fn colour_leaves_out_the_words_and_nothing_else() {
 
 #[test]
 fn a_document_reads_back_and_tells_what_changed_since() {
-    let exit = || Exit {
-        code: 2,
-        word: "changes".to_owned(),
-    };
+    let exit = || Exit { code: 2, word: "changes".to_owned() };
     let saved = Document::new(&drifted(), &header(), exit());
     let text = serde_json::to_string_pretty(&saved).unwrap();
     assert_eq!(serde_json::from_str::<Document>(&text).unwrap(), saved);
     let mut plan = drifted();
     plan.actions.remove(&address("hcp/workspace/main-scratch"));
-    plan.actions
-        .get_mut(&address("hcp/workspace/main-grafana"))
-        .unwrap()
-        .changes[0]
-        .new = Shown::text("~> 1.15.0");
-    plan.actions
-        .insert(address("hcp/pool/new"), action(Verb::Create, Vec::new()));
+    plan.actions.get_mut(&address("hcp/workspace/main-grafana")).unwrap().changes[0].new = Shown::text("~> 1.15.0");
+    plan.actions.insert(address("hcp/pool/new"), action(Verb::Create, Vec::new()));
     let now = Document::new(&plan, &header(), exit());
     let text = compare::render(&saved, &now, Look::default());
     insta::with_settings!({filters => vec![(r"[0-9a-f]{12}", "DIGEST")]}, {
@@ -344,10 +257,7 @@ fn a_document_reads_back_and_tells_what_changed_since() {
 
 #[test]
 fn the_document_is_as_it_is_described() {
-    let exit = Exit {
-        code: 1,
-        word: "refused".to_owned(),
-    };
+    let exit = Exit { code: 1, word: "refused".to_owned() };
     let document = Document::new(&drifted(), &header(), exit);
     insta::with_settings!({filters => vec![(r"\b[0-9a-f]{64}\b", "DIGEST"), (r"\b[0-9a-f]{16}\b", "FINGERPRINT")]}, {
         insta::assert_json_snapshot!(document);

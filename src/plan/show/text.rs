@@ -42,26 +42,13 @@ fn last(page: &mut Page, text: &str, ending: &str) {
     if ending.is_empty() {
         page.beside(&Text::default(), 0, &text);
     } else {
-        page.beside(
-            &Text::default(),
-            0,
-            &text.and(&format!("  ({ending})"), super::Tone::Plain),
-        );
+        page.beside(&Text::default(), 0, &text.and(&format!("  ({ending})"), super::Tone::Plain));
     }
 }
 
 /// The lines above a plan.
 pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
-    let Header {
-        fleet,
-        spec,
-        profile,
-        world,
-        version,
-        systems,
-        reading,
-        unpinned,
-    } = header;
+    let Header { fleet, spec, profile, world, version, systems, reading, unpinned } = header;
     let mut first = format!("fleet {fleet}   {}", clean(spec));
     if let Some(profile) = profile {
         first.push_str("   as ");
@@ -92,10 +79,7 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
         1 => "1 thing could not be read".to_owned(),
         many => format!("{many} things could not be read"),
     };
-    page.line(&format!(
-        "  read in {}, {requests} requests, 0 writes; {unread}",
-        seconds(*took)
-    ));
+    page.line(&format!("  read in {}, {requests} requests, 0 writes; {unread}", seconds(*took)));
     for pin in unpinned {
         page.line(&format!("  not pinned yet: {}", clean(pin)));
     }
@@ -108,13 +92,7 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 fn effect(effect: Effect) -> String {
-    let Effect {
-        runs,
-        agents,
-        revoked,
-        moved,
-        workspaces,
-    } = effect;
+    let Effect { runs, agents, revoked, moved, workspaces } = effect;
     let count = |count: u32, none: &str, verb: &str, one: &str| match count {
         0 => none.to_owned(),
         1 => format!("{verb} 1 {one}"),

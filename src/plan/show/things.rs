@@ -45,19 +45,10 @@ fn things<'a>(actions: &[(&'a Address, &'a Action)]) -> Vec<Thing<'a>> {
     for (address, action) in actions {
         let outer = words::thing(address);
         if things.last().is_none_or(|thing| thing.address != outer) {
-            things.push(Thing {
-                address: outer,
-                kind: words::kind(address),
-                own: None,
-                inner: Vec::new(),
-            });
+            things.push(Thing { address: outer, kind: words::kind(address), own: None, inner: Vec::new() });
         }
         if let Some(thing) = things.last_mut() {
-            match address
-                .as_str()
-                .strip_prefix(outer)
-                .and_then(|rest| rest.strip_prefix('/'))
-            {
+            match address.as_str().strip_prefix(outer).and_then(|rest| rest.strip_prefix('/')) {
                 None => thing.own = Some(action),
                 Some(rest) => thing.inner.push((rest, action)),
             }
@@ -80,14 +71,10 @@ impl Thing<'_> {
     /// The fields of a creation, those of what lies in it included.
     fn fields(&self) -> Vec<(String, String)> {
         let own = self.own.map(|own| own.changes.as_slice()).unwrap_or_default();
-        let said: BTreeSet<(&str, String)> = own
-            .iter()
-            .map(|change| (change.field.as_str(), words::shown(&change.new, false)))
-            .collect();
-        let mut fields: Vec<(String, String)> = own
-            .iter()
-            .map(|change| (change.field.clone(), words::shown(&change.new, false)))
-            .collect();
+        let said: BTreeSet<(&str, String)> =
+            own.iter().map(|change| (change.field.as_str(), words::shown(&change.new, false))).collect();
+        let mut fields: Vec<(String, String)> =
+            own.iter().map(|change| (change.field.clone(), words::shown(&change.new, false))).collect();
         for (rest, action) in &self.inner {
             if action.changes.is_empty() {
                 fields.push(((*rest).to_owned(), "new".to_owned()));
@@ -106,22 +93,14 @@ impl Thing<'_> {
 
 /// How a field of something inside a thing is called.
 fn label(rest: &str, field: &str) -> String {
-    if field == "value" {
-        rest.to_owned()
-    } else {
-        format!("{rest} {field}")
-    }
+    if field == "value" { rest.to_owned() } else { format!("{rest} {field}") }
 }
 
 /// The sign of an action, and without colour its word.
 fn sign(page: &Page, verb: Verb, depth: usize) -> Text {
     let sign = verb.sign();
     let head = Text::indent((3 + depth).saturating_sub(sign.len())).and(sign, Tone::Sign(verb));
-    if page.look().color {
-        head
-    } else {
-        head.and(&format!("{:<7}", verb.as_str()), Tone::Sign(verb))
-    }
+    if page.look().color { head } else { head.and(&format!("{:<7}", verb.as_str()), Tone::Sign(verb)) }
 }
 
 fn folded(page: &mut Page, things: &[Thing<'_>]) {
@@ -144,18 +123,10 @@ fn table(page: &mut Page, things: &[&Thing<'_>]) {
     }
     let rows: Vec<Vec<(String, String)>> = things.iter().map(|thing| thing.fields()).collect();
     let each = if things.len() > 1 { shared(&rows) } else { Vec::new() };
-    let names = things
-        .iter()
-        .map(|thing| thing.name().chars().count())
-        .max()
-        .unwrap_or(0);
+    let names = things.iter().map(|thing| thing.name().chars().count()).max().unwrap_or(0);
     let margin = sign(page, Verb::Create, 0).width() + 1;
     let first = margin + names.min(NAMES) + 2;
-    let columns = if things.len() > 1 {
-        columns(&rows, &each, first)
-    } else {
-        Vec::new()
-    };
+    let columns = if things.len() > 1 { columns(&rows, &each, first) } else { Vec::new() };
     if !columns.is_empty() {
         let mut head = String::new();
         for (label, width) in &columns {
@@ -171,16 +142,12 @@ fn table(page: &mut Page, things: &[&Thing<'_>]) {
         }
         let mut cells = String::new();
         for (label, width) in &columns {
-            let cell = row
-                .iter()
-                .find(|(name, _)| name == label)
-                .map_or("", |(_, value)| value);
+            let cell = row.iter().find(|(name, _)| name == label).map_or("", |(_, value)| value);
             cells.push_str(&pad(cell, *width));
         }
         page.beside(&head, first, &Text::plain(cells.trim_end()));
         let rest = pairs(
-            row.iter()
-                .filter(|field| !each.contains(field) && !columns.iter().any(|(label, _)| *label == field.0)),
+            row.iter().filter(|field| !each.contains(field) && !columns.iter().any(|(label, _)| *label == field.0)),
         );
         if !rest.is_empty() {
             page.beside(&Text::plain("        with"), 14, &rest);
@@ -206,11 +173,7 @@ fn shared(rows: &[Vec<(String, String)>]) -> Vec<(String, String)> {
     let Some((first, others)) = rows.split_first() else {
         return Vec::new();
     };
-    first
-        .iter()
-        .filter(|field| others.iter().all(|row| row.contains(field)))
-        .cloned()
-        .collect()
+    first.iter().filter(|field| others.iter().all(|row| row.contains(field))).cloned().collect()
 }
 
 /// The fields that become columns, with their widths: those that most rows have, as long as there is room.
@@ -230,13 +193,7 @@ fn columns(rows: &[Vec<(String, String)>], each: &[(String, String)], first: usi
             .filter_map(|row| row.iter().find(|(name, _)| name == label))
             .map(|(_, value)| value.as_str())
             .collect();
-        let width = cells
-            .iter()
-            .map(|cell| cell.width())
-            .max()
-            .unwrap_or(0)
-            .max(label.width())
-            + 2;
+        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(label.width()) + 2;
         if cells.len() * 2 > rows.len() && width <= COLUMN && width <= room {
             room -= width;
             columns.push((label.to_owned(), width));
@@ -257,11 +214,7 @@ struct Row {
 fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(own) = thing.own {
-        rows.extend(
-            own.changes
-                .iter()
-                .map(|change| row(None, change.field.clone(), own, change, full)),
-        );
+        rows.extend(own.changes.iter().map(|change| row(None, change.field.clone(), own, change, full)));
     }
     for (rest, action) in &thing.inner {
         if action.changes.is_empty() {
@@ -281,12 +234,7 @@ fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
 }
 
 fn row(sign: Option<Verb>, label: String, action: &Action, change: &Change, full: bool) -> Row {
-    Row {
-        sign,
-        label,
-        values: words::change(action.verb, change, full),
-        why: words::why(&change.why),
-    }
+    Row { sign, label, values: words::change(action.verb, change, full), why: words::why(&change.why) }
 }
 
 /// Things that are changed or removed. Those to which exactly the same is done stand in one block.
@@ -368,9 +316,7 @@ fn write_rows(page: &mut Page, rows: &[Row]) {
 /// Other things that have to be done before this one or a part of it.
 fn producers(thing: &Thing<'_>, plan: &Plan) -> BTreeSet<String> {
     let inside = |address: &str| {
-        address
-            .strip_prefix(thing.address)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        address.strip_prefix(thing.address).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     thing
         .own

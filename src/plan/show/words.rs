@@ -48,11 +48,7 @@ fn string(text: &str, full: bool) -> String {
         format!("\"{}\"", clean(text))
     } else if count > LONG && !full {
         let start: String = text.chars().take(60).collect();
-        format!(
-            "{}... ({count} characters in {} lines; --full shows them)",
-            clean(&start),
-            text.lines().count()
-        )
+        format!("{}... ({count} characters in {} lines; --full shows them)", clean(&start), text.lines().count())
     } else {
         clean(text)
     }
@@ -86,12 +82,7 @@ pub fn shown(shown: &Shown, full: bool) -> String {
 
 /// `old -> new`; for what is made just `new`, for what goes just `old`.
 pub fn change(verb: Verb, change: &Change, full: bool) -> Text {
-    let Change {
-        field: _,
-        old,
-        new,
-        why: _,
-    } = change;
+    let Change { field: _, old, new, why: _ } = change;
     let text = Text::default();
     match (verb, old, new) {
         (Verb::Create | Verb::Mint, Shown::Nothing, new) => text.and(&shown(new, full), Tone::New),

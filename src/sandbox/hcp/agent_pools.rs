@@ -41,11 +41,7 @@ fn list(world: &World, call: &Call) -> Outcome {
     let mut found: Vec<(&String, &AgentPool)> = world
         .agent_pools
         .iter()
-        .filter(|(_, pool)| {
-            query
-                .as_ref()
-                .is_none_or(|query| pool.name.to_lowercase().contains(query))
-        })
+        .filter(|(_, pool)| query.as_ref().is_none_or(|query| pool.name.to_lowercase().contains(query)))
         .filter(|(_, pool)| {
             workspace_id.is_none_or(|id| pool.organization_scoped || pool.allowed_workspaces.contains(id))
         })
@@ -57,16 +53,12 @@ fn list(world: &World, call: &Call) -> Outcome {
         Some("created-at") => found.sort_by_key(|(_, pool)| pool.created_at),
         Some(_) | None => {}
     }
-    let mut body = call.page(found, |(id, pool)| render(world, id, pool));
+    let mut body = call.counted_page(found, |(id, pool)| render(world, id, pool));
     if includes.contains("workspaces") {
         let pools = body["data"].as_array().cloned().unwrap_or_default();
-        let used: BTreeSet<String> = pools
-            .iter()
-            .flat_map(|pool| world.users_of_pool(pool["id"].as_str().unwrap_or_default()))
-            .collect();
-        let loaded = used
-            .iter()
-            .filter_map(|id| Some(workspaces::render(world, id, world.workspaces.get(id)?)));
+        let used: BTreeSet<String> =
+            pools.iter().flat_map(|pool| world.users_of_pool(pool["id"].as_str().unwrap_or_default())).collect();
+        let loaded = used.iter().filter_map(|id| Some(workspaces::render(world, id, world.workspaces.get(id)?)));
         tags::include(&mut body, loaded.collect());
     }
     Ok(Answer::ok(body))
@@ -79,9 +71,7 @@ pub fn find(world: &World, id: &str) -> Option<Value> {
 
 fn show(world: &World, call: &Call, id: &str) -> Outcome {
     call.includes(&["workspaces"])?;
-    find(world, id)
-        .map(|data| Answer::resource(&data))
-        .ok_or_else(Problem::not_found)
+    find(world, id).map(|data| Answer::resource(&data)).ok_or_else(Problem::not_found)
 }
 
 /// HCP's page says 201, its `OpenAPI` file 200; the page is the older word and was seen.
@@ -118,10 +108,7 @@ fn apply(world: &World, call: &Call, id: Option<&str>, pool: &mut AgentPool) -> 
     }
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     if pool.name.len() > 90 || !pool.name.chars().all(fits) {
-        return Err(Problem::invalid(
-            "name",
-            "Name can only include letters, numbers, -, and _",
-        ));
+        return Err(Problem::invalid("name", "Name can only include letters, numbers, -, and _"));
     }
     let taken = |(other, found): (&String, &AgentPool)| Some(other.as_str()) != id && found.name == pool.name;
     if world.agent_pools.iter().any(taken) {
@@ -159,10 +146,7 @@ fn delete(world: &mut World, id: &str) -> Outcome {
     let used_by = |pool: &OwnPool| matches!(pool, OwnPool::Own(Some(used)) if used == id);
     let in_use = world.organization.default_agent_pool.as_deref() == Some(id)
         || world.projects.values().any(|project| used_by(&project.placement.pool))
-        || world
-            .workspaces
-            .values()
-            .any(|workspace| used_by(&workspace.placement.pool))
+        || world.workspaces.values().any(|workspace| used_by(&workspace.placement.pool))
         || !world.users_of_pool(id).is_empty();
     if in_use {
         return Err(Problem::unprocessable("Agent pool is in use and can't be deleted"));
@@ -175,10 +159,7 @@ fn delete(world: &mut World, id: &str) -> Outcome {
 
 fn render(world: &World, id: &str, pool: &AgentPool) -> Value {
     let path = format!("/api/v2/agent-pools/{id}");
-    let counted = world
-        .agents
-        .values()
-        .filter(|agent| agent.pool == id && agent.status.counts());
+    let counted = world.agents.values().filter(|agent| agent.pool == id && agent.status.counts());
     json!({
         "id": id,
         "type": "agent-pools",
@@ -205,14 +186,8 @@ fn list_tokens(world: &World, call: &Call, id: &str) -> Outcome {
     if !world.agent_pools.contains_key(id) {
         return Err(Problem::not_found());
     }
-    let found: Vec<(&String, &AgentToken)> = world
-        .agent_tokens
-        .iter()
-        .filter(|(_, token)| token.pool == id)
-        .collect();
-    Ok(Answer::ok(
-        call.page(found, |(id, token)| render_token(id, token, None)),
-    ))
+    let found: Vec<(&String, &AgentToken)> = world.agent_tokens.iter().filter(|(_, token)| token.pool == id).collect();
+    Ok(Answer::ok(call.page(found, |(id, token)| render_token(id, token, None))))
 }
 
 /// The only answer that ever holds the token. Descriptions need not differ, and nothing can be changed later.
@@ -225,11 +200,7 @@ fn create_token(world: &mut World, call: &Call, id: &str) -> Outcome {
     let description = call.attributes().required("description")?;
     let token_id = world.mint("at");
     let seed = format!("{}/{token_id}", call.mint);
-    let value = format!(
-        "{}.atlasv1.{}",
-        letters(&seed, 14),
-        letters(&format!("{seed}/value"), 32)
-    );
+    let value = format!("{}.atlasv1.{}", letters(&seed, 14), letters(&format!("{seed}/value"), 32));
     let token = AgentToken {
         pool: id.to_owned(),
         description,

@@ -29,9 +29,7 @@ fn list(world: &World, call: &Call, pool: &str) -> Outcome {
         Some(text) => match text.parse() {
             Ok(instant) => Some(instant),
             Err(_) => {
-                return Err(Problem::bad_request(
-                    "Invalid filter parameter: last-ping-since is not an ISO 8601 time",
-                ));
+                return Err(Problem::bad_request("Invalid filter parameter: last-ping-since is not an ISO 8601 time"));
             }
         },
     };

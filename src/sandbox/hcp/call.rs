@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use super::jsonapi::Problem;
 use crate::sandbox::world::TokenKind;
 
-/// A request below `/api/v2`.
-#[derive(Debug)]
+/// A request below `/api/v2`. It cannot be printed: its document may hold secrets.
 pub struct Call {
     /// `GET`, `POST`, …
     pub method: String,
@@ -60,10 +59,7 @@ impl Call {
 
     /// The attributes of the document.
     pub fn attributes(&self) -> Fields<'_> {
-        Fields {
-            map: self.body.pointer("/data/attributes").and_then(Value::as_object),
-            seen: Some(&self.seen),
-        }
+        Fields { map: self.body.pointer("/data/attributes").and_then(Value::as_object), seen: Some(&self.seen) }
     }
 
     /// Refuses a document of another type. HCP's own samples spell one type in the singular and leave one out.
@@ -112,9 +108,7 @@ impl Call {
         let Some(data) = self.relations(name)? else {
             return Ok(None);
         };
-        identifiers(data)
-            .map(Some)
-            .ok_or_else(|| Problem::invalid_relationship(name, "must hold resource identifiers"))
+        identifiers(data).map(Some).ok_or_else(|| Problem::invalid_relationship(name, "must hold resource identifiers"))
     }
 
     /// The ids of a document that is a list.
@@ -125,9 +119,7 @@ impl Call {
 
     /// The members of a document that is a list.
     pub fn listed(&self) -> Result<&Vec<Value>, Problem> {
-        self.body["data"]
-            .as_array()
-            .ok_or_else(|| Problem::unprocessable("The document must hold a list"))
+        self.body["data"].as_array().ok_or_else(|| Problem::unprocessable("The document must hold a list"))
     }
 
     /// Names in the document that the handler never looked at: HCP ignores them in silence.
@@ -136,9 +128,7 @@ impl Call {
         let names = |pointer: &str, prefix: &str| -> Vec<String> {
             let map = self.body.pointer(pointer).and_then(Value::as_object);
             let keys = map.into_iter().flat_map(Map::keys);
-            keys.map(|key| format!("{prefix}{key}"))
-                .filter(|name| !seen.contains(name))
-                .collect()
+            keys.map(|key| format!("{prefix}{key}")).filter(|name| !seen.contains(name)).collect()
         };
         let mut ignored = names("/data/attributes", "");
         ignored.extend(names("/data/relationships", "relationships."));
@@ -154,12 +144,7 @@ impl Call {
         if count > 0 && current > 1 {
             items.rotate_left(self.turn % count);
         }
-        let data: Vec<Value> = items
-            .iter()
-            .skip((current - 1).saturating_mul(size))
-            .take(size)
-            .map(render)
-            .collect();
+        let data: Vec<Value> = items.iter().skip((current - 1).saturating_mul(size)).take(size).map(render).collect();
         let previous = (current > 1).then(|| current - 1);
         let next = (current < last).then_some(current + 1);
         json!({
@@ -182,15 +167,21 @@ impl Call {
         })
     }
 
+    /// A page with `status-counts`, which some kinds have.
+    pub fn counted_page<T>(&self, items: Vec<T>, render: impl FnMut(&T) -> Value) -> Value {
+        let count = items.len();
+        let mut body = self.page(items, render);
+        body["meta"]["status-counts"] = json!({ "total": count, "matching": count });
+        body
+    }
+
     fn number(&self, name: &str) -> Option<usize> {
         self.parameter(name)?.parse().ok()
     }
 
     fn page_link(&self, number: usize, size: usize) -> String {
         let rest = self.query.iter().filter(|(key, _)| !key.starts_with("page["));
-        let mut pairs: Vec<String> = rest
-            .map(|(key, value)| format!("{}={}", escape(key), escape(value)))
-            .collect();
+        let mut pairs: Vec<String> = rest.map(|(key, value)| format!("{}={}", escape(key), escape(value))).collect();
         pairs.push(format!("page%5Bnumber%5D={number}"));
         pairs.push(format!("page%5Bsize%5D={size}"));
         format!("{}/api/v2/{}?{}", self.origin, self.path, pairs.join("&"))
@@ -273,10 +264,7 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The attributes of a resource inside a document.
     pub fn of(resource: &'a Value) -> Self {
-        Self {
-            map: resource["attributes"].as_object(),
-            seen: None,
-        }
+        Self { map: resource["attributes"].as_object(), seen: None }
     }
 
     fn read<T>(&self, name: &str, kind: &str, parse: impl FnOnce(&'a Value) -> Option<T>) -> Result<Given<T>, Problem> {
@@ -320,9 +308,7 @@ impl<'a> Fields<'a> {
 
     /// A count.
     pub fn count(&self, name: &str) -> Result<Given<u32>, Problem> {
-        self.read(name, "an integer", |value| {
-            value.as_u64().and_then(|count| u32::try_from(count).ok())
-        })
+        self.read(name, "an integer", |value| value.as_u64().and_then(|count| u32::try_from(count).ok()))
     }
 
     /// An instant.
@@ -340,12 +326,7 @@ impl<'a> Fields<'a> {
 
     /// Attributes inside an attribute.
     pub fn object(&self, name: &str) -> Result<Given<Fields<'a>>, Problem> {
-        self.read(name, "an object", |value| {
-            Some(Fields {
-                map: Some(value.as_object()?),
-                seen: None,
-            })
-        })
+        self.read(name, "an object", |value| Some(Fields { map: Some(value.as_object()?), seen: None }))
     }
 }
 
@@ -365,10 +346,7 @@ mod tests {
         Call {
             method: "GET".into(),
             path: "things".into(),
-            query: query
-                .iter()
-                .map(|(key, value)| ((*key).into(), (*value).into()))
-                .collect(),
+            query: query.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             body,
             origin: "http://127.0.0.1:1".into(),
             label: "sandbox".into(),
@@ -414,9 +392,7 @@ mod tests {
 
     #[test]
     fn an_unknown_include_is_refused_by_name() {
-        let problem = call(&[("include", "vars,nonsense")], Value::Null)
-            .includes(&["vars"])
-            .unwrap_err();
+        let problem = call(&[("include", "vars,nonsense")], Value::Null).includes(&["vars"]).unwrap_err();
         assert_eq!(problem.status, 400);
         assert!(problem.document().to_string().contains("include parameter: nonsense"));
     }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What a request gets: a status and, usually, a body.
-#[derive(Debug, Clone)]
+/// What a request gets: a status and, usually, a body. It cannot be printed: the body may hold a new token.
+#[derive(Clone)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -15,10 +15,7 @@ pub struct Answer {
 impl Answer {
     /// 200 with a document.
     pub fn ok(body: Value) -> Self {
-        Self {
-            status: 200,
-            body: Some(body),
-        }
+        Self { status: 200, body: Some(body) }
     }
 
     /// 200 with one resource.
@@ -28,18 +25,12 @@ impl Answer {
 
     /// 201 with the resource that was made.
     pub fn created(data: &Value) -> Self {
-        Self {
-            status: 201,
-            body: Some(json!({ "data": data })),
-        }
+        Self { status: 201, body: Some(json!({ "data": data })) }
     }
 
     /// 204.
     pub fn empty() -> Self {
-        Self {
-            status: 204,
-            body: None,
-        }
+        Self { status: 204, body: None }
     }
 }
 
@@ -58,22 +49,12 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: u16, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            title,
-            detail: Some(detail.into()),
-            pointer: None,
-        }
+        Self { status, title, detail: Some(detail.into()), pointer: None }
     }
 
     /// Missing, or forbidden: HCP does not say which.
     pub fn not_found() -> Self {
-        Self {
-            status: 404,
-            title: "not found",
-            detail: None,
-            pointer: None,
-        }
+        Self { status: 404, title: "not found", detail: None, pointer: None }
     }
 
     /// A value that is refused.
@@ -117,21 +98,12 @@ impl Problem {
 
     /// 401.
     pub fn unauthorized() -> Self {
-        Self {
-            status: 401,
-            title: "unauthorized",
-            detail: None,
-            pointer: None,
-        }
+        Self { status: 401, title: "unauthorized", detail: None, pointer: None }
     }
 
     /// 415.
     pub fn unsupported_media_type() -> Self {
-        Self::new(
-            415,
-            "unsupported media type",
-            "Content-Type must be application/vnd.api+json",
-        )
+        Self::new(415, "unsupported media type", "Content-Type must be application/vnd.api+json")
     }
 
     /// 429.
@@ -141,17 +113,8 @@ impl Problem {
 
     /// The error document. The status is a string, except in a 429 (documentation, "Rate Limiting").
     pub fn document(&self) -> Value {
-        let Self {
-            status,
-            title,
-            detail,
-            pointer,
-        } = self;
-        let status = if *status == 429 {
-            json!(status)
-        } else {
-            json!(status.to_string())
-        };
+        let Self { status, title, detail, pointer } = self;
+        let status = if *status == 429 { json!(status) } else { json!(status.to_string()) };
         let mut error = json!({ "status": status, "title": title });
         if let Some(detail) = detail {
             error["detail"] = json!(detail);
@@ -198,10 +161,7 @@ mod tests {
 
     #[test]
     fn a_missing_thing_says_its_title_and_no_more() {
-        assert_eq!(
-            Problem::not_found().document(),
-            json!({ "errors": [{ "status": "404", "title": "not found" }] })
-        );
+        assert_eq!(Problem::not_found().document(), json!({ "errors": [{ "status": "404", "title": "not found" }] }));
     }
 
     #[test]
@@ -219,10 +179,7 @@ mod tests {
 
     #[test]
     fn the_rate_limit_answers_with_a_number() {
-        assert_eq!(
-            Problem::too_many_requests().document()["errors"][0]["status"],
-            json!(429)
-        );
+        assert_eq!(Problem::too_many_requests().document()["errors"][0]["status"], json!(429));
     }
 
     #[test]

@@ -48,8 +48,5 @@ pub fn answer(world: &mut World, call: &Call) -> Outcome {
         run_triggers::route,
         runs::route,
     ];
-    routes
-        .iter()
-        .find_map(|route| route(world, call, &path))
-        .unwrap_or_else(|| Err(Problem::not_found()))
+    routes.iter().find_map(|route| route(world, call, &path)).unwrap_or_else(|| Err(Problem::not_found()))
 }

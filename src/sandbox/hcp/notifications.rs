@@ -13,7 +13,7 @@ use super::{
 };
 use crate::sandbox::{
     receiver::Parcel,
-    world::{Delivery, Notification, Subscriber, TokenKind, World, hex},
+    world::{Delivery, Notification, Subscriber, TokenKind, Url, World, hex},
 };
 
 /// Answers what is this kind's.
@@ -76,18 +76,12 @@ fn subscriber(world: &World, kind: &str, id: &str) -> Result<Subscriber, Problem
 
 /// A workspace's list has pages; a project's has none in HCP's `OpenAPI` file.
 fn list(world: &World, call: &Call, owner: &Subscriber) -> Answer {
-    let found: Vec<(&String, &Notification)> = world
-        .notifications
-        .iter()
-        .filter(|(_, notification)| notification.subscriber == *owner)
-        .collect();
+    let found: Vec<(&String, &Notification)> =
+        world.notifications.iter().filter(|(_, notification)| notification.subscriber == *owner).collect();
     let body = match owner {
         Subscriber::Workspace(_) => call.page(found, |(id, notification)| render(id, notification)),
         Subscriber::Project(_) => {
-            let data: Vec<Value> = found
-                .iter()
-                .map(|(id, notification)| render(id, notification))
-                .collect();
+            let data: Vec<Value> = found.iter().map(|(id, notification)| render(id, notification)).collect();
             json!({ "data": data })
         }
     };
@@ -105,9 +99,7 @@ fn create(world: &mut World, call: &Call, owner: Subscriber) -> Outcome {
     call.expect_type(&TYPES)?;
     let own = world.notifications.values().filter(|found| found.subscriber == owner);
     if own.count() >= MOST {
-        return Err(Problem::unprocessable(format!(
-            "Notification configurations are limited to {MOST} per workspace"
-        )));
+        return Err(Problem::unprocessable(format!("Notification configurations are limited to {MOST} per workspace")));
     }
     let fields = call.attributes();
     let mut notification = Notification {
@@ -151,13 +143,12 @@ fn apply(call: &Call, id: &str, notification: &mut Notification) -> Result<(), P
     }
     let destination = fields.text("destination-type")?.value();
     if destination.is_some_and(|given| given != notification.destination_type) {
-        return Err(Problem::invalid(
-            "destination-type",
-            "Destination type can't be changed",
-        ));
+        return Err(Problem::invalid("destination-type", "Destination type can't be changed"));
     }
     fields.flag("enabled")?.set(&mut notification.enabled);
-    fields.text("url")?.set_or_blank(&mut notification.url);
+    let mut url = notification.url.take().map(|Url(text)| text);
+    fields.text("url")?.set_or_blank(&mut url);
+    notification.url = url.map(Url);
     match fields.text("token")? {
         Given::Absent => {}
         Given::Value(token) if !token.is_empty() => notification.signature = Some(sign(id, &token)?),
@@ -179,7 +170,7 @@ fn check(notification: &Notification) -> Result<(), Problem> {
         }
         "email" => {}
         "generic" | "slack" | "microsoft-teams" => {
-            let url = notification.url.as_deref().unwrap_or_default();
+            let url = notification.url.as_ref().map_or("", |Url(text)| text);
             if url.is_empty() {
                 return Err(Problem::invalid("url", "Url can't be blank"));
             }
@@ -188,27 +179,14 @@ fn check(notification: &Notification) -> Result<(), Problem> {
             }
         }
         _ => {
-            return Err(Problem::invalid(
-                "destination-type",
-                "Destination type is not included in the list",
-            ));
+            return Err(Problem::invalid("destination-type", "Destination type is not included in the list"));
         }
     }
     if destination != "generic" && notification.signature.is_some() {
-        return Err(Problem::invalid(
-            "token",
-            format!("Token can't be used with {destination}"),
-        ));
+        return Err(Problem::invalid("token", format!("Token can't be used with {destination}")));
     }
-    match notification
-        .triggers
-        .iter()
-        .find(|word| !TRIGGERS.contains(&word.as_str()))
-    {
-        Some(word) => Err(Problem::invalid(
-            "triggers",
-            format!("Triggers {word} is not included in the list"),
-        )),
+    match notification.triggers.iter().find(|word| !TRIGGERS.contains(&word.as_str())) {
+        Some(word) => Err(Problem::invalid("triggers", format!("Triggers {word} is not included in the list"))),
         None => Ok(()),
     }
 }
@@ -247,7 +225,7 @@ fn sign(id: &str, token: &str) -> Result<String, Problem> {
 
 /// Saving an enabled configuration calls its receiver first; without a 2xx nothing is saved.
 fn deliver(world: &mut World, id: &str, notification: &mut Notification) -> Result<(), Problem> {
-    let Some(url) = notification.url.as_deref().filter(|_| notification.enabled) else {
+    let Some(Url(url)) = notification.url.as_ref().filter(|_| notification.enabled) else {
         return Ok(());
     };
     let parcel = Parcel {
@@ -262,10 +240,7 @@ fn deliver(world: &mut World, id: &str, notification: &mut Notification) -> Resu
             "Unable to verify the notification configuration: the destination answered {code}"
         )));
     }
-    notification.deliveries = vec![Delivery {
-        code,
-        sent_at: world.now,
-    }];
+    notification.deliveries = vec![Delivery { code, sent_at: world.now }];
     Ok(())
 }
 

@@ -52,10 +52,7 @@ fn tokens(world: &World, call: &Call, only: Option<&str>) -> Answer {
 }
 
 fn token(world: &World, id: &str) -> Outcome {
-    let owner = world
-        .oauth_clients
-        .iter()
-        .find(|(_, client)| client.tokens.contains(id));
+    let owner = world.oauth_clients.iter().find(|(_, client)| client.tokens.contains(id));
     let (owner, client) = owner.ok_or_else(Problem::not_found)?;
     Ok(Answer::resource(&render_token(owner, client, id)))
 }
@@ -64,16 +61,8 @@ fn token(world: &World, id: &str) -> Outcome {
 fn provider(kind: &str) -> (&'static str, &'static str, &'static str) {
     match kind {
         "gitlab_hosted" => ("GitLab.com", "https://gitlab.com", "https://gitlab.com/api/v4"),
-        "bitbucket_hosted" => (
-            "Bitbucket Cloud",
-            "https://bitbucket.org",
-            "https://api.bitbucket.org/2.0",
-        ),
-        "ado_services" => (
-            "Azure DevOps Services",
-            "https://dev.azure.com",
-            "https://dev.azure.com",
-        ),
+        "bitbucket_hosted" => ("Bitbucket Cloud", "https://bitbucket.org", "https://api.bitbucket.org/2.0"),
+        "ado_services" => ("Azure DevOps Services", "https://dev.azure.com", "https://dev.azure.com"),
         _ => ("GitHub", "https://github.com", "https://api.github.com"),
     }
 }

@@ -39,12 +39,7 @@ fn show(world: &World, call: &Call) -> Outcome {
     }
     if wanted.contains("default-project") {
         let id = &world.organization.default_project;
-        included.extend(
-            world
-                .projects
-                .get(id)
-                .map(|project| projects::render(world, id, project)),
-        );
+        included.extend(world.projects.get(id).map(|project| projects::render(world, id, project)));
     }
     if !wanted.is_empty() {
         body["included"] = Value::Array(included);
@@ -61,33 +56,17 @@ fn update(world: &mut World, call: &Call) -> Outcome {
     let fields = call.attributes();
     let mut changed = world.organization.clone();
     fields.text("email")?.set(&mut changed.email);
-    fields
-        .text("collaborator-auth-policy")?
-        .set(&mut changed.collaborator_auth_policy);
-    fields
-        .count("session-timeout")?
-        .set_or_clear(&mut changed.session_timeout);
-    fields
-        .count("session-remember")?
-        .set_or_clear(&mut changed.session_remember);
-    fields
-        .flag("cost-estimation-enabled")?
-        .set(&mut changed.cost_estimation_enabled);
-    fields
-        .flag("assessments-enforced")?
-        .set(&mut changed.assessments_enforced);
-    fields
-        .flag("allow-force-delete-workspaces")?
-        .set(&mut changed.allow_force_delete_workspaces);
+    fields.text("collaborator-auth-policy")?.set(&mut changed.collaborator_auth_policy);
+    fields.count("session-timeout")?.set_or_clear(&mut changed.session_timeout);
+    fields.count("session-remember")?.set_or_clear(&mut changed.session_remember);
+    fields.flag("cost-estimation-enabled")?.set(&mut changed.cost_estimation_enabled);
+    fields.flag("assessments-enforced")?.set(&mut changed.assessments_enforced);
+    fields.flag("allow-force-delete-workspaces")?.set(&mut changed.allow_force_delete_workspaces);
     fields
         .flag("send-passing-statuses-for-untriggered-speculative-plans")?
         .set(&mut changed.send_passing_statuses_for_untriggered_speculative_plans);
-    fields
-        .flag("aggregated-commit-status-enabled")?
-        .set(&mut changed.aggregated_commit_status_enabled);
-    fields
-        .flag("speculative-plan-management-enabled")?
-        .set(&mut changed.speculative_plan_management_enabled);
+    fields.flag("aggregated-commit-status-enabled")?.set(&mut changed.aggregated_commit_status_enabled);
+    fields.flag("speculative-plan-management-enabled")?.set(&mut changed.speculative_plan_management_enabled);
     if changed.send_passing_statuses_for_untriggered_speculative_plans && changed.aggregated_commit_status_enabled {
         return Err(Problem::invalid(
             "send-passing-statuses-for-untriggered-speculative-plans",
@@ -176,6 +155,14 @@ fn permissions(paid: bool) -> Value {
         "can-update-agent-pools": true,
         "can-manage-tags": true,
         "can-traverse": true,
+        "can-start-trial": !paid,
+        "can-manage-sso": paid,
+        "can-create-provider": true,
+        "can-manage-public-modules": true,
+        "can-manage-public-providers": true,
+        "can-manage-custom-providers": true,
+        "can-manage-run-tasks": true,
+        "can-read-run-tasks": true,
     })
 }
 
@@ -280,21 +267,45 @@ pub fn subscription(world: &World) -> Value {
 /// Shown by itself, the subscription brings its feature set along (documentation, "Show subscription").
 fn subscribed(world: &World) -> Value {
     let tier = world.organization.tier;
+    let paid = tier.is_paid();
+    let limit = |count: u32| if paid { Value::Null } else { json!(count) };
     let feature_set = json!({
         "id": feature_set_id(world),
         "type": "feature-sets",
         "attributes": {
             "identifier": tier.word(),
             "name": tier.word(),
+            "description": format!("The plan {}", tier.word()),
+            "plan": null,
+            "cost": 0,
             "is-current": true,
-            "is-free-tier": !tier.is_paid(),
+            "is-free-tier": !paid,
             "is-managed-resource-plan": true,
             "default-agents-ceiling": tier.agents(),
             "default-runs-ceiling": tier.runs(),
-            "teams": tier.is_paid(),
-            "cost-estimation": tier.is_paid(),
             "assessments": tier.has_assessments(),
+            "audit-logging": paid,
+            "cost-estimation": paid,
+            "global-run-tasks": paid,
+            "module-tests-generation": false,
+            "policy-enforcement": paid,
+            "policy-limit": limit(5),
+            "policy-mandatory-enforcement-limit": limit(1),
+            "policy-set-limit": limit(1),
+            "private-networking": false,
+            "private-policy-agents": paid,
+            "private-run-tasks": true,
+            "private-vcs": paid,
+            "run-task-limit": limit(1),
+            "run-task-mandatory-enforcement-limit": limit(1),
+            "run-task-workspace-limit": limit(10),
+            "run-tasks": true,
             "self-serve-billing": true,
+            "sentinel": paid,
+            "sso": paid,
+            "teams": paid,
+            "user-limit": null,
+            "versioned-policy-set-limit": null,
         },
     });
     json!({ "data": subscription(world), "included": [feature_set] })
@@ -304,9 +315,7 @@ fn alert(world: &mut World, call: &Call) -> Outcome {
     if !world.organization.tier.is_paid() {
         return Err(Problem::not_found());
     }
-    call.attributes()
-        .count("rum-alert-threshold")?
-        .set_or_clear(&mut world.organization.rum_alert_threshold);
+    call.attributes().count("rum-alert-threshold")?.set_or_clear(&mut world.organization.rum_alert_threshold);
     Ok(Answer::resource(&subscription(world)))
 }
 

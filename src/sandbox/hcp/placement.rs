@@ -78,33 +78,27 @@ fn rewritten(
     }
     match overwrite(spelt.overwrites_mode)? {
         Some(false) if given_mode.is_some() => {
-            return Err(Problem::invalid(
-                spelt.mode,
-                "can't be given when it is not to be overwritten",
-            ));
+            return Err(Problem::invalid(spelt.mode, "can't be given when it is not to be overwritten"));
         }
-        Some(false) => placed.mode = None,
+        Some(false) => {
+            placed.mode = None;
+            // A pool goes with its mode, unless the document says otherwise.
+            if !pool_is_given {
+                placed.pool = OwnPool::Inherited;
+            }
+        }
         Some(true) if placed.mode.is_none() => {
-            return Err(Problem::invalid(
-                spelt.mode,
-                "must be given when it is to be overwritten",
-            ));
+            return Err(Problem::invalid(spelt.mode, "must be given when it is to be overwritten"));
         }
         Some(true) | None => {}
     }
     match overwrite(spelt.overwrites_pool)? {
         Some(false) if pool_is_given => {
-            return Err(Problem::invalid(
-                spelt.pool_id,
-                "can't be given when it is not to be overwritten",
-            ));
+            return Err(Problem::invalid(spelt.pool_id, "can't be given when it is not to be overwritten"));
         }
         Some(false) => placed.pool = OwnPool::Inherited,
         Some(true) if placed.pool == OwnPool::Inherited => {
-            return Err(Problem::invalid(
-                spelt.pool_id,
-                "must be given when it is to be overwritten",
-            ));
+            return Err(Problem::invalid(spelt.pool_id, "must be given when it is to be overwritten"));
         }
         Some(true) | None => {}
     }
@@ -161,10 +155,7 @@ pub fn of_workspace(
     let mut placed = rewritten(&fields, pool_attribute(&fields, WORKSPACE.pool_id)?, own, &WORKSPACE)?;
     if let Some(operations) = fields.flag("operations")?.value() {
         if fields.has(WORKSPACE.mode) {
-            return Err(Problem::invalid(
-                "operations",
-                "can't be given together with execution-mode",
-            ));
+            return Err(Problem::invalid("operations", "can't be given together with execution-mode"));
         }
         placed.mode = Some(if operations { Mode::Remote } else { Mode::Local });
         placed.pool = OwnPool::Own(None);
@@ -224,17 +215,9 @@ pub fn of_organization(world: &World, call: &Call) -> Result<(Mode, Option<Strin
     let mode = mode(&fields, "default-execution-mode")?.unwrap_or(old_mode);
     let mut pool = old_pool;
     given.set_or_clear(&mut pool);
-    let own = Placement {
-        mode: Some(mode),
-        pool: OwnPool::Own(pool.clone()),
-    };
+    let own = Placement { mode: Some(mode), pool: OwnPool::Own(pool.clone()) };
     // An omitted pool is not cleared by another mode, and then does no harm: only a pool in the document is refused.
-    if mode == Mode::Agent
-        || call
-            .body
-            .pointer("/data/relationships/default-agent-pool/data/id")
-            .is_some()
-    {
+    if mode == Mode::Agent || call.body.pointer("/data/relationships/default-agent-pool/data/id").is_some() {
         consistent(world, &own, (mode, None), &PROJECT)?;
     }
     Ok((mode, pool))

@@ -32,23 +32,15 @@ fn list(world: &World, call: &Call) -> Outcome {
     let mut found: Vec<(&String, &Project)> = world
         .projects
         .iter()
-        .filter(|(_, project)| {
-            names
-                .as_ref()
-                .is_none_or(|names| names.contains(&project.name.as_str()))
-        })
-        .filter(|(_, project)| {
-            query
-                .as_ref()
-                .is_none_or(|query| project.name.to_lowercase().contains(query))
-        })
+        .filter(|(_, project)| names.as_ref().is_none_or(|names| names.contains(&project.name.as_str())))
+        .filter(|(_, project)| query.as_ref().is_none_or(|query| project.name.to_lowercase().contains(query)))
         .collect();
     match call.parameter("sort") {
         Some("name") => found.sort_by(|a, b| a.1.name.cmp(&b.1.name)),
         Some("-name") => found.sort_by(|a, b| b.1.name.cmp(&a.1.name)),
         Some(_) | None => {}
     }
-    let mut body = call.page(found, |(id, project)| render(world, id, project));
+    let mut body = call.counted_page(found, |(id, project)| render(world, id, project));
     if includes.contains("effective_tag_bindings") {
         tags::side_load(world, &mut body);
     }
@@ -91,10 +83,7 @@ fn apply(world: &World, call: &Call, id: Option<&str>, project: &mut Project) ->
         project.name = fields.required("name")?;
     }
     check_name(&project.name)?;
-    if world
-        .project_named(&project.name)
-        .is_some_and(|other| Some(other) != id)
-    {
+    if world.project_named(&project.name).is_some_and(|other| Some(other) != id) {
         return Err(Problem::invalid("name", "Name has already been taken"));
     }
     describe(&fields, project)?;
@@ -107,19 +96,10 @@ fn apply(world: &World, call: &Call, id: Option<&str>, project: &mut Project) ->
 
 fn describe(fields: &Fields<'_>, project: &mut Project) -> Result<(), Problem> {
     fields.text("description")?.set_or_blank(&mut project.description);
-    if project
-        .description
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 256)
-    {
-        return Err(Problem::invalid(
-            "description",
-            "Description is too long (maximum is 256 characters)",
-        ));
+    if project.description.as_ref().is_some_and(|text| text.chars().count() > 256) {
+        return Err(Problem::invalid("description", "Description is too long (maximum is 256 characters)"));
     }
-    fields
-        .text("auto-destroy-activity-duration")?
-        .set_or_blank(&mut project.auto_destroy_activity_duration);
+    fields.text("auto-destroy-activity-duration")?.set_or_blank(&mut project.auto_destroy_activity_duration);
     check_duration(project.auto_destroy_activity_duration.as_deref())
 }
 
@@ -162,9 +142,7 @@ fn delete(world: &mut World, id: &str) -> Outcome {
     }
     if world.workspaces.values().any(|workspace| workspace.project == id) {
         // The only refusal that HCP documents: 403, "Not authorized to perform a force delete on the project".
-        return Err(Problem::forbidden(
-            "Not authorized to perform a force delete on the project",
-        ));
+        return Err(Problem::forbidden("Not authorized to perform a force delete on the project"));
     }
     world.projects.remove(id);
     for set in world.variable_sets.values_mut() {
@@ -174,9 +152,7 @@ fn delete(world: &mut World, id: &str) -> Outcome {
         pool.allowed_projects.remove(id);
     }
     let owner = Subscriber::Project(id.to_owned());
-    world
-        .notifications
-        .retain(|_, notification| notification.subscriber != owner);
+    world.notifications.retain(|_, notification| notification.subscriber != owner);
     Ok(Answer::empty())
 }
 
@@ -186,11 +162,8 @@ fn receive(world: &mut World, call: &Call, id: &str) -> Outcome {
         return Err(Problem::not_found());
     }
     let moved = call.listed_ids()?;
-    let missing: Vec<&str> = moved
-        .iter()
-        .filter(|workspace| !world.workspaces.contains_key(*workspace))
-        .map(String::as_str)
-        .collect();
+    let missing: Vec<&str> =
+        moved.iter().filter(|workspace| !world.workspaces.contains_key(*workspace)).map(String::as_str).collect();
     if !missing.is_empty() {
         return Err(Problem::forbidden(format!(
             "Workspace(s) not found, or you are not authorized to move them: {}",

@@ -21,14 +21,9 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
 
 fn list(world: &World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
-    let found: Vec<(&String, &Workspace)> = world
-        .workspaces
-        .iter()
-        .filter(|(other, _)| workspace.remote_state_consumers.contains(*other))
-        .collect();
-    Ok(Answer::ok(call.page(found, |(id, workspace)| {
-        workspaces::render(world, id, workspace)
-    })))
+    let found: Vec<(&String, &Workspace)> =
+        world.workspaces.iter().filter(|(other, _)| workspace.remote_state_consumers.contains(*other)).collect();
+    Ok(Answer::ok(call.page(found, |(id, workspace)| workspaces::render(world, id, workspace))))
 }
 
 /// PATCH replaces, POST adds, DELETE takes away; all answer 204.

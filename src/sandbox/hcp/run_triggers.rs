@@ -42,22 +42,11 @@ fn list(world: &World, call: &Call, id: &str) -> Outcome {
     let found: Vec<(&String, &RunTrigger)> = world
         .run_triggers
         .iter()
-        .filter(|(_, trigger)| {
-            if inbound {
-                trigger.workspace == id
-            } else {
-                trigger.sourceable == id
-            }
-        })
+        .filter(|(_, trigger)| if inbound { trigger.workspace == id } else { trigger.sourceable == id })
         .collect();
-    let named: Vec<&String> = found
-        .iter()
-        .flat_map(|(_, trigger)| [&trigger.workspace, &trigger.sourceable])
-        .collect();
-    let loaded: Vec<Value> = named
-        .iter()
-        .filter_map(|id| Some(workspaces::render(world, id, world.workspaces.get(*id)?)))
-        .collect();
+    let named: Vec<&String> = found.iter().flat_map(|(_, trigger)| [&trigger.workspace, &trigger.sourceable]).collect();
+    let loaded: Vec<Value> =
+        named.iter().filter_map(|id| Some(workspaces::render(world, id, world.workspaces.get(*id)?))).collect();
     let mut body = call.page(found, |(id, trigger)| render(world, id, trigger));
     if !includes.is_empty() {
         tags::include(&mut body, loaded);
@@ -74,28 +63,16 @@ fn create(world: &mut World, call: &Call, id: &str) -> Outcome {
         return Err(Problem::invalid_relationship("sourceable", "Sourceable can't be blank"));
     };
     if source == id || !world.workspaces.contains_key(&source) {
-        return Err(Problem::invalid_relationship(
-            "sourceable",
-            "Sourceable must be another workspace",
-        ));
+        return Err(Problem::invalid_relationship("sourceable", "Sourceable must be another workspace"));
     }
     let sources = world.run_triggers.values().filter(|trigger| trigger.workspace == id);
     if sources.clone().any(|trigger| trigger.sourceable == source) {
-        return Err(Problem::invalid_relationship(
-            "sourceable",
-            "Sourceable has already been taken",
-        ));
+        return Err(Problem::invalid_relationship("sourceable", "Sourceable has already been taken"));
     }
     if sources.count() >= MOST {
-        return Err(Problem::unprocessable(format!(
-            "Run triggers are limited to {MOST} per workspace"
-        )));
+        return Err(Problem::unprocessable(format!("Run triggers are limited to {MOST} per workspace")));
     }
-    let trigger = RunTrigger {
-        workspace: id.to_owned(),
-        sourceable: source,
-        created_at: world.now,
-    };
+    let trigger = RunTrigger { workspace: id.to_owned(), sourceable: source, created_at: world.now };
     let trigger_id = world.mint("rt");
     let data = render(world, &trigger_id, &trigger);
     world.run_triggers.insert(trigger_id, trigger);

@@ -42,18 +42,11 @@ fn list(world: &World, call: &Call, workspace: Option<&str>) -> Answer {
         .runs
         .iter()
         .filter(|(_, run)| workspace.is_none_or(|id| run.workspace == id))
-        .filter(|(_, run)| {
-            statuses
-                .as_ref()
-                .is_none_or(|words| words.contains(&run.status.as_str()))
-        })
+        .filter(|(_, run)| statuses.as_ref().is_none_or(|words| words.contains(&run.status.as_str())))
         .collect();
     found.sort_by_key(|(_, run)| std::cmp::Reverse(run.created_at));
     let mut body = call.page(found, |(id, run)| render(id, run));
-    if let (None, Some(pagination)) = (
-        workspace,
-        body.pointer_mut("/meta/pagination").and_then(Value::as_object_mut),
-    ) {
+    if let (None, Some(pagination)) = (workspace, body.pointer_mut("/meta/pagination").and_then(Value::as_object_mut)) {
         pagination.remove("total-pages");
         pagination.remove("total-count");
     }

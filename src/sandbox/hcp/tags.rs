@@ -18,7 +18,7 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
             "GET",
             [kind @ ("workspaces" | "projects"), id, "tag-bindings"]
             | [kind @ ("workspaces" | "projects"), id, "relationships", "tag-bindings"],
-        ) => list(world, kind, id),
+        ) => list(world, call, kind, id),
         ("POST", [kind @ ("workspaces" | "projects"), id, "relationships", "tag-bindings"]) => {
             upsert(world, call, kind, id).map(|_| Answer::empty())
         }
@@ -43,14 +43,8 @@ const MOST: usize = 10;
 pub fn bindings(items: &[Value]) -> Result<TagBindings, Problem> {
     let mut bindings = TagBindings::new();
     for item in items {
-        let key = item
-            .pointer("/attributes/key")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let value = item
-            .pointer("/attributes/value")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let key = item.pointer("/attributes/key").and_then(Value::as_str).unwrap_or_default();
+        let value = item.pointer("/attributes/value").and_then(Value::as_str).unwrap_or_default();
         check(key, value)?;
         bindings.insert(key.to_owned(), value.to_owned());
     }
@@ -70,19 +64,13 @@ fn at_most(bindings: TagBindings) -> Result<TagBindings, Problem> {
 fn check(key: &str, value: &str) -> Result<(), Problem> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "_.=+-@:".contains(letter);
     if key.is_empty() || key.len() > 128 || !key.chars().all(fits) {
-        return Err(Problem::invalid(
-            "key",
-            "Key must have 1 to 128 letters, digits or _.=+-@:",
-        ));
+        return Err(Problem::invalid("key", "Key must have 1 to 128 letters, digits or _.=+-@:"));
     }
     if key.starts_with("hc:") || key.starts_with("hcp:") {
         return Err(Problem::invalid("key", "Key starts with a reserved prefix"));
     }
     if value.len() > 256 || !value.chars().all(fits) {
-        return Err(Problem::invalid(
-            "value",
-            "Value may have up to 256 letters, digits or _.=+-@:",
-        ));
+        return Err(Problem::invalid("value", "Value may have up to 256 letters, digits or _.=+-@:"));
     }
     Ok(())
 }
@@ -106,9 +94,22 @@ fn render(owner: &str, bindings: &TagBindings) -> Vec<Value> {
     bindings.iter().map(item).collect()
 }
 
-fn list(world: &mut World, kind: &str, id: &str) -> Outcome {
-    let data = render(id, own(world, kind, id)?);
-    Ok(Answer::ok(json!({ "data": data })))
+/// The list tells when; the answer to a change does not (documentation, samples of both).
+fn list(world: &mut World, call: &Call, kind: &str, id: &str) -> Outcome {
+    let made = match kind {
+        "projects" => world.projects.get(id).map(|project| project.created_at),
+        _ => world.workspaces.get(id).map(|workspace| workspace.created_at),
+    };
+    let mut data = render(id, own(world, kind, id)?);
+    for binding in &mut data {
+        binding["attributes"]["created-at"] = json!(made.map(instant));
+    }
+    let mut body = json!({ "data": data });
+    // The older path has this link, the one below relationships has not.
+    if !call.path.contains("/relationships/") {
+        body["links"] = json!({ "target": format!("/api/v2/{kind}/{id}") });
+    }
+    Ok(Answer::ok(body))
 }
 
 fn upsert(world: &mut World, call: &Call, kind: &str, id: &str) -> Outcome {
@@ -145,16 +146,9 @@ fn effective_of(world: &World, kind: &str, id: &str) -> Option<Vec<Value>> {
         return Some(project.tags.iter().map(|(key, value)| item(key, value, None)).collect());
     }
     let workspace = world.workspaces.get(id)?;
-    let mut data: Vec<Value> = workspace
-        .tags
-        .iter()
-        .map(|(key, value)| item(key, value, None))
-        .collect();
+    let mut data: Vec<Value> = workspace.tags.iter().map(|(key, value)| item(key, value, None)).collect();
     if let Some(project) = world.projects.get(&workspace.project) {
-        let inherited = project
-            .tags
-            .iter()
-            .filter(|(key, _)| !workspace.tags.contains_key(*key));
+        let inherited = project.tags.iter().filter(|(key, _)| !workspace.tags.contains_key(*key));
         data.extend(inherited.map(|(key, value)| item(key, value, Some(&workspace.project))));
     }
     Some(data)
@@ -172,10 +166,8 @@ pub fn side_load(world: &World, body: &mut Value) {
         let kind = resource["type"].as_str().unwrap_or_default();
         let id = resource["id"].as_str().unwrap_or_default();
         let bindings = effective_of(world, kind, id).unwrap_or_default();
-        let ids: Vec<Value> = bindings
-            .iter()
-            .map(|binding| json!({ "id": binding["id"], "type": "effective-tag-bindings" }))
-            .collect();
+        let ids: Vec<Value> =
+            bindings.iter().map(|binding| json!({ "id": binding["id"], "type": "effective-tag-bindings" })).collect();
         resource["relationships"]["effective-tag-bindings"]["data"] = Value::Array(ids);
         included.extend(bindings);
     };
@@ -197,15 +189,11 @@ pub fn include(body: &mut Value, resources: Vec<Value>) {
 /// The names of a workspace's flat tags.
 pub fn names(world: &World, workspace: &Workspace) -> BTreeSet<String> {
     let ids = workspace.flat_tags.iter();
-    ids.filter_map(|id| world.tags.get(id).map(|tag| tag.name.clone()))
-        .collect()
+    ids.filter_map(|id| world.tags.get(id).map(|tag| tag.name.clone())).collect()
 }
 
 fn render_flat(world: &World, id: &str, tag: &Tag) -> Value {
-    let used = world
-        .workspaces
-        .values()
-        .filter(|workspace| workspace.flat_tags.contains(id));
+    let used = world.workspaces.values().filter(|workspace| workspace.flat_tags.contains(id));
     json!({
         "id": id,
         "type": "tags",
@@ -216,11 +204,7 @@ fn render_flat(world: &World, id: &str, tag: &Tag) -> Value {
 
 fn flat(world: &World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
-    let found: Vec<(&String, &Tag)> = world
-        .tags
-        .iter()
-        .filter(|(id, _)| workspace.flat_tags.contains(*id))
-        .collect();
+    let found: Vec<(&String, &Tag)> = world.tags.iter().filter(|(id, _)| workspace.flat_tags.contains(*id)).collect();
     Ok(Answer::ok(call.page(found, |(id, tag)| render_flat(world, id, tag))))
 }
 
@@ -235,11 +219,7 @@ fn flat_id(world: &mut World, item: &Value) -> Result<String, Problem> {
     if let Some(id) = item["id"].as_str().filter(|id| world.tags.contains_key(*id)) {
         return Ok(id.to_owned());
     }
-    let Some(name) = item
-        .pointer("/attributes/name")
-        .and_then(Value::as_str)
-        .filter(|name| !name.is_empty())
-    else {
+    let Some(name) = item.pointer("/attributes/name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
         return Err(Problem::invalid("name", "Name can't be blank"));
     };
     flat_named(world, name)
@@ -258,10 +238,7 @@ pub fn flat_named(world: &mut World, name: &str) -> Result<String, Problem> {
         return Ok(id.clone());
     }
     let id = world.mint("tag");
-    let tag = Tag {
-        name: name.to_owned(),
-        created_at: world.now,
-    };
+    let tag = Tag { name: name.to_owned(), created_at: world.now };
     world.tags.insert(id.clone(), tag);
     Ok(id)
 }
@@ -285,10 +262,7 @@ fn remove_flat(world: &mut World, call: &Call, id: &str) -> Outcome {
     for item in items {
         let name = item.pointer("/attributes/name").and_then(Value::as_str);
         let named = world.tags.iter().find(|(_, tag)| Some(tag.name.as_str()) == name);
-        let id = item["id"]
-            .as_str()
-            .map(str::to_owned)
-            .or_else(|| named.map(|(id, _)| id.clone()));
+        let id = item["id"].as_str().map(str::to_owned).or_else(|| named.map(|(id, _)| id.clone()));
         gone.extend(id);
     }
     let workspace = world.workspaces.get_mut(id).ok_or_else(Problem::not_found)?;
@@ -315,11 +289,7 @@ mod tests {
 
     #[test]
     fn ten_bindings_are_held_and_eleven_refused() {
-        let items = |count: usize| {
-            (0..count)
-                .map(|number| binding(&format!("k{number}"), "v"))
-                .collect::<Vec<Value>>()
-        };
+        let items = |count: usize| (0..count).map(|number| binding(&format!("k{number}"), "v")).collect::<Vec<Value>>();
         assert!(bindings(&items(10)).is_ok());
         assert!(bindings(&items(11)).is_err());
     }

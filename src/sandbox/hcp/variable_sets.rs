@@ -14,9 +14,9 @@ use crate::sandbox::world::{IncludeVars, Owner, Variable, VariableSet, World};
 /// Answers what is this kind's.
 pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
     let outcome = match (call.method.as_str(), path) {
-        ("GET", ["organizations", _, "varsets"]) => list(world, call, |_, set| {
-            call.parameter("scope") != Some("owned") || set.owner == Owner::Organization
-        }),
+        ("GET", ["organizations", _, "varsets"]) => {
+            list(world, call, |_, set| call.parameter("scope") != Some("owned") || set.owner == Owner::Organization)
+        }
         ("POST", ["organizations", _, "varsets"]) => create(world, call),
         ("GET", ["varsets", id]) => show(world, call, id),
         ("PATCH" | "POST", ["varsets", id]) => update(world, call, id),
@@ -58,11 +58,7 @@ fn list(world: &World, call: &Call, keep: impl Fn(&str, &VariableSet) -> bool) -
         .variable_sets
         .iter()
         .filter(|(id, set)| keep(id, set))
-        .filter(|(_, set)| {
-            query
-                .as_ref()
-                .is_none_or(|query| set.name.to_lowercase().contains(query))
-        })
+        .filter(|(_, set)| query.as_ref().is_none_or(|query| set.name.to_lowercase().contains(query)))
         .filter(|(_, set)| global.is_none_or(|global| set.global == global))
         .collect();
     if call.parameter("sort") == Some("name") {
@@ -75,9 +71,7 @@ fn list(world: &World, call: &Call, keep: impl Fn(&str, &VariableSet) -> bool) -
 
 fn of_workspace(world: &World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
-    list(world, call, |_, set| {
-        set.global || set.workspaces.contains(id) || set.projects.contains(&workspace.project)
-    })
+    list(world, call, |_, set| set.global || set.workspaces.contains(id) || set.projects.contains(&workspace.project))
 }
 
 /// The same sets in a shorter form, that of HCP's API description.
@@ -114,21 +108,14 @@ fn side_load(world: &World, wanted: &BTreeSet<String>, body: &mut Value) {
         return;
     }
     let ids: Vec<String> = match &body["data"] {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item["id"].as_str().map(str::to_owned))
-            .collect(),
+        Value::Array(items) => items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect(),
         item => item["id"].as_str().map(str::to_owned).into_iter().collect(),
     };
     let mut included = Vec::new();
     let mut linked: BTreeSet<&String> = BTreeSet::new();
     for (id, set) in ids.iter().filter_map(|id| Some((id, world.variable_sets.get(id)?))) {
         if wanted.contains("vars") {
-            included.extend(
-                set.variables
-                    .iter()
-                    .map(|(variable, found)| render_variable(id, variable, found)),
-            );
+            included.extend(set.variables.iter().map(|(variable, found)| render_variable(id, variable, found)));
         }
         if wanted.contains("workspaces") {
             linked.extend(&set.workspaces);
@@ -138,18 +125,8 @@ fn side_load(world: &World, wanted: &BTreeSet<String>, body: &mut Value) {
         }
     }
     for id in linked {
-        included.extend(
-            world
-                .workspaces
-                .get(id)
-                .map(|workspace| workspaces::render(world, id, workspace)),
-        );
-        included.extend(
-            world
-                .projects
-                .get(id)
-                .map(|project| projects::render(world, id, project)),
-        );
+        included.extend(world.workspaces.get(id).map(|workspace| workspaces::render(world, id, workspace)));
+        included.extend(world.projects.get(id).map(|project| projects::render(world, id, project)));
     }
     tags::include(body, included);
 }
@@ -221,10 +198,7 @@ fn apply(world: &mut World, call: &Call, id: Option<&str>, set: &mut VariableSet
     fields.flag("global")?.set(&mut set.global);
     fields.flag("priority")?.set(&mut set.priority);
     if set.global && set.owner != Owner::Organization {
-        return Err(Problem::invalid(
-            "global",
-            "Global can't be true for a variable set of a project",
-        ));
+        return Err(Problem::invalid("global", "Global can't be true for a variable set of a project"));
     }
     if let Some(ids) = call.relation_ids("workspaces")? {
         known(&ids, |id| world.workspaces.contains_key(id))?;
@@ -260,15 +234,9 @@ fn check_global(world: &World, id: Option<&str>, set: &VariableSet) -> Result<()
         return Ok(());
     }
     let same = |a: &Variable, b: &Variable| a.key == b.key && a.category == b.category;
-    let others = world
-        .variable_sets
-        .iter()
-        .filter(|(other, found)| Some(other.as_str()) != id && found.global);
+    let others = world.variable_sets.iter().filter(|(other, found)| Some(other.as_str()) != id && found.global);
     for (_, other) in others {
-        let clash = set
-            .variables
-            .values()
-            .find(|own| other.variables.values().any(|found| same(own, found)));
+        let clash = set.variables.values().find(|own| other.variables.values().any(|found| same(own, found)));
         if let Some(clash) = clash {
             return Err(Problem::unprocessable(format!(
                 "Variable {} conflicts with the global variable set {}",
@@ -299,11 +267,7 @@ fn attach(world: &mut World, call: &Call, id: &str, kind: &str) -> Outcome {
     let Some(set) = world.variable_sets.get_mut(id) else {
         return Err(Problem::not_found());
     };
-    let place = if kind == "workspaces" {
-        &mut set.workspaces
-    } else {
-        &mut set.projects
-    };
+    let place = if kind == "workspaces" { &mut set.workspaces } else { &mut set.projects };
     if call.method == "DELETE" {
         place.retain(|id| !ids.contains(id));
     } else {
@@ -315,11 +279,7 @@ fn attach(world: &mut World, call: &Call, id: &str, kind: &str) -> Outcome {
 
 fn list_variables(world: &World, id: &str) -> Outcome {
     let set = world.variable_sets.get(id).ok_or_else(Problem::not_found)?;
-    let data: Vec<Value> = set
-        .variables
-        .iter()
-        .map(|(variable, found)| render_variable(id, variable, found))
-        .collect();
+    let data: Vec<Value> = set.variables.iter().map(|(variable, found)| render_variable(id, variable, found)).collect();
     Ok(Answer::ok(json!({ "data": data })))
 }
 
@@ -364,11 +324,13 @@ fn delete_variable(world: &mut World, id: &str, variable: &str) -> Outcome {
 }
 
 fn render_variable(set: &str, id: &str, variable: &Variable) -> Value {
+    let mut owner = one("varsets", set);
+    owner["links"] = json!({ "related": format!("/api/v2/varsets/{set}") });
     json!({
         "id": id,
         "type": "vars",
         "attributes": variables::attributes(id, variable),
-        "relationships": { "varset": one("varsets", set) },
+        "relationships": { "varset": owner },
         "links": { "self": format!("/api/v2/varsets/{set}/relationships/vars/{id}") },
     })
 }

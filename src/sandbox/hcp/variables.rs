@@ -32,10 +32,7 @@ fn workspace<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Workspace, Pr
 /// Not paginated: HCP's file has no page parameters here, and its own client says that paging is not supported.
 fn list(world: &World, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
-    let data: Vec<Value> = render_all(world, id, workspace)
-        .into_iter()
-        .map(|(_, data)| data)
-        .collect();
+    let data: Vec<Value> = render_all(world, id, workspace).into_iter().map(|(_, data)| data).collect();
     Ok(Answer::ok(json!({ "data": data })))
 }
 
@@ -117,11 +114,7 @@ pub fn change(fields: &Fields<'_>, id: &str, variable: &mut Variable) -> Result<
     fields.text("category")?.set(&mut variable.category);
     fields.flag("hcl")?.set(&mut variable.hcl);
     fields.text("description")?.set_or_blank(&mut variable.description);
-    let value = if fields.has("value") {
-        Some(fields.text("value")?.value().unwrap_or_default())
-    } else {
-        None
-    };
+    let value = if fields.has("value") { Some(fields.text("value")?.value().unwrap_or_default()) } else { None };
     if value.as_ref().is_some_and(|value| value.len() > 256 * 1024) {
         return Err(Problem::invalid("value", "Value is too long (maximum is 256 KB)"));
     }
@@ -150,15 +143,8 @@ fn check(variable: &Variable) -> Result<(), Problem> {
     if !matches!(variable.category.as_str(), "terraform" | "env") {
         return Err(Problem::invalid("category", "Category is not included in the list"));
     }
-    if variable
-        .description
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 512)
-    {
-        return Err(Problem::invalid(
-            "description",
-            "Description is too long (maximum is 512 characters)",
-        ));
+    if variable.description.as_ref().is_some_and(|text| text.chars().count() > 512) {
+        return Err(Problem::invalid("description", "Description is too long (maximum is 512 characters)"));
     }
     Ok(())
 }
@@ -212,8 +198,7 @@ fn of_workspace(world: &World, workspace: &str, id: &str, variable: &Variable) -
 /// The variables of a workspace as resources, by id.
 pub fn render_all(world: &World, id: &str, workspace: &Workspace) -> Vec<(String, Value)> {
     let own = workspace.variables.iter();
-    own.map(|(variable, found)| (variable.clone(), of_workspace(world, id, variable, found)))
-        .collect()
+    own.map(|(variable, found)| (variable.clone(), of_workspace(world, id, variable, found))).collect()
 }
 
 /// The sets that apply to a workspace, weakest first.
@@ -246,12 +231,7 @@ fn all(world: &World, id: &str) -> Outcome {
     let layer = |wanted: bool| {
         sets.iter()
             .filter(move |(_, set)| set.priority == wanted)
-            .flat_map(|(set, found)| {
-                found
-                    .variables
-                    .iter()
-                    .map(move |(id, variable)| (Some(*set), id, variable))
-            })
+            .flat_map(|(set, found)| found.variables.iter().map(move |(id, variable)| (Some(*set), id, variable)))
     };
     layers.extend(layer(false));
     layers.extend(workspace.variables.iter().map(|(id, variable)| (None, id, variable)));
@@ -274,10 +254,7 @@ fn all(world: &World, id: &str) -> Outcome {
             .filter(|(_, _, other)| same(other, variable))
             .map(|(_, id, _)| (*id).clone())
             .collect();
-        let cover = layers[place + 1..]
-            .iter()
-            .rev()
-            .find(|(_, _, other)| same(other, variable));
+        let cover = layers[place + 1..].iter().rev().find(|(_, _, other)| same(other, variable));
         resource["relationships"]["overwritten"] = many("vars", &covered);
         resource["relationships"]["overwriter"] = maybe("vars", cover.map(|(_, id, _)| id.as_str()));
         data.push(resource);
@@ -294,11 +271,7 @@ mod tests {
     }
 
     fn made(attributes: &Value) -> Result<Variable, Problem> {
-        new(
-            &Fields::of(&document(attributes)),
-            "var-1",
-            crate::sandbox::world::BEGINNING,
-        )
+        new(&Fields::of(&document(attributes)), "var-1", crate::sandbox::world::BEGINNING)
     }
 
     #[test]
@@ -307,11 +280,7 @@ mod tests {
             made(&json!({ "key": "a", "category": "env", "value": "canary", "sensitive": true })).unwrap();
         assert_eq!(attributes("var-1", &variable)["value"], Value::Null);
         assert!(variable.value.is("canary"));
-        let refused = change(
-            &Fields::of(&document(&json!({ "sensitive": false }))),
-            "var-1",
-            &mut variable,
-        );
+        let refused = change(&Fields::of(&document(&json!({ "sensitive": false }))), "var-1", &mut variable);
         assert_eq!(refused.unwrap_err().status, 422);
     }
 
@@ -326,20 +295,12 @@ mod tests {
     #[test]
     fn making_sensitive_keeps_the_value() {
         let mut variable = made(&json!({ "key": "a", "category": "env", "value": "x" })).unwrap();
-        change(
-            &Fields::of(&document(&json!({ "sensitive": true }))),
-            "var-1",
-            &mut variable,
-        )
-        .unwrap();
+        change(&Fields::of(&document(&json!({ "sensitive": true }))), "var-1", &mut variable).unwrap();
         assert!(variable.value.is_sensitive() && variable.value.is("x"));
     }
 
     #[test]
     fn a_category_that_does_not_exist_is_refused() {
-        assert_eq!(
-            made(&json!({ "key": "a", "category": "shell" })).unwrap_err().status,
-            422
-        );
+        assert_eq!(made(&json!({ "key": "a", "category": "shell" })).unwrap_err().status, 422);
     }
 }

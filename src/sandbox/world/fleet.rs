@@ -1,6 +1,7 @@
 //! The things that clients make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -381,6 +382,17 @@ pub enum Subscriber {
     Project(String),
 }
 
+/// A receiver's URL: a secret that HCP returns in clear, and that nothing here prints.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Url(pub String);
+
+impl fmt::Debug for Url {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Url(..)")
+    }
+}
+
 /// How a receiver answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -404,7 +416,7 @@ pub struct Notification {
     /// Whether anything is sent.
     pub enabled: bool,
     /// Where to; HCP returns it in clear.
-    pub url: Option<String>,
+    pub url: Option<Url>,
     /// The signing key, sealed by signing the verification's body with it.
     pub signature: Option<String>,
     /// When to send.

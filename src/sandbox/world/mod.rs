@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,
-    RunTrigger, Subscriber, Tag, TagBindings, Variable, VariableSet, VariableValue, VcsRepository, Workspace,
+    RunTrigger, Subscriber, Tag, TagBindings, Url, Variable, VariableSet, VariableValue, VcsRepository, Workspace,
 };
 pub use organization::{ApiToken, Connection, IncludeVars, Organization, RateLimit, Seed, Switches, Tier, TokenKind};
 pub use placement::{Mode, OwnPool, Placement};
@@ -92,9 +92,7 @@ impl World {
             inbox: Inbox::default(),
         };
         let project = world.mint("prj");
-        world
-            .projects
-            .insert(project.clone(), Project::new("Default Project", BEGINNING));
+        world.projects.insert(project.clone(), Project::new("Default Project", BEGINNING));
         world.organization.default_project = project;
         for connection in &seed.connections {
             world.connect(connection);
@@ -132,18 +130,12 @@ impl World {
 
     /// The workspace of a name.
     pub fn workspace_named(&self, name: &str) -> Option<&str> {
-        self.workspaces
-            .iter()
-            .find(|(_, workspace)| workspace.name == name)
-            .map(|(id, _)| id.as_str())
+        self.workspaces.iter().find(|(_, workspace)| workspace.name == name).map(|(id, _)| id.as_str())
     }
 
     /// The project of a name.
     pub fn project_named(&self, name: &str) -> Option<&str> {
-        self.projects
-            .iter()
-            .find(|(_, project)| project.name == name)
-            .map(|(id, _)| id.as_str())
+        self.projects.iter().find(|(_, project)| project.name == name).map(|(id, _)| id.as_str())
     }
 
     /// A run in a given status, the newest of its workspace.

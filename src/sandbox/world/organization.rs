@@ -99,11 +99,7 @@ pub struct ApiToken {
 impl ApiToken {
     /// A token under a label.
     pub fn new(label: &str, kind: TokenKind, token: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            kind,
-            secret: Sealed::new(label, token),
-        }
+        Self { label: label.to_owned(), kind, secret: Sealed::new(label, token) }
     }
 }
 
@@ -139,10 +135,7 @@ impl Default for Seed {
             organization: "example".to_owned(),
             external_id: None,
             tier: Tier::Free,
-            connections: vec![Connection {
-                name: None,
-                service_provider: "github".to_owned(),
-            }],
+            connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
             token_kind: TokenKind::Team,
         }
     }
@@ -246,10 +239,7 @@ pub struct RateLimit {
 
 impl Default for RateLimit {
     fn default() -> Self {
-        Self {
-            per_second: 30,
-            enforced: false,
-        }
+        Self { per_second: 30, enforced: false }
     }
 }
 

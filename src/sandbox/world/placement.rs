@@ -28,9 +28,7 @@ impl Mode {
 
     /// From the word of the API.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Remote, Self::Local, Self::Agent]
-            .into_iter()
-            .find(|mode| mode.word() == word)
+        [Self::Remote, Self::Local, Self::Agent].into_iter().find(|mode| mode.word() == word)
     }
 }
 
@@ -70,10 +68,7 @@ impl World {
     /// What holds for the organization.
     pub fn organization_placement(&self) -> (Mode, Option<String>) {
         let organization = &self.organization;
-        (
-            organization.default_execution_mode,
-            organization.default_agent_pool.clone(),
-        )
+        (organization.default_execution_mode, organization.default_agent_pool.clone())
     }
 
     /// What holds for a project.
@@ -124,10 +119,7 @@ mod tests {
     fn own_words_win_and_silence_inherits() {
         let parent = (Mode::Agent, Some("apool-1".to_owned()));
         assert_eq!(Placement::default().over(parent.clone()), parent);
-        let own = Placement {
-            mode: Some(Mode::Remote),
-            pool: OwnPool::Own(None),
-        };
+        let own = Placement { mode: Some(Mode::Remote), pool: OwnPool::Own(None) };
         assert_eq!(own.over(parent), (Mode::Remote, None));
     }
 }

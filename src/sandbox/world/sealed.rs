@@ -16,10 +16,7 @@ pub struct Sealed {
 impl Sealed {
     /// The hash of a value; the value is gone.
     pub fn new(salt: &str, value: &str) -> Self {
-        Self {
-            salt: salt.to_owned(),
-            hash: hash(salt, value),
-        }
+        Self { salt: salt.to_owned(), hash: hash(salt, value) }
     }
 
     /// Whether this was made from that value.
@@ -29,11 +26,7 @@ impl Sealed {
 }
 
 fn hash(salt: &str, value: &str) -> String {
-    hex(&Sha256::new()
-        .chain_update(salt)
-        .chain_update([0])
-        .chain_update(value)
-        .finalize())
+    hex(&Sha256::new().chain_update(salt).chain_update([0]).chain_update(value).finalize())
 }
 
 #[cfg(test)]

@@ -10,17 +10,11 @@ use reconcile::sandbox::{
 };
 
 fn one(rule: Rule) -> Faults {
-    Faults {
-        seed: 1,
-        rules: vec![rule],
-    }
+    Faults { seed: 1, rules: vec![rule] }
 }
 
 fn writes(fault: Fault) -> Rule {
-    Rule {
-        method: Some("write".into()),
-        ..Rule::new(fault)
-    }
+    Rule { method: Some("write".into()), ..Rule::new(fault) }
 }
 
 async fn create(probe: &Probe, name: &str) -> reqwest::Result<reqwest::Response> {
@@ -34,12 +28,7 @@ async fn create(probe: &Probe, name: &str) -> reqwest::Result<reqwest::Response>
 }
 
 async fn names(probe: &Probe) -> usize {
-    probe
-        .get("organizations/example/workspaces")
-        .await
-        .expect(200)
-        .ids()
-        .len()
+    probe.get("organizations/example/workspaces").await.expect(200).ids().len()
 }
 
 #[tokio::test]
@@ -52,11 +41,8 @@ async fn an_answer_is_lost_after_the_deed_and_a_reset_comes_before_it() {
     assert!(create(&probe, "reset").await.is_err());
     assert_eq!(names(&probe).await, 1);
     let records = probe.sandbox.requests();
-    let fates: Vec<(u16, bool)> = records
-        .iter()
-        .filter(|record| record.is_write())
-        .map(|record| (record.status, record.done))
-        .collect();
+    let fates: Vec<(u16, bool)> =
+        records.iter().filter(|record| record.is_write()).map(|record| (record.status, record.done)).collect();
     assert_eq!(fates, [(0, true), (0, false)]);
 }
 
@@ -64,11 +50,7 @@ async fn an_answer_is_lost_after_the_deed_and_a_reset_comes_before_it() {
 async fn an_answer_breaks_off_in_its_middle() {
     let probe = Probe::new().await;
     probe.sandbox.script(one(Rule::new(Fault::CutBody))).unwrap();
-    let response = probe
-        .request(Method::GET, "organizations/example")
-        .send()
-        .await
-        .unwrap();
+    let response = probe.request(Method::GET, "organizations/example").send().await.unwrap();
     assert_eq!(response.status(), 200, "the head came");
     assert!(response.text().await.is_err(), "the body did not");
 }
@@ -91,11 +73,7 @@ async fn any_status_with_any_body_and_header() {
         (BodyKind::Html, "<!doctype html>"),
         (BodyKind::Empty, ""),
     ] {
-        let fault = Fault::Status {
-            code: 503,
-            body,
-            headers: [("Retry-After".to_owned(), "7".to_owned())].into(),
-        };
+        let fault = Fault::Status { code: 503, body, headers: [("Retry-After".to_owned(), "7".to_owned())].into() };
         probe.sandbox.script(one(Rule::new(fault))).unwrap();
         let reply = probe.get("organizations/example").await.expect(503);
         assert_eq!(reply.headers["retry-after"], "7");
@@ -107,10 +85,7 @@ async fn any_status_with_any_body_and_header() {
 async fn an_enumeration_grows_a_word() {
     let probe = Probe::new().await;
     probe.workspace("one").await;
-    let fault = Fault::Attribute {
-        name: "execution-mode".into(),
-        value: json!("quantum"),
-    };
+    let fault = Fault::Attribute { name: "execution-mode".into(), value: json!("quantum") };
     probe.sandbox.script(one(Rule::new(fault))).unwrap();
     let reply = probe.get("organizations/example/workspaces").await;
     assert_eq!(reply.body["data"][0]["attributes"]["execution-mode"], "quantum");
@@ -157,11 +132,7 @@ async fn a_state_goes_on_elsewhere_and_is_known_by_its_hash() {
     assert_ne!(one.sandbox.fingerprint(), two.sandbox.fingerprint());
     one.sandbox.advance(jiff::SignedDuration::from_hours(1));
     one.workspace("two").await;
-    assert_eq!(
-        one.sandbox.fingerprint(),
-        two.sandbox.fingerprint(),
-        "times are left out"
-    );
+    assert_eq!(one.sandbox.fingerprint(), two.sandbox.fingerprint(), "times are left out");
 }
 
 #[tokio::test]
@@ -189,23 +160,13 @@ async fn curl_can_break_things() {
         let url = format!("{}/sandbox/{path}", probe.sandbox.address());
         http.post(url).bearer_auth(probe.sandbox.token()).json(&body).send()
     };
-    let run = ask("runs", json!({ "workspace": "one", "status": "planning" }))
-        .await
-        .unwrap();
+    let run = ask("runs", json!({ "workspace": "one", "status": "planning" })).await.unwrap();
     assert_eq!(run.status(), 200);
-    ask("state", json!({ "workspace": "one", "resources": 3 }))
-        .await
-        .unwrap();
+    ask("state", json!({ "workspace": "one", "resources": 3 })).await.unwrap();
     let script = json!({ "rules": [{ "path": "account/details", "do": { "status": { "code": 500 } } }] });
     assert_eq!(ask("faults", script).await.unwrap().status(), 200);
     probe.get("account/details").await.expect(500);
     let found = probe.get("organizations/example/workspaces/one").await;
     assert_eq!(found.attribute("resource-count"), 3);
-    assert_eq!(
-        ask("faults", json!({ "rules": [{ "do": "nonsense" }] }))
-            .await
-            .unwrap()
-            .status(),
-        422
-    );
+    assert_eq!(ask("faults", json!({ "rules": [{ "do": "nonsense" }] })).await.unwrap().status(), 422);
 }

@@ -12,11 +12,7 @@ async fn mode_and_pool_are_inherited_from_project_and_organization() {
         json!({ "name": "one" }),
         json!({ "project": { "data": { "type": "projects", "id": project } } }),
     );
-    let id = probe
-        .post("organizations/example/workspaces", body)
-        .await
-        .expect(201)
-        .id();
+    let id = probe.post("organizations/example/workspaces", body).await.expect(201).id();
     let organization = related(
         "organizations",
         json!({ "default-execution-mode": "agent" }),
@@ -39,21 +35,11 @@ async fn a_mode_that_is_sent_is_overwritten_and_false_gives_it_back() {
     let pool = probe.pool("pool").await;
     let id = probe.workspace("one").await;
     let path = format!("workspaces/{id}");
-    let own = resource(
-        "workspaces",
-        json!({ "execution-mode": "agent", "agent-pool-id": pool }),
-    );
+    let own = resource("workspaces", json!({ "execution-mode": "agent", "agent-pool-id": pool }));
     let placed = probe.patch(&path, own).await.expect(200);
-    assert_eq!(
-        placed.attribute("setting-overwrites"),
-        &json!({ "execution-mode": true, "agent-pool": true })
-    );
+    assert_eq!(placed.attribute("setting-overwrites"), &json!({ "execution-mode": true, "agent-pool": true }));
     assert_eq!(placed.relationship("agent-pool")["id"], json!(pool));
-    assert_eq!(
-        placed.attribute("agent-pool-id"),
-        &Value::Null,
-        "the pool is read as a relationship only"
-    );
+    assert_eq!(placed.attribute("agent-pool-id"), &Value::Null, "the pool is read as a relationship only");
     let back = json!({ "setting-overwrites": { "execution-mode": false, "agent-pool": false } });
     let inherited = probe.patch(&path, resource("workspaces", back)).await.expect(200);
     assert_eq!(inherited.attribute("execution-mode"), "remote");
@@ -76,16 +62,10 @@ async fn a_pool_goes_with_the_agent_mode_only() {
     ] {
         probe.patch(&path, resource("workspaces", attributes)).await.expect(422);
     }
-    let agent = resource(
-        "workspaces",
-        json!({ "execution-mode": "agent", "agent-pool-id": pool }),
-    );
+    let agent = resource("workspaces", json!({ "execution-mode": "agent", "agent-pool-id": pool }));
     probe.patch(&path, agent).await.expect(200);
     let away = resource("workspaces", json!({ "execution-mode": "local" }));
-    assert_eq!(
-        probe.patch(&path, away).await.expect(200).relationship("agent-pool"),
-        &Value::Null
-    );
+    assert_eq!(probe.patch(&path, away).await.expect(200).relationship("agent-pool"), &Value::Null);
 }
 
 #[tokio::test]
@@ -102,12 +82,7 @@ async fn a_scoped_pool_must_allow_a_workspace_first() {
     };
     let pool_path = format!("agent-pools/{pool}");
     probe.patch(&pool_path, scope(&[])).await.expect(200);
-    let place = || {
-        resource(
-            "workspaces",
-            json!({ "execution-mode": "agent", "agent-pool-id": pool }),
-        )
-    };
+    let place = || resource("workspaces", json!({ "execution-mode": "agent", "agent-pool-id": pool }));
     let refused = probe.patch(&format!("workspaces/{id}"), place()).await.expect(422);
     assert!(refused.detail().contains("does not have access to use this agent pool"));
     probe.patch(&pool_path, scope(&[&id])).await.expect(200);
@@ -115,11 +90,7 @@ async fn a_scoped_pool_must_allow_a_workspace_first() {
     probe.delete(&pool_path, Value::Null).await.expect(422);
     probe.patch(&pool_path, scope(&[])).await.expect(200);
     let still = probe.get(&format!("workspaces/{id}")).await;
-    assert_eq!(
-        still.relationship("agent-pool")["id"],
-        json!(pool),
-        "scoping evicts nobody"
-    );
+    assert_eq!(still.relationship("agent-pool")["id"], json!(pool), "scoping evicts nobody");
 }
 
 #[tokio::test]
@@ -127,16 +98,10 @@ async fn moving_under_a_run_fails_it() {
     let probe = Probe::new().await;
     let pool = probe.pool("pool").await;
     let id = probe.workspace("one").await;
-    let run = probe
-        .sandbox
-        .with_world(|world| world.start_run(&id, "planned"))
-        .unwrap();
+    let run = probe.sandbox.with_world(|world| world.start_run(&id, "planned")).unwrap();
     let listed = probe.get("organizations/example/workspaces?include=current_run").await;
     assert_eq!(listed.body["included"][0]["attributes"]["status"], "planned");
-    let place = resource(
-        "workspaces",
-        json!({ "execution-mode": "agent", "agent-pool-id": pool }),
-    );
+    let place = resource("workspaces", json!({ "execution-mode": "agent", "agent-pool-id": pool }));
     probe.patch(&format!("workspaces/{id}"), place).await.expect(200);
     assert_eq!(probe.get(&format!("runs/{run}")).await.attribute("status"), "errored");
 }
@@ -145,19 +110,10 @@ async fn moving_under_a_run_fails_it() {
 async fn a_push_runs_where_the_workspace_is_placed() {
     let probe = Probe::new().await;
     let token = probe.get("organizations/example/oauth-tokens").await.ids().remove(0);
-    let body = resource(
-        "workspaces",
-        json!({ "name": "one", "vcs-repo": { "identifier": "a/b", "oauth-token-id": token } }),
-    );
-    let id = probe
-        .post("organizations/example/workspaces", body)
-        .await
-        .expect(201)
-        .id();
+    let body =
+        resource("workspaces", json!({ "name": "one", "vcs-repo": { "identifier": "a/b", "oauth-token-id": token } }));
+    let id = probe.post("organizations/example/workspaces", body).await.expect(201).id();
     let runs = probe.sandbox.with_world(|world| world.push("a/b", "main"));
     assert_eq!(runs.len(), 1);
-    assert_eq!(
-        probe.get(&format!("workspaces/{id}")).await.relationship("current-run")["id"],
-        json!(runs[0])
-    );
+    assert_eq!(probe.get(&format!("workspaces/{id}")).await.relationship("current-run")["id"], json!(runs[0]));
 }

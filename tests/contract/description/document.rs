@@ -27,11 +27,7 @@ impl Description {
         let components = translated(&openapi["components"]);
         let mut lenient = components.clone();
         without_required(&mut lenient);
-        Self {
-            paths: openapi["paths"].as_object().unwrap().clone(),
-            components,
-            lenient,
-        }
+        Self { paths: openapi["paths"].as_object().unwrap().clone(), components, lenient }
     }
 
     /// The described path that a real one is an instance of, the most literal first.
@@ -42,13 +38,9 @@ impl Description {
             let same = |(wanted, part): (&&str, &&str)| wanted.starts_with('{') || wanted == part;
             wanted.len() == parts.len() && wanted.iter().zip(&parts).all(same)
         };
-        let found = self
-            .paths
-            .iter()
-            .filter(|(template, item)| fits(template) && item.get(method.to_lowercase()).is_some());
-        found
-            .map(|(template, _)| template.clone())
-            .min_by_key(|template| template.matches('{').count())
+        let found =
+            self.paths.iter().filter(|(template, item)| fits(template) && item.get(method.to_lowercase()).is_some());
+        found.map(|(template, _)| template.clone()).min_by_key(|template| template.matches('{').count())
     }
 
     fn operation(&self, method: &str, template: &str) -> &Value {
@@ -75,10 +67,7 @@ impl Description {
     }
 
     pub fn query_names(&self, method: &str, template: &str) -> BTreeSet<String> {
-        let parameters = self.operation(method, template)["parameters"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let parameters = self.operation(method, template)["parameters"].as_array().cloned().unwrap_or_default();
         parameters
             .iter()
             .map(|parameter| self.resolve(parameter))
@@ -96,11 +85,7 @@ impl Description {
     pub fn response(&self, method: &str, template: &str, status: u16) -> Option<Value> {
         let responses = &self.operation(method, template)["responses"];
         let exact = responses.get(status.to_string());
-        let found = if status >= 300 {
-            exact.or_else(|| responses.get("default"))
-        } else {
-            exact
-        };
+        let found = if status >= 300 { exact.or_else(|| responses.get("default")) } else { exact };
         content(self.resolve(found?))
     }
 
@@ -131,10 +116,7 @@ impl Description {
         findings: &mut Findings,
     ) {
         let Some(schema) = schema else {
-            findings.insert(
-                format!("{operation} {direction:?}"),
-                "a body is not described".to_owned(),
-            );
+            findings.insert(format!("{operation} {direction:?}"), "a body is not described".to_owned());
             return;
         };
         let schema = translated(&schema);
@@ -176,13 +158,7 @@ impl Description {
         let schema = json!({ "type": "object", "properties": {
             "data": { "$ref": format!("#/components/schemas/{kind}") },
         } });
-        self.judge(
-            kind,
-            Some(schema),
-            &json!({ "data": resource }),
-            Direction::Got,
-            findings,
-        );
+        self.judge(kind, Some(schema), &json!({ "data": resource }), Direction::Got, findings);
     }
 
     fn validator(&self, schema: &Value, direction: Direction) -> Validator {
@@ -194,10 +170,7 @@ impl Description {
             without_required(&mut schema);
         }
         let whole = json!({ "allOf": [schema], "components": components });
-        jsonschema::options()
-            .should_validate_formats(true)
-            .build(&whole)
-            .unwrap()
+        jsonschema::options().should_validate_formats(true).build(&whole).unwrap()
     }
 
     /// Collects pointers of names that no schema speaks of.
@@ -254,9 +227,7 @@ impl Description {
 }
 
 fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["allOf", "anyOf", "oneOf"]
-        .into_iter()
-        .flat_map(|name| schema[name].as_array().into_iter().flatten())
+    ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|name| schema[name].as_array().into_iter().flatten())
 }
 
 fn content(described: &Value) -> Option<Value> {
@@ -264,13 +235,7 @@ fn content(described: &Value) -> Option<Value> {
 }
 
 fn kind_of(error: &jsonschema::ValidationError<'_>) -> String {
-    error
-        .schema_path()
-        .to_string()
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    error.schema_path().to_string().rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The name of a place without positions: resources by their type, the rest by the operation.
@@ -280,10 +245,7 @@ fn generic(document: &Value, pointer: &str, operation: &str) -> String {
     let mut rest: Vec<&str> = Vec::new();
     let mut place = document;
     for part in parts {
-        place = place
-            .get(part)
-            .or_else(|| place.get(part.parse::<usize>().ok()?))
-            .unwrap_or(&Value::Null);
+        place = place.get(part).or_else(|| place.get(part.parse::<usize>().ok()?)).unwrap_or(&Value::Null);
         if part.parse::<usize>().is_err() {
             rest.push(part);
         }
@@ -292,11 +254,7 @@ fn generic(document: &Value, pointer: &str, operation: &str) -> String {
             rest.clear();
         }
     }
-    if rest.is_empty() {
-        kind
-    } else {
-        format!("{kind} {}", rest.join("/"))
-    }
+    if rest.is_empty() { kind } else { format!("{kind} {}", rest.join("/")) }
 }
 
 /// The key of an operation that is not described: ids and names become braces.

@@ -1,4 +1,4 @@
-//! Every exchange of the walk against HashiCorp's `OpenAPI` file.
+//! Every exchange of the walk against the published `OpenAPI` file.
 //!
 //! None of its schemas is closed, so a validator alone passes misspelt names: a name that is not in the schema fails here
 //! too, unless it stands on a list of known defects, each with its source; an entry that nothing needs fails as well.
@@ -16,19 +16,9 @@ use crate::{probe::Exchange, reference, suite};
 type Findings = BTreeMap<String, String>;
 
 fn judge(description: &Description, exchange: &Exchange, findings: &mut Findings) {
-    let Exchange {
-        method,
-        path,
-        query,
-        sent,
-        status,
-        got,
-    } = exchange;
+    let Exchange { method, path, query, sent, status, got } = exchange;
     let Some(template) = description.template(method, path) else {
-        findings.insert(
-            document::unknown_operation(method, path),
-            format!("{method} {path} is not described"),
-        );
+        findings.insert(document::unknown_operation(method, path), format!("{method} {path} is not described"));
         description.judge_resources(got, findings);
         return;
     };
@@ -39,22 +29,13 @@ fn judge(description: &Description, exchange: &Exchange, findings: &mut Findings
     }
     // A document that is refused need not be well-formed.
     if *status < 300 && !sent.is_null() {
-        description.judge(
-            &operation,
-            description.request(method, &template),
-            sent,
-            Direction::Sent,
-            findings,
-        );
+        description.judge(&operation, description.request(method, &template), sent, Direction::Sent, findings);
     }
     if got.is_null() {
         return;
     }
     let response = description.response(method, &template, *status).or_else(|| {
-        findings.insert(
-            format!("{operation} -> {status}"),
-            format!("{operation} does not answer {status}"),
-        );
+        findings.insert(format!("{operation} -> {status}"), format!("{operation} does not answer {status}"));
         description.any_success(method, &template)
     });
     description.judge(&operation, response, got, Direction::Got, findings);
@@ -108,23 +89,11 @@ async fn every_operation_of_our_kinds_is_served_or_left_out_for_a_reason() {
         .iter()
         .filter(|operation| !served.contains(*operation) && !left_out.contains_key(operation.as_str()))
         .collect();
-    let needless: Vec<&&str> = left_out
-        .keys()
-        .filter(|operation| served.contains(**operation) || !ours.contains(**operation))
-        .collect();
-    println!(
-        "{} of {} operations served",
-        ours.intersection(&served).count(),
-        ours.len()
-    );
-    assert!(
-        missing.is_empty(),
-        "neither served nor left out for a reason: {missing:#?}"
-    );
-    assert!(
-        needless.is_empty(),
-        "left out and yet served, or not ours: {needless:#?}"
-    );
+    let needless: Vec<&&str> =
+        left_out.keys().filter(|operation| served.contains(**operation) || !ours.contains(**operation)).collect();
+    println!("{} of {} operations served", ours.intersection(&served).count(), ours.len());
+    assert!(missing.is_empty(), "neither served nor left out for a reason: {missing:#?}");
+    assert!(needless.is_empty(), "left out and yet served, or not ours: {needless:#?}");
 }
 
 #[tokio::test]
@@ -160,16 +129,8 @@ fn a_misspelt_name_and_a_wrong_type_are_found() {
         findings.into_keys().collect::<Vec<String>>()
     };
     let workspace = |attributes: serde_json::Value| serde_json::json!({ "data": { "id": "ws-1", "type": "workspaces", "attributes": attributes } });
-    assert!(
-        found(workspace(
-            serde_json::json!({ "auto-apply": true, "description": null })
-        ))
-        .is_empty()
-    );
-    assert_eq!(
-        found(workspace(serde_json::json!({ "auto_apply": true }))),
-        ["workspaces attributes/auto_apply"]
-    );
+    assert!(found(workspace(serde_json::json!({ "auto-apply": true, "description": null }))).is_empty());
+    assert_eq!(found(workspace(serde_json::json!({ "auto_apply": true }))), ["workspaces attributes/auto_apply"]);
     assert_eq!(
         found(workspace(serde_json::json!({ "auto-apply": "true" }))),
         ["workspaces attributes/auto-apply: type"]

@@ -19,14 +19,9 @@ fn show(world: &World, id: &str) -> Outcome {
 pub fn lock(world: &mut World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get_mut(id).ok_or_else(Problem::not_found)?;
     if workspace.lock.is_some() {
-        return Err(Problem::conflict(
-            "Unable to lock workspace. The workspace is already locked.",
-        ));
+        return Err(Problem::conflict("Unable to lock workspace. The workspace is already locked."));
     }
-    workspace.lock = Some(Lock {
-        by: call.label.clone(),
-        reason: call.body["reason"].as_str().map(str::to_owned),
-    });
+    workspace.lock = Some(Lock { by: call.label.clone(), reason: call.body["reason"].as_str().map(str::to_owned) });
     show(world, id)
 }
 
@@ -34,13 +29,10 @@ pub fn lock(world: &mut World, call: &Call, id: &str) -> Outcome {
 pub fn unlock(world: &mut World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get_mut(id).ok_or_else(Problem::not_found)?;
     match &workspace.lock {
-        None => Err(Problem::conflict(
-            "Unable to unlock workspace. The workspace is not locked.",
-        )),
-        Some(lock) if lock.by != call.label => Err(Problem::conflict(format!(
-            "Unable to unlock workspace. The workspace is locked by User {}.",
-            lock.by
-        ))),
+        None => Err(Problem::conflict("Unable to unlock workspace. The workspace is not locked.")),
+        Some(lock) if lock.by != call.label => {
+            Err(Problem::conflict(format!("Unable to unlock workspace. The workspace is locked by User {}.", lock.by)))
+        }
         Some(_) => {
             workspace.lock = None;
             show(world, id)
@@ -52,9 +44,7 @@ pub fn unlock(world: &mut World, call: &Call, id: &str) -> Outcome {
 pub fn force_unlock(world: &mut World, id: &str) -> Outcome {
     let workspace = world.workspaces.get_mut(id).ok_or_else(Problem::not_found)?;
     if workspace.lock.take().is_none() {
-        return Err(Problem::conflict(
-            "Unable to force unlock workspace. The workspace is not locked.",
-        ));
+        return Err(Problem::conflict("Unable to force unlock workspace. The workspace is not locked."));
     }
     show(world, id)
 }
@@ -70,9 +60,7 @@ pub fn safe_delete(world: &mut World, id: &str) -> Outcome {
     let now = world.now;
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
     if workspace.lock.is_some() {
-        return Err(Problem::conflict(
-            "Workspace is currently locked and can't be safely deleted.",
-        ));
+        return Err(Problem::conflict("Workspace is currently locked and can't be safely deleted."));
     }
     if workspace.state_processed_at.is_some_and(|until| until > now) {
         return Err(Problem::conflict(
@@ -101,12 +89,8 @@ fn remove(world: &mut World, id: &str) {
     for workspace in world.workspaces.values_mut() {
         workspace.remote_state_consumers.remove(id);
     }
-    world
-        .run_triggers
-        .retain(|_, trigger| trigger.workspace != id && trigger.sourceable != id);
+    world.run_triggers.retain(|_, trigger| trigger.workspace != id && trigger.sourceable != id);
     world.runs.retain(|_, run| run.workspace != id);
     let owner = Subscriber::Workspace(id.to_owned());
-    world
-        .notifications
-        .retain(|_, notification| notification.subscriber != owner);
+    world.notifications.retain(|_, notification| notification.subscriber != owner);
 }

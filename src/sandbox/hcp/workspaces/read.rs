@@ -58,13 +58,10 @@ fn includes(world: &World, call: &Call) -> Result<BTreeSet<String>, Problem> {
 /// `GET /organizations/:org/workspaces`.
 pub fn list(world: &World, call: &Call) -> Outcome {
     let includes = includes(world, call)?;
-    let mut found: Vec<(&String, &Workspace)> = world
-        .workspaces
-        .iter()
-        .filter(|(_, workspace)| matches(world, call, workspace))
-        .collect();
+    let mut found: Vec<(&String, &Workspace)> =
+        world.workspaces.iter().filter(|(_, workspace)| matches(world, call, workspace)).collect();
     sort(world, call, &mut found);
-    let mut body = call.page(found, |(id, workspace)| render(world, id, workspace));
+    let mut body = call.counted_page(found, |(id, workspace)| render(world, id, workspace));
     side_load(world, &includes, &mut body);
     Ok(Answer::ok(body))
 }
@@ -105,21 +102,13 @@ fn matches(world: &World, call: &Call, workspace: &Workspace) -> bool {
         let run = workspace.current_run.as_ref().and_then(|id| world.runs.get(id));
         run.map(|run| run.status.clone()).unwrap_or_default()
     };
-    let named = call
-        .parameter("search[name]")
-        .is_none_or(|part| workspace.name.to_lowercase().contains(&part.to_lowercase()));
-    let wild = call
-        .parameter("search[wildcard-name]")
-        .is_none_or(|pattern| wildcard(pattern, &workspace.name));
-    let tagged = call
-        .parameter("search[tags]")
-        .is_none_or(|names| names.split(',').all(|name| flat().contains(name)));
-    let excluded = call
-        .parameter("search[exclude-tags]")
-        .is_some_and(|names| names.split(',').any(|name| flat().contains(name)));
-    let project = call
-        .parameter("filter[project][id]")
-        .is_none_or(|id| workspace.project == id);
+    let named =
+        call.parameter("search[name]").is_none_or(|part| workspace.name.to_lowercase().contains(&part.to_lowercase()));
+    let wild = call.parameter("search[wildcard-name]").is_none_or(|pattern| wildcard(pattern, &workspace.name));
+    let tagged = call.parameter("search[tags]").is_none_or(|names| names.split(',').all(|name| flat().contains(name)));
+    let excluded =
+        call.parameter("search[exclude-tags]").is_some_and(|names| names.split(',').any(|name| flat().contains(name)));
+    let project = call.parameter("filter[project][id]").is_none_or(|id| workspace.project == id);
     let running = call
         .parameter("filter[current-run][status]")
         .is_none_or(|words| words.split(',').any(|word| word == run_status()));
@@ -145,10 +134,7 @@ fn is_bound(world: &World, call: &Call, workspace: &Workspace) -> bool {
     let inherited = world.projects.get(&workspace.project).map(|project| &project.tags);
     let holds = |(key, value): &(Option<&str>, Option<&str>)| {
         let key = key.unwrap_or_default();
-        let bound = workspace
-            .tags
-            .get(key)
-            .or_else(|| inherited.and_then(|tags| tags.get(key)));
+        let bound = workspace.tags.get(key).or_else(|| inherited.and_then(|tags| tags.get(key)));
         bound.is_some_and(|bound| value.is_none_or(|value| value == bound))
     };
     if call.parameter("filter[tag-union]") == Some("true") {
@@ -173,10 +159,7 @@ fn side_load(world: &World, wanted: &BTreeSet<String>, body: &mut Value) {
         return;
     }
     let ids: Vec<String> = match &body["data"] {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| item["id"].as_str().map(str::to_owned))
-            .collect(),
+        Value::Array(items) => items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect(),
         item => item["id"].as_str().map(str::to_owned).into_iter().collect(),
     };
     let mut included: BTreeMap<String, Value> = BTreeMap::new();
@@ -186,9 +169,7 @@ fn side_load(world: &World, wanted: &BTreeSet<String>, body: &mut Value) {
                 included.insert(variable, data);
             }
         }
-        if wanted
-            .iter()
-            .any(|name| name.starts_with("current_run") || name.starts_with("latest_run"))
+        if wanted.iter().any(|name| name.starts_with("current_run") || name.starts_with("latest_run"))
             && let Some((run, data)) = runs::current(world, workspace)
         {
             included.insert(run, data);
@@ -196,10 +177,7 @@ fn side_load(world: &World, wanted: &BTreeSet<String>, body: &mut Value) {
         if wanted.contains("project")
             && let Some(project) = world.projects.get(&workspace.project)
         {
-            included.insert(
-                workspace.project.clone(),
-                projects::render(world, &workspace.project, project),
-            );
+            included.insert(workspace.project.clone(), projects::render(world, &workspace.project, project));
         }
         if wanted.contains("agent_pool")
             && let (_, Some(pool)) = world.workspace_placement(workspace)
@@ -301,11 +279,10 @@ fn facts(world: &World, workspace: &Workspace) -> Value {
 }
 
 fn repository(world: &World, repo: &VcsRepository) -> Value {
-    let owner = world.oauth_clients.values().find(|client| {
-        repo.oauth_token_id
-            .as_ref()
-            .is_some_and(|token| client.tokens.contains(token))
-    });
+    let owner = world
+        .oauth_clients
+        .values()
+        .find(|client| repo.oauth_token_id.as_ref().is_some_and(|token| client.tokens.contains(token)));
     json!({
         "identifier": repo.identifier,
         "display-identifier": repo.identifier,
@@ -346,10 +323,7 @@ fn permissions(world: &World) -> Value {
 
 fn relationships(world: &World, id: &str, workspace: &Workspace) -> Value {
     let (_, pool) = world.workspace_placement(workspace);
-    let locked_by = workspace
-        .lock
-        .as_ref()
-        .map(|_| format!("team-{}", crate::sandbox::world::letters("owners", 16)));
+    let locked_by = workspace.lock.as_ref().map(|_| format!("team-{}", crate::sandbox::world::letters("owners", 16)));
     let mut project = one("projects", &workspace.project);
     project["links"] = json!({ "related": format!("/api/v2/projects/{}", workspace.project) });
     json!({

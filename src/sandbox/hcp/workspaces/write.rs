@@ -69,10 +69,7 @@ fn apply(world: &mut World, call: &Call, id: Option<&str>, workspace: &mut Works
     if fields.has("name") {
         workspace.name = fields.required("name")?;
         check_name(&workspace.name)?;
-        if world
-            .workspace_named(&workspace.name)
-            .is_some_and(|other| Some(other) != id)
-        {
+        if world.workspace_named(&workspace.name).is_some_and(|other| Some(other) != id) {
             return Err(Problem::invalid("name", "Name has already been taken"));
         }
     }
@@ -81,9 +78,7 @@ fn apply(world: &mut World, call: &Call, id: Option<&str>, workspace: &mut Works
     repository(world, &fields, workspace)?;
     fields.texts("trigger-prefixes")?.set(&mut workspace.trigger_prefixes);
     fields.texts("trigger-patterns")?.set(&mut workspace.trigger_patterns);
-    fields
-        .flag("file-triggers-enabled")?
-        .set(&mut workspace.file_triggers_enabled);
+    fields.flag("file-triggers-enabled")?.set(&mut workspace.file_triggers_enabled);
     check_triggers(workspace)?;
     let project = workspace.project.clone();
     workspace.placement = placement::of_workspace(world, call, id, &project, &workspace.placement)?;
@@ -100,34 +95,20 @@ fn apply(world: &mut World, call: &Call, id: Option<&str>, workspace: &mut Works
 
 fn texts_and_flags(world: &World, fields: &Fields<'_>, workspace: &mut Workspace) -> Result<(), Problem> {
     fields.text("description")?.set_or_blank(&mut workspace.description);
-    fields
-        .text("working-directory")?
-        .set_or_blank(&mut workspace.working_directory);
+    fields.text("working-directory")?.set_or_blank(&mut workspace.working_directory);
     fields.text("terraform-version")?.set(&mut workspace.terraform_version);
     if workspace.terraform_version == "latest" {
         crate::sandbox::world::LATEST_TERRAFORM.clone_into(&mut workspace.terraform_version);
     }
     check_version(&workspace.terraform_version)?;
     fields.flag("auto-apply")?.set(&mut workspace.auto_apply);
-    fields
-        .flag("auto-apply-run-trigger")?
-        .set(&mut workspace.auto_apply_run_trigger);
-    fields
-        .flag("allow-destroy-plan")?
-        .set(&mut workspace.allow_destroy_plan);
+    fields.flag("auto-apply-run-trigger")?.set(&mut workspace.auto_apply_run_trigger);
+    fields.flag("allow-destroy-plan")?.set(&mut workspace.allow_destroy_plan);
     fields.flag("queue-all-runs")?.set(&mut workspace.queue_all_runs);
-    fields
-        .flag("speculative-enabled")?
-        .set(&mut workspace.speculative_enabled);
-    fields
-        .flag("structured-run-output-enabled")?
-        .set(&mut workspace.structured_run_output_enabled);
-    fields
-        .flag("global-remote-state")?
-        .set(&mut workspace.global_remote_state);
-    fields
-        .flag("project-remote-state")?
-        .set(&mut workspace.project_remote_state);
+    fields.flag("speculative-enabled")?.set(&mut workspace.speculative_enabled);
+    fields.flag("structured-run-output-enabled")?.set(&mut workspace.structured_run_output_enabled);
+    fields.flag("global-remote-state")?.set(&mut workspace.global_remote_state);
+    fields.flag("project-remote-state")?.set(&mut workspace.project_remote_state);
     let assessments = fields.flag("assessments-enabled")?;
     // Without the entitlement the attribute is ignored.
     if world.organization.tier.has_assessments() {
@@ -146,19 +127,14 @@ fn lifetimes(fields: &Fields<'_>, workspace: &mut Workspace) -> Result<(), Probl
     let at = fields.instant("auto-destroy-at")?;
     let duration = fields.text("auto-destroy-activity-duration")?;
     if matches!((&at, &duration), (Given::Value(_), Given::Value(_))) {
-        return Err(Problem::invalid(
-            "auto-destroy-at",
-            "can't be given together with auto-destroy-activity-duration",
-        ));
+        return Err(Problem::invalid("auto-destroy-at", "can't be given together with auto-destroy-activity-duration"));
     }
     if matches!(at, Given::Value(_)) || matches!(duration, Given::Value(_)) {
         workspace.inherits_project_auto_destroy = false;
     }
     at.set_or_clear(&mut workspace.auto_destroy_at);
     duration.set_or_blank(&mut workspace.auto_destroy_activity_duration);
-    fields
-        .flag("inherits-project-auto-destroy")?
-        .set(&mut workspace.inherits_project_auto_destroy);
+    fields.flag("inherits-project-auto-destroy")?.set(&mut workspace.inherits_project_auto_destroy);
     projects::check_duration(workspace.auto_destroy_activity_duration.as_deref())
 }
 
@@ -200,16 +176,10 @@ fn repository(world: &World, fields: &Fields<'_>, workspace: &mut Workspace) -> 
 
 fn check_repository(world: &World, repo: &VcsRepository) -> Result<(), Problem> {
     if repo.identifier.split('/').filter(|part| !part.is_empty()).count() < 2 {
-        return Err(Problem::invalid(
-            "vcs-repo.identifier",
-            "Identifier must be of the form owner/repository",
-        ));
+        return Err(Problem::invalid("vcs-repo.identifier", "Identifier must be of the form owner/repository"));
     }
     match (&repo.oauth_token_id, &repo.github_app_installation_id) {
-        (None, None) => Err(Problem::invalid(
-            "vcs-repo.oauth-token-id",
-            "Oauth token can't be blank",
-        )),
+        (None, None) => Err(Problem::invalid("vcs-repo.oauth-token-id", "Oauth token can't be blank")),
         (Some(token), None) => {
             let known = world.oauth_clients.values().any(|client| client.tokens.contains(token));
             if known {
@@ -231,10 +201,7 @@ fn check_repository(world: &World, repo: &VcsRepository) -> Result<(), Problem> 
 
 fn check_triggers(workspace: &Workspace) -> Result<(), Problem> {
     let tags_regex = workspace.vcs_repo.as_ref().and_then(|repo| repo.tags_regex.as_ref());
-    let (patterns, prefixes) = (
-        !workspace.trigger_patterns.is_empty(),
-        !workspace.trigger_prefixes.is_empty(),
-    );
+    let (patterns, prefixes) = (!workspace.trigger_patterns.is_empty(), !workspace.trigger_prefixes.is_empty());
     if patterns && prefixes {
         return Err(Problem::invalid(
             "trigger-patterns",
@@ -268,17 +235,12 @@ fn check_version(text: &str) -> Result<(), Problem> {
         let (release, _) = version.split_once(['-', '+']).unwrap_or((version, ""));
         let numbers = release.split('.').collect::<Vec<&str>>();
         (1..=3).contains(&numbers.len())
-            && numbers
-                .iter()
-                .all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+            && numbers.iter().all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     if text.split(',').all(constraint) {
         return Ok(());
     }
-    Err(Problem::invalid(
-        "terraform-version",
-        "Terraform version is invalid or not supported",
-    ))
+    Err(Problem::invalid("terraform-version", "Terraform version is invalid or not supported"))
 }
 
 #[cfg(test)]
