@@ -187,9 +187,9 @@ fn is_the_plan(wanted: &str, planned: &Planned, output: Output) -> Result<bool, 
 async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
     if !std::io::stdin().is_terminal() {
         output.error(
-            &Error::new("asking whether to apply")
-                .because("standard input is not a terminal")
-                .hint("--yes applies without asking; --yes --only-if DIGEST applies only a plan that somebody looked at"),
+            &Error::new("asking whether to apply").because("standard input is not a terminal").hint(
+                "--yes applies without asking; --yes --only-if DIGEST applies only a plan that somebody looked at",
+            ),
         );
         return Ok(Some(Exit::Refused));
     }
@@ -234,7 +234,8 @@ async fn carry_out(
     drop(sender);
     // A renderer that broke is no reason to lose the report.
     let _ = shown.await;
-    let report = applied.map_err(|cycle| Error::new("ordering the actions").because(cycle).hint("please report this"))?;
+    let report =
+        applied.map_err(|cycle| Error::new("ordering the actions").because(cycle).hint("please report this"))?;
     if signals.stop.at_once.is_cancelled() {
         for request in writers.unanswered() {
             output.note(&format!("  answer unknown: {request}"));

@@ -19,14 +19,17 @@ use crate::address::{Address, Pattern};
     arg_required_else_help = true,
     max_term_width = 100,
     after_help = "\
-Signs in a plan:  + create   ~ change or rename   -/+ replace   ^ adopt   v release   * mint   - remove or revoke
-                  . waits   ? could not be read   ! refused   = left alone
+Signs in a plan:
+  + create    ~ change, rename   -/+ replace     ^ adopt    v release   * mint   - remove, revoke
+  . waits     ? could not be read    ! refused    = left alone
 
-Exit codes:  0 the world is as the spec says   2 it is not yet   3 something could not be read   1 error, refused,
-             declined or failed   64 wrong usage   130, 143 stopped by a signal
+Exit codes:
+  0 the world is as the spec says     2 not yet: changes or waits     3 something could not be read
+  1 error, refused, declined, failed  64 wrong usage                  130, 143 stopped by a signal
 
-First steps:  reconcile init
-              reconcile apply --sandbox fleet.yaml     against a stand-in on this machine: no account needed"
+First steps:
+  reconcile init
+  reconcile apply --sandbox fleet.yaml    against a stand-in on this machine: no account needed"
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -40,6 +43,7 @@ pub struct Arguments {
 #[command(next_help_heading = "Everywhere")]
 pub struct Globals {
     /// Use a stand-in for every system, which lives in DIR (by default a folder of your state directory); the `=` is required
+    #[allow(clippy::option_option)] // Not given, given alone, given with a directory: clap's own shape for the three.
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub sandbox: Option<Option<PathBuf>>,
 
@@ -75,29 +79,22 @@ pub struct Globals {
 /// When to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// One JSON object a line.
     Json,
 }
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
     Text,
-    /// For programs; documented and versioned.
     Json,
 }
 

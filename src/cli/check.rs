@@ -36,12 +36,14 @@ pub fn run(arguments: &Check, globals: &Globals, output: Output) -> Ended {
         })?)?,
         Format::Text => {
             let mut text = findings.render(output.look(false).color);
-            text.push_str(&format!("{}\n", counts(findings.errors(), findings.warnings())));
-            if unchecked.is_empty() {
-                text.push_str(&format!("({})\n", ending(exit)));
+            let counts = counts(findings.errors(), findings.warnings());
+            let last = if unchecked.is_empty() {
+                format!("{counts}   ({})\n", ending(exit))
             } else {
-                text.push_str(&format!("Not checked without network: {}.   ({})\n", unchecked.join(", "), ending(exit)));
-            }
+                let unchecked = unchecked.join(", ");
+                format!("{counts}\nNot checked without network: {unchecked}.   ({})\n", ending(exit))
+            };
+            text.push_str(&last);
             output.result(&text)?;
         }
     }

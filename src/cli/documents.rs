@@ -13,7 +13,8 @@ use crate::spec;
 
 /// The JSON Schema of the spec.
 pub fn schema(output: Output) -> Ended {
-    let schema = serde_json::to_string_pretty(&spec::schema()).map_err(|cause| Error::new("writing the schema").because(cause))?;
+    let schema = serde_json::to_string_pretty(&spec::schema())
+        .map_err(|cause| Error::new("writing the schema").because(cause))?;
     output.result(&format!("{schema}\n"))?;
     Ok(Exit::Converged)
 }
@@ -29,16 +30,13 @@ pub fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
 /// The manual page, or those of all verbs into a folder.
 pub fn man(folder: Option<&Path>, output: Output) -> Ended {
     let failed = |cause: std::io::Error| Error::new("writing the manual").because(cause);
-    match folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-            clap_mangen::generate_to(Arguments::command(), folder).map_err(failed)?;
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(failed)?;
-            output.result(&String::from_utf8_lossy(&page))?;
-        }
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        clap_mangen::generate_to(Arguments::command(), folder).map_err(failed)?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(failed)?;
+        output.result(&String::from_utf8_lossy(&page))?;
     }
     Ok(Exit::Converged)
 }

@@ -1,7 +1,5 @@
 //! The lines above a plan, out of what was read.
 
-use std::time::Duration;
-
 use super::session::{Session, names};
 use crate::plan::Gap;
 use crate::plan::show::{Header, Reading, SystemLine};
@@ -28,11 +26,6 @@ pub fn header(session: &Session, observed: &Result<Observed, Gap>, reading: Read
             (Some(_), _) | (None, None) => Vec::new(),
         },
     }
-}
-
-/// What it took to read everything.
-pub fn reading(requests: u32, took: Duration) -> Reading {
-    Reading { requests, took }
 }
 
 /// The tier and how much of it is used, as far as HCP says.

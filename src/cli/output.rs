@@ -67,10 +67,6 @@ impl Output {
     }
 
     fn choice(self, terminal: bool) -> anstream::ColorChoice {
-        if self.colored(terminal) {
-            anstream::ColorChoice::Always
-        } else {
-            anstream::ColorChoice::Never
-        }
+        if self.colored(terminal) { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never }
     }
 }

@@ -55,8 +55,11 @@ pub fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     if let Some(paths) = std::env::var_os("RECONCILE_SPEC").filter(|paths| !paths.is_empty()) {
         return Ok(std::env::split_paths(&paths).collect());
     }
-    let here: Vec<PathBuf> =
-        ["fleet.yaml", "fleet.json", "fleet.toml"].into_iter().map(PathBuf::from).filter(|file| file.exists()).collect();
+    let here: Vec<PathBuf> = ["fleet.yaml", "fleet.json", "fleet.toml"]
+        .into_iter()
+        .map(PathBuf::from)
+        .filter(|file| file.exists())
+        .collect();
     match here.as_slice() {
         [_] => Ok(here),
         [] => Err(Error::new("looking for the spec")
@@ -173,8 +176,9 @@ pub fn sandbox_directory(given: Option<&Path>, files: &[PathBuf]) -> Result<Path
         return std::path::absolute(directory)
             .map_err(|cause| Error::new(format!("using the sandbox {}", directory.display())).because(cause));
     }
-    let base = etcetera::choose_base_strategy()
-        .map_err(|cause| Error::new("looking for your state directory").because(cause).hint("give one: --sandbox=DIR"))?;
+    let base = etcetera::choose_base_strategy().map_err(|cause| {
+        Error::new("looking for your state directory").because(cause).hint("give one: --sandbox=DIR")
+    })?;
     let state = base.state_dir().unwrap_or_else(|| base.data_dir());
     let file = files.first().cloned().unwrap_or_else(|| PathBuf::from("fleet.yaml"));
     let whole = file.canonicalize().or_else(|_| std::path::absolute(&file)).unwrap_or(file);
@@ -210,9 +214,9 @@ pub fn seed(desired: &Desired) -> Seed {
 
 /// HCP's words for providers begin like this ("OAuth Clients" of the API's documentation); any other word is a name.
 fn connection(word: &str) -> Connection {
-    let is_provider = ["github", "gitlab", "bitbucket", "ado"].iter().any(|provider| {
-        word.strip_prefix(provider).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    });
+    let is_provider = ["github", "gitlab", "bitbucket", "ado"]
+        .iter()
+        .any(|provider| word.strip_prefix(provider).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')));
     if is_provider {
         Connection { name: None, service_provider: word.to_owned() }
     } else {

@@ -39,11 +39,7 @@ impl Signals {
 
     /// How the program ends after it.
     pub fn exit(&self) -> Exit {
-        if self.terminated.load(Ordering::SeqCst) {
-            Exit::Terminated
-        } else {
-            Exit::Interrupted
-        }
+        if self.terminated.load(Ordering::SeqCst) { Exit::Terminated } else { Exit::Interrupted }
     }
 
     /// Does something that may be left at any moment, until a signal comes.

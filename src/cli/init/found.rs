@@ -48,9 +48,8 @@ pub struct Repository {
 /// Looks into a folder and those below it.
 pub fn look(here: &Path, output: Output) -> Result<Found, Error> {
     let top = git(here, &["rev-parse", "--show-toplevel"]).map(PathBuf::from);
-    let root = here
-        .canonicalize()
-        .map_err(|cause| Error::new(format!("looking into {}", here.display())).because(cause))?;
+    let root =
+        here.canonicalize().map_err(|cause| Error::new(format!("looking into {}", here.display())).because(cause))?;
     let mut found = Found { repository: repository(here), ..Found::default() };
     for folder in folders(&root) {
         let relative = folder.strip_prefix(top.as_deref().unwrap_or(&root)).unwrap_or(&folder);
@@ -84,7 +83,7 @@ fn from_url(url: &str) -> Option<Repository> {
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let (host, path) = rest.split_once([':', '/'])?;
     let name = path.trim_start_matches(|c: char| c.is_ascii_digit()).trim_matches('/').trim_end_matches(".git");
-    if !name.contains('/') {
+    if host.is_empty() || !name.contains('/') {
         return None;
     }
     let provider = match host {
@@ -154,11 +153,8 @@ fn add_cloud(found: &mut Found, cloud: &hcl::Block, directory: &str) {
     let Some(workspaces) = cloud.body().blocks().find(|block| block.identifier() == "workspaces") else {
         return;
     };
-    let module = Module {
-        directory: directory.to_owned(),
-        project: text(workspaces, "project"),
-        tags: tags(workspaces),
-    };
+    let module =
+        Module { directory: directory.to_owned(), project: text(workspaces, "project"), tags: tags(workspaces) };
     let folder = directory.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("root");
     let name = text(workspaces, "name").unwrap_or_else(|| folder.to_owned());
     insert(found, &name, module);
@@ -232,12 +228,12 @@ mod tests {
         };
         write(
             "tf/vault/terraform.tf",
-            r#"terraform { cloud { organization = "example" workspaces { name = "main-vault" project = "main" } } }"#,
+            "terraform {\n cloud {\n organization = \"example\"\n workspaces {\n name = \"main-vault\"\n project = \"main\"\n }\n }\n}",
         );
-        write("tf/dns/main.tf", r#"terraform { cloud { workspaces { tags = ["dns", "main"] } } }"#);
-        write("tf/old/main.tf", r#"terraform { backend "s3" { bucket = "b" } }"#);
+        write("tf/dns/main.tf", "terraform {\n cloud {\n workspaces {\n tags = [\"dns\", \"main\"]\n }\n }\n}");
+        write("tf/old/main.tf", "terraform {\n backend \"s3\" {\n bucket = \"b\"\n }\n}");
         write("tf/module/main.tf", r#"variable "x" {}"#);
-        write("tf/.terraform/modules/x/main.tf", r#"terraform { backend "s3" {} }"#);
+        write("tf/.terraform/modules/x/main.tf", "terraform {\n backend \"s3\" {}\n}");
         write("tf/broken/main.tf", "terraform {");
         let found = look(folder.path(), Output::new(Color::Never)).unwrap();
         assert_eq!(found.organization.as_deref(), Some("example"));

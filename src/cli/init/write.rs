@@ -12,10 +12,10 @@ const PROJECT: &str = "Default Project";
 pub fn spec(organization: &str, modules: &BTreeMap<String, Module>, repository: Option<&Repository>) -> String {
     let mut text = format!(
         "# What your HCP Terraform organisation should be. `reconcile schema` prints every key there is.\n\
-         fleet: {}                    # the mark on everything that this spec owns\n\
-         hcp:\n  organization: {}\n  tier: free                # whose limits `check` holds the fleet to\n\
-         defaults:                   # for every workspace; a project's, then a workspace's own win\n  \
-         runsOn: cloud             # HCP's cloud; or `local`, or the key of a pool\n",
+         fleet: {}  # the mark on everything that this spec owns\n\
+         hcp:\n  organization: {}\n  tier: free  # whose limits `check` holds the fleet to\n\
+         defaults:  # for every workspace; a project's, then a workspace's own win\n  \
+         runsOn: cloud  # HCP's cloud; or `local`, or the key of a pool\n",
         quoted(&fleet_name(organization)),
         quoted(organization)
     );
@@ -89,11 +89,7 @@ fn quoted(text: &str) -> String {
         text.to_ascii_lowercase().as_str(),
         "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
     );
-    if first && plain && !word {
-        text.to_owned()
-    } else {
-        serde_json::Value::from(text).to_string()
-    }
+    if first && plain && !word { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 #[cfg(test)]
@@ -111,6 +107,22 @@ mod tests {
         ]);
         let repository =
             Repository { name: "o/r".to_owned(), provider: Some("github"), branch: Some("main".to_owned()) };
-        insta::assert_snapshot!(spec("Example_House", &modules, Some(&repository)), @"");
+        insta::assert_snapshot!(spec("Example_House", &modules, Some(&repository)), @r#"
+        # What your HCP Terraform organisation should be. `reconcile schema` prints every key there is.
+        fleet: example-house  # the mark on everything that this spec owns
+        hcp:
+          organization: Example_House
+          tier: free  # whose limits `check` holds the fleet to
+        defaults:  # for every workspace; a project's, then a workspace's own win
+          runsOn: cloud  # HCP's cloud; or `local`, or the key of a pool
+          vcs: { repository: o/r, branch: main, connection: github }
+        projects:
+          "Default Project":
+            workspaces:
+              "on": { tags: ["a=b"] }
+          main:
+            workspaces:
+              main-vault: { directory: tf/vault }
+        "#);
     }
 }
