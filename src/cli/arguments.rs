@@ -47,7 +47,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     pub sandbox: Option<Option<PathBuf>>,
 
-    /// Profile of the access file [env: `RECONCILE_AS`]
+    /// Profile of the access file; else the one that `RECONCILE_AS` names
     #[arg(long = "as", global = true, value_name = "PROFILE")]
     pub profile: Option<String>,
 
