@@ -22,13 +22,7 @@ impl Planner<'_, '_> {
                 self.refuse(Rule::WrongIdentity, organization_address(), cause);
                 false
             }
-            Some(_) => true,
-            None => {
-                let note =
-                    format!("not pinned; to refuse any other, write `externalId: {}` under hcp", seen.external_id);
-                self.leave(organization_address(), note);
-                true
-            }
+            Some(_) | None => true,
         }
     }
 
