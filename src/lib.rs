@@ -38,6 +38,7 @@ pub mod access;
 pub mod address;
 pub mod apply;
 pub mod error;
+pub mod http;
 pub mod origin;
 pub mod owner;
 pub mod plan;

@@ -382,7 +382,7 @@ impl<T> Listing<T> {
 }
 
 /// A part of a thing that takes a request of its own to read, or may be missing from an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Read<T> {
     /// It was read.

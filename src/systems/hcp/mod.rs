@@ -1,10 +1,15 @@
 //! HCP Terraform: the organisation's defaults, projects, workspaces, variables, notifications and agent pools.
 
+pub mod apply;
+pub mod client;
 pub mod desired;
+pub mod observe;
 pub mod observed;
 pub mod plan;
 pub mod request;
 pub mod settings;
+pub mod wire;
+mod witness;
 
 use std::fmt;
 

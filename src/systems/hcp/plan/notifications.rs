@@ -170,6 +170,7 @@ impl Planner<'_, '_> {
         }
         let mut changes = Vec::new();
         let url_differs = self.url_change(&address, want, seen, &mut changes);
+        let recipients_differ = self.recipients_change(&address, want, seen, &mut changes);
         if seen.enabled != want.enabled {
             let (old, new) = (Shown::Value(json!(seen.enabled)), Shown::Value(json!(want.enabled)));
             changes.push(self.change(&Cause::Differs, &address, "enabled", old, new));
@@ -187,12 +188,35 @@ impl Planner<'_, '_> {
             id: seen.id.clone(),
             notification: NotificationRequest {
                 name: adopt_as,
-                destination: url_differs.then(|| want.destination.clone()),
+                destination: (url_differs || recipients_differ).then(|| want.destination.clone()),
                 enabled: (seen.enabled != want.enabled).then_some(want.enabled),
                 triggers: (seen.triggers != want.triggers).then(|| want.triggers.clone()),
             },
         };
         self.act(address, subscription.stewardship, verb, changes, why, request);
+    }
+
+    fn recipients_change(
+        &mut self,
+        address: &Address,
+        want: &Notification,
+        seen: &observed::Notification,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let (Destination::Email { users, all_members }, Read::Seen(recipients)) = (&want.destination, &seen.recipients)
+        else {
+            return false;
+        };
+        let wanted = observed::Recipients {
+            users: users.clone(),
+            all_members: *all_members,
+        };
+        if *recipients == wanted {
+            return false;
+        }
+        let (old, new) = (Shown::Value(mail(recipients)), Shown::Value(mail(&wanted)));
+        changes.push(self.change(&Cause::Differs, address, "recipients", old, new));
+        true
     }
 
     fn url_change(
@@ -250,6 +274,12 @@ impl Planner<'_, '_> {
         let address = notification_address(subscription.at, &name);
         self.act(address, subscription.stewardship, Verb::Remove, Vec::new(), why, request);
     }
+}
+
+/// Who gets mail, as a plan shows it.
+fn mail(recipients: &observed::Recipients) -> serde_json::Value {
+    let observed::Recipients { users, all_members } = recipients;
+    if *all_members { json!("all members") } else { json!(users) }
 }
 
 fn kind(destination: &Destination) -> &'static str {
