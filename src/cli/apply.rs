@@ -30,11 +30,13 @@ pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, 
         Err(exit) => return Ok(exit),
     };
     let json = arguments.scope.format == Format::Json;
-    if !json {
-        output.result(&planned.text(output, arguments.scope.full))?;
-    }
     let planned_exit = Exit::of_plan(&planned.plan);
-    let outcome = if planned.plan.actions.is_empty() || planned_exit == Exit::Refused {
+    let idle = planned.plan.actions.is_empty() || planned_exit == Exit::Refused;
+    if !json {
+        let ending = if idle { planned_exit.ending() } else { String::new() };
+        output.result(&planned.text(output, arguments.scope.full, &ending))?;
+    }
+    let outcome = if idle {
         Outcome::Nothing(planned_exit)
     } else {
         match agreed(arguments, &planned, output, signals).await? {

@@ -7,6 +7,7 @@ use super::arguments::{Check, Format, Globals};
 use super::exit::Exit;
 use super::output::Output;
 use super::{plan, session};
+use crate::spec::finding::Findings;
 use crate::spec::{self, Loaded};
 
 /// The document of a check.
@@ -16,7 +17,7 @@ struct Document<'a> {
     format_version: u32,
     errors: usize,
     warnings: usize,
-    findings: &'a spec::Findings,
+    findings: &'a Findings,
     unchecked: &'a [String],
 }
 
@@ -35,7 +36,7 @@ pub fn run(arguments: &Check, globals: &Globals, output: Output) -> Ended {
             unchecked: &unchecked,
         })?)?,
         Format::Text => {
-            let mut text = findings.render(output.look(false).color);
+            let mut text = render(&findings);
             let counts = counts(findings.errors(), findings.warnings());
             let last = if unchecked.is_empty() {
                 format!("{counts}   ({})\n", ending(exit))
@@ -62,4 +63,13 @@ fn counts(errors: usize, warnings: usize) -> String {
         many => format!("{many} {word}s"),
     };
     format!("{}, {}.", count(errors, "error"), count(warnings, "warning"))
+}
+
+/// The findings as text.
+pub fn render(findings: &Findings) -> String {
+    let mut text = String::new();
+    for finding in findings.iter() {
+        text.push_str(&format!("{:?}  {}  {}\n", finding.severity, finding.message, findings.place(finding.at)));
+    }
+    text
 }

@@ -38,8 +38,8 @@ impl Planned {
     }
 
     /// The plan as text.
-    pub fn text(&self, output: Output, full: bool) -> String {
-        show::render(&self.plan, &self.header, output.look(full), &Exit::of_plan(&self.plan).ending())
+    pub fn text(&self, output: Output, full: bool, ending: &str) -> String {
+        show::render(&self.plan, &self.header, output.look(full), ending)
     }
 }
 
@@ -87,7 +87,10 @@ pub async fn run(arguments: &PlanArguments, globals: &Globals, output: Output, s
         save(file, &planned.document(), "the plan")?;
     }
     match arguments.scope.format {
-        Format::Text => output.result(&planned.text(output, arguments.scope.full))?,
+        Format::Text => {
+            let ending = Exit::of_plan(&planned.plan).ending();
+            output.result(&planned.text(output, arguments.scope.full, &ending))?;
+        }
         Format::Json => output.result(&document(&planned.document())?)?,
     }
     Ok(Exit::of_plan(&planned.plan))

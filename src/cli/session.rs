@@ -78,9 +78,11 @@ pub fn names(files: &[PathBuf]) -> String {
 
 /// What a check may take for granted.
 pub fn options(globals: &Globals) -> CheckOptions {
-    let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    // In the sandbox no command is run, so there is nothing to allow.
-    CheckOptions { commands: globals.allow_commands || !ci || globals.sandbox.is_some() }
+    CheckOptions {
+        ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+        // In the sandbox no command is run, so there is nothing to forbid.
+        allow_commands: globals.allow_commands || globals.sandbox.is_some(),
+    }
 }
 
 /// Loads and checks the spec; its findings go beside the result.
@@ -88,7 +90,7 @@ pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Resu
     let files = files(given)?;
     let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
     if findings.errors() + findings.unaccepted_warnings() > 0 {
-        output.note(findings.render(output.colored_notes()).trim_end());
+        output.note(super::check::render(&findings).trim_end());
     }
     Ok(match desired {
         Some(desired) if findings.errors() == 0 => Ok(Fleet { files, desired }),

@@ -125,15 +125,21 @@ impl Failure {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match (self.kind, self.status) {
-            (Kind::Denied, Some(401)) => "the token is wrong or has expired: make a new one and give it to this process",
+            (Kind::Denied, Some(401)) => {
+                "the token is wrong or has expired: make a new one and give it to this process"
+            }
             (Kind::Denied, _) => "give the token's team or user the permission for it",
             (Kind::NotFound, _) => {
                 "if it is there, the token may not see it: check its team's permissions, or use a token of the owners"
             }
             (Kind::Conflict, _) => "settle what is in the way, and run it again",
-            (Kind::Limited, _) => "something else asks a lot with the same user's tokens: wait a minute, and run it again",
+            (Kind::Limited, _) => {
+                "something else asks a lot with the same user's tokens: wait a minute, and run it again"
+            }
             (Kind::Invalid, _) => "the server's words say which value it refuses; change that in the spec",
-            (Kind::Unreachable, _) => "check the address, the proxy (HTTPS_PROXY), the CA and the network, and run it again",
+            (Kind::Unreachable, _) => {
+                "check the address, the proxy (HTTPS_PROXY), the CA and the network, and run it again"
+            }
             (Kind::Unexpected, _) => {
                 "check that the address leads to the API and not to a login page, and run it again; if it stays, \
                  give the request's id to HashiCorp's support"
@@ -144,16 +150,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            method,
-            path,
-            status,
-            message,
-            request_id,
-            unheard: _,
-            again: _,
-        } = self;
+        let Self { kind, method, path, status, message, request_id, unheard: _, again: _ } = self;
         write!(f, "{method} {path}: {message}")?;
         match (status, kind) {
             (Some(404), _) => write!(f, " (404: missing or forbidden)")?,
@@ -184,9 +181,7 @@ pub(super) fn said(status: u16, body: &[u8]) -> String {
     let text = if is_page(body) {
         return page(body);
     } else {
-        serde_json::from_slice::<Value>(body)
-            .ok()
-            .and_then(|document| from_errors(&document))
+        serde_json::from_slice::<Value>(body).ok().and_then(|document| from_errors(&document))
     };
     text.unwrap_or_else(|| standard(status).to_owned())
 }
@@ -230,11 +225,7 @@ pub(super) fn page(body: &[u8]) -> String {
 
 /// One line without control characters, cut where it gets long.
 fn plain(text: &str) -> String {
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
     if line.len() < text.len() && text.chars().count() > LONGEST {
         line.push('…');
     }
@@ -261,7 +252,10 @@ mod tests {
             ),
             (r#"{"errors":[{"status":"404","title":"not found"}]}"#, "not found"),
             (r#"{"errors":["Not found"],"success":false}"#, "Not found"),
-            (r#"{"errors":[{"detail":"You have exceeded the API's rate limit.","status":429}]}"#, "You have exceeded the API's rate limit."),
+            (
+                r#"{"errors":[{"detail":"You have exceeded the API's rate limit.","status":429}]}"#,
+                "You have exceeded the API's rate limit.",
+            ),
             ("", "Unprocessable Entity"),
             (
                 "<!DOCTYPE html><html><head><title>Sign in</title>",

@@ -26,10 +26,7 @@ impl Ledger {
         let number = entries.next;
         entries.next += 1;
         entries.open.insert(number, request);
-        Entry {
-            ledger: self.clone(),
-            number,
-        }
+        Entry { ledger: self.clone(), number }
     }
 
     pub(super) fn list(&self) -> Vec<String> {

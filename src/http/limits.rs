@@ -39,9 +39,7 @@ impl Said {
 /// A number of seconds above nothing.
 fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.parse().ok()?;
-    (seconds > 0.0)
-        .then(|| Duration::try_from_secs_f64(seconds).ok())
-        .flatten()
+    (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
 }
 
 /// The time until a date, by the server's own clock.
@@ -51,9 +49,7 @@ fn until(text: &str, now: Option<Timestamp>) -> Option<Duration> {
 }
 
 fn time(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 #[cfg(test)]
@@ -61,10 +57,8 @@ mod tests {
     use super::*;
 
     fn said(headers: &[(&'static str, &'static str)]) -> Said {
-        let map: HeaderMap = headers
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
+        let map: HeaderMap =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         Said::of(&map)
     }
 
@@ -85,10 +79,7 @@ mod tests {
 
     #[test]
     fn retry_after_may_be_a_date_by_the_servers_clock() {
-        let said = said(&[
-            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"),
-        ]);
+        let said = said(&[("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]);
         assert_eq!(said.date.unwrap().to_string(), "1994-11-06T08:49:37Z");
         assert_eq!(said.pause(), Some(Duration::from_secs(3)));
     }

@@ -170,12 +170,7 @@ impl Transport {
     /// # Errors
     /// When the address, the token or the certificates cannot be used.
     pub fn new(endpoint: &Endpoint<'_>, policy: &Policy) -> Result<Self, Error> {
-        let Endpoint {
-            address,
-            token,
-            ca,
-            loopback_only,
-        } = endpoint;
+        let Endpoint { address, token, ca, loopback_only } = endpoint;
         let origin = origin(address, *loopback_only)?;
         // A second installation, as by another client of this process, changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -198,9 +193,7 @@ impl Transport {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|error| {
-            doing()
-                .because(Cause(root_cause(&error)))
-                .hint("check the CA, the system's certificates and HTTPS_PROXY")
+            doing().because(Cause(root_cause(&error))).hint("check the CA, the system's certificates and HTTPS_PROXY")
         })?;
         Ok(Self {
             client,
@@ -249,10 +242,7 @@ impl Transport {
         call: &Call<'_>,
         read: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<T, Failure> {
-        let entry = call
-            .method
-            .writes()
-            .then(|| self.writes.open(format!("{} {}", call.method, call.path)));
+        let entry = call.method.writes().then(|| self.writes.open(format!("{} {}", call.method, call.path)));
         let result = self.repeat(call, &read).await;
         if let Some(entry) = entry {
             entry.close();
@@ -293,10 +283,7 @@ impl Transport {
                 Again::Slower(None) | Again::Maybe | Again::Untouched | Again::Never => planned,
             })
             .await;
-        result.map_err(|failure| Failure {
-            unheard: failure.unheard || unheard,
-            ..failure
-        })
+        result.map_err(|failure| Failure { unheard: failure.unheard || unheard, ..failure })
     }
 
     async fn attempt<T>(
@@ -363,13 +350,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
-            status,
-            said,
-            request_id,
-            location,
-            body,
-        })
+        Ok(Answer { status, said, request_id, location, body })
     }
 
     /// A request without an answer to its end.
@@ -395,9 +376,7 @@ impl Transport {
         let overdone = status == StatusCode::TOO_MANY_REQUESTS
             || (status == StatusCode::SERVICE_UNAVAILABLE && said.retry_after.is_some());
         let others = self.under_way.load(Ordering::Relaxed).saturating_sub(1);
-        let used_up = said
-            .remaining
-            .is_some_and(|left| left <= u64::try_from(others).unwrap_or(u64::MAX));
+        let used_up = said.remaining.is_some_and(|left| left <= u64::try_from(others).unwrap_or(u64::MAX));
         let pause = match (overdone, used_up) {
             (true, _) => said.pause().unwrap_or(self.policy.shortest_pause),
             (false, true) => said.reset.unwrap_or_default(),
@@ -508,9 +487,7 @@ struct Cause(String);
 
 fn origin(address: &str, loopback_only: bool) -> Result<String, Error> {
     let refuse = |cause: &str, hint: &str| {
-        Err(Error::new(format!("using the address {address}"))
-            .because(Cause(cause.to_owned()))
-            .hint(hint))
+        Err(Error::new(format!("using the address {address}")).because(Cause(cause.to_owned())).hint(hint))
     };
     let example = "an address looks like https://app.terraform.io";
     let trimmed = address.trim_end_matches('/');
@@ -545,9 +522,7 @@ fn headers(token: &Secret) -> Result<HeaderMap, Error> {
     })?;
     bearer.set_sensitive(true);
     let json_api = HeaderValue::from_static(JSON_API);
-    Ok([(AUTHORIZATION, bearer), (CONTENT_TYPE, json_api.clone()), (ACCEPT, json_api)]
-        .into_iter()
-        .collect())
+    Ok([(AUTHORIZATION, bearer), (CONTENT_TYPE, json_api.clone()), (ACCEPT, json_api)].into_iter().collect())
 }
 
 fn quota(policy: &Policy) -> Quota {

@@ -1,12 +1,7 @@
 use super::*;
 
 fn endpoint<'a>(address: &'a str, token: &'a Secret) -> Endpoint<'a> {
-    Endpoint {
-        address,
-        token,
-        ca: None,
-        loopback_only: false,
-    }
+    Endpoint { address, token, ca: None, loopback_only: false }
 }
 
 fn token() -> Secret {
@@ -55,12 +50,7 @@ async fn a_server_that_is_not_there_is_unreachable_and_a_post_to_it_is_not_unhea
     let address = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let transport = Transport::new(&endpoint(&address, &token), &Policy::test()).unwrap();
-    let call = Call {
-        method: Method::Post,
-        path: "ping",
-        query: &[],
-        body: None,
-    };
+    let call = Call { method: Method::Post, path: "ping", query: &[], body: None };
     let failure = transport.send(&call, |_| Ok(())).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unreachable);
     assert!(!failure.is_unheard());

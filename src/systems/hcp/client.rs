@@ -87,12 +87,7 @@ impl Reader {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Document<T>, Failure> {
-        let call = Call {
-            method: Method::Get,
-            path,
-            query,
-            body: None,
-        };
+        let call = Call { method: Method::Get, path, query, body: None };
         self.transport.send(&call, wire::document).await
     }
 
@@ -142,12 +137,7 @@ impl Reader {
                 Ok(document) => document,
                 Err(failure) => break Some(Trouble::Failed(failure)),
             };
-            let Document {
-                data,
-                included: along,
-                meta,
-                links,
-            } = document;
+            let Document { data, included: along, meta, links } = document;
             included.extend(along);
             items.extend(data.into_iter().map(|item: Resource<A, R>| (item.id.clone(), item)));
             let next = match meta.pagination {
@@ -162,12 +152,7 @@ impl Reader {
                 _ => break moved(list.path, items.len(), &totals),
             }
         };
-        Listed {
-            items: items.into_values().collect(),
-            included,
-            included_kinds: includes.len(),
-            trouble,
-        }
+        Listed { items: items.into_values().collect(), included, included_kinds: includes.len(), trouble }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -198,11 +183,7 @@ fn refuses_include(failure: &Failure) -> bool {
 /// Each page says how many things there are in all; all pages must agree, with each other and with what came.
 fn moved(path: &str, seen: usize, totals: &[usize]) -> Option<Trouble> {
     let wrong = totals.iter().copied().find(|total| *total != seen)?;
-    Some(Trouble::Moved {
-        path: path.to_owned(),
-        seen,
-        total: wrong,
-    })
+    Some(Trouble::Moved { path: path.to_owned(), seen, total: wrong })
 }
 
 /// Which list, and how.
@@ -290,10 +271,7 @@ impl Writer {
     /// # Errors
     /// When the address, the token or the CA cannot be used.
     pub fn new(access: &Access, policy: &Policy, fleet: &FleetName) -> Result<Self, Error> {
-        Ok(Self {
-            reader: Reader::new(access, policy)?,
-            fleet: fleet.clone(),
-        })
+        Ok(Self { reader: Reader::new(access, policy)?, fleet: fleet.clone() })
     }
 
     /// The HTTP layer below, for its counters and for what is under way.
@@ -319,24 +297,14 @@ impl Writer {
     }
 
     async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, body: &Body) -> Result<T, Failure> {
-        let call = Call {
-            method,
-            path,
-            query: &[],
-            body: Some(body),
-        };
+        let call = Call { method, path, query: &[], body: Some(body) };
         let document = self.transport().send(&call, wire::document).await?;
         Ok(document.data)
     }
 
     /// A write whose answer holds nothing of worth, or nothing at all.
     pub(super) async fn tell(&self, method: Method, path: &str, body: Option<&Body>) -> Result<(), Failure> {
-        let call = Call {
-            method,
-            path,
-            query: &[],
-            body,
-        };
+        let call = Call { method, path, query: &[], body };
         self.transport().send(&call, |_| Ok(())).await
     }
 }
@@ -358,20 +326,12 @@ struct SentData<A, R> {
 
 /// A body of attributes.
 pub(super) fn attributes(kind: &'static str, attributes: &impl Serialize) -> Body {
-    let data = SentData {
-        kind,
-        attributes,
-        relationships: None::<()>,
-    };
+    let data = SentData { kind, attributes, relationships: None::<()> };
     Body::of(&Sent { data })
 }
 
 /// A body of attributes and relationships.
 pub(super) fn related(kind: &'static str, attributes: &impl Serialize, relationships: &impl Serialize) -> Body {
-    let data = SentData {
-        kind,
-        attributes,
-        relationships: Some(relationships),
-    };
+    let data = SentData { kind, attributes, relationships: Some(relationships) };
     Body::of(&Sent { data })
 }

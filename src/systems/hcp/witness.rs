@@ -36,18 +36,10 @@ struct Cost {
 
 /// For values of worth. OWASP's "Password Storage Cheat Sheet" asks for 19 MiB and two passes; 16 is its nearest
 /// power of two, and less than a tenth of what a runner in a small container has.
-const REAL: Cost = Cost {
-    letter: 'a',
-    kibibytes: 16 << 10,
-    passes: 2,
-};
+const REAL: Cost = Cost { letter: 'a', kibibytes: 16 << 10, passes: 2 };
 
 /// For the sandbox's values, which are made up from their names.
-const MADE_UP: Cost = Cost {
-    letter: 's',
-    kibibytes: 64,
-    passes: 1,
-};
+const MADE_UP: Cost = Cost { letter: 's', kibibytes: 64, passes: 1 };
 
 /// How many fingerprints are computed at a time: each takes its memory.
 const AT_ONCE: usize = 4;
@@ -63,10 +55,7 @@ impl Fingerprints {
     /// With the real cost, or with that of made-up values.
     pub(super) fn new(made_up: bool) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            cost: if made_up { MADE_UP } else { REAL },
-            slots: Arc::new(Semaphore::new(cores.min(AT_ONCE))),
-        }
+        Self { cost: if made_up { MADE_UP } else { REAL }, slots: Arc::new(Semaphore::new(cores.min(AT_ONCE))) }
     }
 
     /// The fingerprint of a variable's value, computed beside everything else. `None` if it cannot be computed, as
@@ -79,9 +68,7 @@ impl Fingerprints {
     ) -> Option<Fingerprint> {
         let _slot = self.slots.acquire().await.ok()?;
         let (cost, salt, value) = (self.cost, salt(fleet, variable), Arc::clone(value));
-        tokio::task::spawn_blocking(move || fingerprint(cost, &salt, value.expose().as_bytes()))
-            .await
-            .ok()?
+        tokio::task::spawn_blocking(move || fingerprint(cost, &salt, value.expose().as_bytes())).await.ok()?
     }
 }
 
@@ -95,9 +82,7 @@ fn salt(fleet: &FleetName, variable: &VariableId) -> [u8; 16] {
 fn fingerprint(cost: Cost, salt: &[u8], value: &[u8]) -> Option<Fingerprint> {
     let params = Params::new(cost.kibibytes, cost.passes, 1, Some(16)).ok()?;
     let mut output = Zeroizing::new([0; 16]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(value, salt, &mut *output)
-        .ok()?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(value, salt, &mut *output).ok()?;
     let text = BASE32HEX_NOPAD.encode(&*output).to_ascii_lowercase();
     Some(Fingerprint(format!("{}{text}", cost.letter)))
 }
@@ -124,10 +109,7 @@ impl FromStr for Witness {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (version, fingerprint) = text.rsplit_once('.').ok_or(())?;
-        Ok(Self {
-            version: version.to_owned(),
-            fingerprint: Fingerprint(fingerprint.to_owned()),
-        })
+        Ok(Self { version: version.to_owned(), fingerprint: Fingerprint(fingerprint.to_owned()) })
     }
 }
 
@@ -158,11 +140,7 @@ mod tests {
 
     async fn of(fleet_name: &str, variable: &str, value: &str) -> Fingerprint {
         Fingerprints::new(true)
-            .of(
-                &fleet(fleet_name),
-                &VariableId(variable.to_owned()),
-                &Arc::new(Secret::new(value.to_owned())),
-            )
+            .of(&fleet(fleet_name), &VariableId(variable.to_owned()), &Arc::new(Secret::new(value.to_owned())))
             .await
             .unwrap()
     }
@@ -180,10 +158,7 @@ mod tests {
     #[tokio::test]
     async fn a_witness_reads_back_and_tells_who_moved() {
         let then = of("f", "var-1", "old").await;
-        let witness = Witness {
-            version: "1aa07d.63".to_owned(),
-            fingerprint: then.clone(),
-        };
+        let witness = Witness { version: "1aa07d.63".to_owned(), fingerprint: then.clone() };
         assert_eq!(witness.to_string().parse(), Ok(witness.clone()));
         assert_eq!(witness.compare(&then), Compared::Same);
         assert_eq!(witness.compare(&of("f", "var-1", "new").await), Compared::SourceChanged);

@@ -47,17 +47,9 @@ pub async fn apply(
     outputs: &Outputs,
     secrets: &Secrets,
 ) -> Result<Made, Error> {
-    let task = Task {
-        writer,
-        address,
-        outputs,
-        secrets,
-    };
+    let task = Task { writer, address, outputs, secrets };
     let made = task.perform(request).await.map_err(|stop| stop.at(address))?;
-    Ok(Made {
-        id: made,
-        credential: None,
-    })
+    Ok(Made { id: made, credential: None })
 }
 
 impl Task<'_> {
@@ -74,43 +66,26 @@ impl Task<'_> {
                 return self.create_workspace(workspace, mode).await.map(Some);
             }
             Request::UpdateWorkspace { id, change } => self.update_workspace(id, change).await?,
-            Request::PlaceWorkspace {
-                workspace,
-                mode,
-                allowed: _,
-                moves,
-                locked_by_us,
-            } => self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?,
+            Request::PlaceWorkspace { workspace, mode, allowed: _, moves, locked_by_us } => {
+                self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?
+            }
             Request::DeleteWorkspace { id, witnesses } => {
                 self.forget(witnesses).await?;
                 self.delete_workspace(id).await?;
             }
-            Request::SetConsumers {
-                workspace,
-                marked: _,
-                consumers,
-            } => self.set_consumers(&self.id(workspace)?, consumers).await?,
+            Request::SetConsumers { workspace, marked: _, consumers } => {
+                self.set_consumers(&self.id(workspace)?, consumers).await?
+            }
             Request::CreateVariable { home, variable } => return self.create_variable(home, variable).await.map(Some),
             Request::UpdateVariable { home, id, variable } => self.update_variable(home, id, variable).await?,
-            Request::ReplaceVariable {
-                home,
-                id,
-                witness,
-                variable,
-            } => {
+            Request::ReplaceVariable { home, id, witness, variable } => {
                 self.delete_variable(home, id, witness.as_ref()).await?;
                 return self.create_variable(home, variable).await.map(Some);
             }
             Request::DeleteVariable { home, id, witness } => self.delete_variable(home, id, witness.as_ref()).await?,
             Request::CreateVariableSet(set) => return self.create_variable_set(set).await.map(Some),
             Request::UpdateVariableSet { id, change } => self.update_variable_set(id, change).await?,
-            Request::ReachVariableSet {
-                set,
-                global,
-                projects,
-                workspaces,
-                filled: _,
-            } => {
+            Request::ReachVariableSet { set, global, projects, workspaces, filled: _ } => {
                 let reach = (!global).then(|| (self.present(projects), self.present(workspaces)));
                 self.reach_variable_set(&self.id(set)?, reach).await?;
             }
@@ -118,37 +93,22 @@ impl Task<'_> {
                 self.forget(witnesses).await?;
                 self.delete_variable_set(id).await?;
             }
-            Request::CreatePool {
-                name,
-                organization_scoped,
-            } => return self.create_pool(name, *organization_scoped).await.map(Some),
-            Request::RenamePool {
-                id,
-                name,
-                organization_scoped,
-            } => self.rename_pool(id, name, *organization_scoped).await?,
-            Request::ScopePool {
-                pool,
-                organization_scoped,
-                projects,
-                workspaces,
-                left: _,
-            } => {
+            Request::CreatePool { name, organization_scoped } => {
+                return self.create_pool(name, *organization_scoped).await.map(Some);
+            }
+            Request::RenamePool { id, name, organization_scoped } => {
+                self.rename_pool(id, name, *organization_scoped).await?
+            }
+            Request::ScopePool { pool, organization_scoped, projects, workspaces, left: _ } => {
                 let scope = (!organization_scoped).then(|| (self.present(projects), self.present(workspaces)));
                 self.scope_pool(&self.id(pool)?, scope).await?;
             }
             Request::DeletePool { id, unused: _ } => self.delete_pool(id).await?,
-            Request::CreateNotification {
-                subject,
-                marked: _,
-                notification,
-            } => return self.create_notification(subject, notification).await.map(Some),
+            Request::CreateNotification { subject, marked: _, notification } => {
+                return self.create_notification(subject, notification).await.map(Some);
+            }
             Request::UpdateNotification { id, notification } => self.update_notification(id, notification).await?,
-            Request::ReplaceNotification {
-                id,
-                subject,
-                notification,
-            } => {
+            Request::ReplaceNotification { id, subject, notification } => {
                 self.delete_notification(id).await?;
                 return self.create_notification(subject, notification).await.map(Some);
             }
@@ -161,14 +121,10 @@ impl Task<'_> {
     fn id<T: From<String> + Clone>(&self, later: &Later<T>) -> Result<T, Stop> {
         match later {
             Later::Known(id) => Ok(id.clone()),
-            Later::From(output) => self
-                .outputs
-                .id(output)
-                .map(|id| T::from(id.to_owned()))
-                .ok_or_else(|| {
-                    let cause = format!("{} made no id that it could take", output.of);
-                    Stop::because(cause, "run it again: the next plan reads the id")
-                }),
+            Later::From(output) => self.outputs.id(output).map(|id| T::from(id.to_owned())).ok_or_else(|| {
+                let cause = format!("{} made no id that it could take", output.of);
+                Stop::because(cause, "run it again: the next plan reads the id")
+            }),
         }
     }
 
@@ -179,4 +135,3 @@ impl Task<'_> {
         ids
     }
 }
-

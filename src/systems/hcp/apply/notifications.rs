@@ -212,12 +212,7 @@ impl Stop {
 }
 
 fn body(notification: &NotificationRequest, delivery: &Delivery, whole: bool) -> Body {
-    let NotificationRequest {
-        name,
-        destination,
-        enabled,
-        triggers,
-    } = notification;
+    let NotificationRequest { name, destination, enabled, triggers } = notification;
     let attributes = Attributes {
         name: name.as_deref(),
         // It cannot be changed, and naming it again would be a change to some.

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::super::WorkspaceId;
 use super::super::client::related;
+use super::super::observed;
 use super::super::plan::lock_reason;
 use super::super::request::ModeRequest;
 use super::super::wire::workspace::{Workspace, seen};
 use super::super::wire::{Document, Included};
-use super::super::observed;
 use super::{Named, Stop, Task};
 use crate::http::{Body, Failure, Kind, Method, path};
 
@@ -56,11 +56,8 @@ impl Task<'_> {
     }
 
     async fn look(&self, id: &WorkspaceId) -> Result<observed::Workspace, Stop> {
-        let document: Document<Workspace> = self
-            .writer
-            .reader()
-            .get(&path(&["workspaces", &id.0]), &[("include", "current_run")])
-            .await?;
+        let document: Document<Workspace> =
+            self.writer.reader().get(&path(&["workspaces", &id.0]), &[("include", "current_run")]).await?;
         let mut included = Included::default();
         included.extend(document.included);
         Ok(seen(&document.data, &included))
@@ -98,20 +95,15 @@ impl Task<'_> {
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }
-        Err(Stop::because(
-            "it could not be locked: no answer was heard",
-            "run it again",
-        ))
+        Err(Stop::because("it could not be locked: no answer was heard", "run it again"))
     }
 
     async fn held(&self, id: &WorkspaceId, failure: Failure) -> Stop {
         let reason = self.look(id).await.ok().and_then(|workspace| workspace.locked);
         match reason {
-            Some(reason) if reason.starts_with(&self.our_lock()) => Stop::said(
-                "another run of this fleet is moving it",
-                failure,
-                "run it again when that one is done",
-            ),
+            Some(reason) if reason.starts_with(&self.our_lock()) => {
+                Stop::said("another run of this fleet is moving it", failure, "run it again when that one is done")
+            }
             Some(reason) if !reason.is_empty() => {
                 Stop::said(format!("it is locked: {reason}"), failure, "unlock it, and run it again")
             }

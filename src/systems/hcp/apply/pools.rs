@@ -21,10 +21,7 @@ pub(super) fn refs<T: serde::Serialize>(kind: &str, ids: &[T]) -> Value {
 impl Task<'_> {
     pub(super) async fn create_pool(&self, name: &str, organization_scoped: bool) -> Result<String, Stop> {
         let path = self.writer.reader().within(&[KIND]);
-        let body = attributes(
-            KIND,
-            &json!({ "name": name, "organization-scoped": organization_scoped }),
-        );
+        let body = attributes(KIND, &json!({ "name": name, "organization-scoped": organization_scoped }));
         // A pool carries no mark: that the spec names it is the claim.
         let find = async || {
             let pools: Vec<Resource<Name>> = self.things(&path, true).await?;
@@ -35,10 +32,7 @@ impl Task<'_> {
     }
 
     pub(super) async fn rename_pool(&self, id: &PoolId, name: &str, organization_scoped: bool) -> Result<(), Stop> {
-        let body = attributes(
-            KIND,
-            &json!({ "name": name, "organization-scoped": organization_scoped }),
-        );
+        let body = attributes(KIND, &json!({ "name": name, "organization-scoped": organization_scoped }));
         let _: Named = self.writer.patch(&path(&[KIND, &id.0]), &body).await?;
         Ok(())
     }

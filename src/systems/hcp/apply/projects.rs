@@ -71,12 +71,7 @@ impl Task<'_> {
     }
 
     fn project_body(&self, project: &ProjectRequest) -> Result<crate::http::Body, Stop> {
-        let ProjectRequest {
-            name,
-            settings: changes,
-            mode,
-            tags,
-        } = project;
+        let ProjectRequest { name, settings: changes, mode, tags } = project;
         let mut attributes = settings(changes.fields());
         if let Some(name) = name {
             attributes.insert("name".to_owned(), json!(name));
@@ -114,8 +109,7 @@ impl Task<'_> {
         let find = async || {
             let projects: Vec<Resource<Name>> = self.things(&path, true).await?;
             let found = projects.into_iter().find(|found| found.attributes.name == name);
-            self.with_our_mark("projects", found.map(|found| found.id), project.tags.as_ref())
-                .await
+            self.with_our_mark("projects", found.map(|found| found.id), project.tags.as_ref()).await
         };
         let created = self.create(&path, &body, find).await?;
         Ok(created.thing().id)

@@ -34,27 +34,18 @@ struct Because {
 
 impl Stop {
     pub(super) fn because(cause: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            cause: Cause::Other(Box::new(Said(cause.into()))),
-            hint: hint.into(),
-        }
+        Self { cause: Cause::Other(Box::new(Said(cause.into()))), hint: hint.into() }
     }
 
     /// A failure, in the words of what was being done.
     pub(super) fn said(said: impl Into<String>, failure: Failure, hint: impl Into<String>) -> Self {
         let said = said.into();
-        Self {
-            cause: Cause::Other(Box::new(Because { said, source: failure })),
-            hint: hint.into(),
-        }
+        Self { cause: Cause::Other(Box::new(Because { said, source: failure })), hint: hint.into() }
     }
 
     /// A failure with a better remedy than the general one.
     pub(super) fn hinted(failure: Failure, hint: impl Into<String>) -> Self {
-        Self {
-            cause: Cause::Failure(failure),
-            hint: hint.into(),
-        }
+        Self { cause: Cause::Failure(failure), hint: hint.into() }
     }
 
     /// The same with one thing more to do.
@@ -95,10 +86,7 @@ impl From<Failure> for Stop {
 impl From<Trouble> for Stop {
     fn from(trouble: Trouble) -> Self {
         let hint = trouble.remedy().to_owned();
-        Self {
-            cause: Cause::Other(Box::new(trouble)),
-            hint,
-        }
+        Self { cause: Cause::Other(Box::new(trouble)), hint }
     }
 }
 

@@ -22,11 +22,7 @@ struct Worded {
 }
 
 fn body(set: &VariableSetRequest) -> Body {
-    let VariableSetRequest {
-        name,
-        description,
-        priority,
-    } = set;
+    let VariableSetRequest { name, description, priority } = set;
     let mut fields = Map::new();
     if let Some(name) = name {
         fields.insert("name".to_owned(), json!(name));
@@ -45,9 +41,7 @@ impl Task<'_> {
         let path = self.writer.reader().within(&[KIND]);
         let find = async || {
             let sets: Vec<Resource<Worded>> = self.things(&path, true).await?;
-            let found = sets
-                .into_iter()
-                .find(|found| Some(&found.attributes.name) == set.name.as_ref());
+            let found = sets.into_iter().find(|found| Some(&found.attributes.name) == set.name.as_ref());
             match found {
                 Some(found) if found.attributes.description == set.description => Ok(Some(found)),
                 Some(_) => Err(Stop::because(

@@ -130,10 +130,7 @@ impl Task<'_> {
                 "run it again with 16 MiB more: the value is written once more then",
             ));
         };
-        let witness = Witness {
-            version: written.attributes.version_id.clone().unwrap_or_default(),
-            fingerprint,
-        };
+        let witness = Witness { version: written.attributes.version_id.clone().unwrap_or_default(), fingerprint };
         let set = set_path(&self.id(set)?);
         self.write_witness(&set, &id, &witness.to_string(), existing.as_ref())
             .await
@@ -147,10 +144,7 @@ impl Task<'_> {
         value: &str,
         existing: Option<&VariableId>,
     ) -> Result<(), Stop> {
-        let change = VariableBody {
-            value: Some(value),
-            ..VariableBody::default()
-        };
+        let change = VariableBody { value: Some(value), ..VariableBody::default() };
         if let Some(existing) = existing {
             let path = format!("{set}/{}", path(&[&existing.0]));
             match self.writer.patch::<Variable>(&path, &attributes(KIND, &change)).await {
@@ -204,12 +198,7 @@ impl Value<'_> {
 }
 
 fn body(variable: &VariableRequest, value: &Value<'_>, whole: bool) -> Body {
-    let VariableRequest {
-        key,
-        value: _,
-        hcl,
-        description,
-    } = variable;
+    let VariableRequest { key, value: _, hcl, description } = variable;
     let (value, sensitive) = match value {
         Value::Kept => (None, None),
         Value::Plain(value) => (Some(*value), whole.then_some(false)),
@@ -232,10 +221,5 @@ fn set_path(set: &VariableSetId) -> String {
 
 /// A list without pages, to look a thing up in.
 fn whole(path: &str) -> List<'_> {
-    List {
-        path,
-        include: &[],
-        paged: false,
-        sorted: false,
-    }
+    List { path, include: &[], paged: false, sorted: false }
 }

@@ -14,13 +14,7 @@ use crate::plan::Later;
 
 impl Task<'_> {
     fn workspace_body(&self, workspace: &WorkspaceRequest, mode: Option<&ModeRequest>) -> Result<Body, Stop> {
-        let WorkspaceRequest {
-            name,
-            project,
-            settings: changes,
-            vcs,
-            tags,
-        } = workspace;
+        let WorkspaceRequest { name, project, settings: changes, vcs, tags } = workspace;
         let mut attributes = settings(changes.fields());
         if let Some(name) = name {
             attributes.insert("name".to_owned(), json!(name));
@@ -130,11 +124,8 @@ impl Task<'_> {
     }
 
     pub(super) async fn set_consumers(&self, id: &WorkspaceId, consumers: &[Later<WorkspaceId>]) -> Result<(), Stop> {
-        let data: Vec<Value> = self
-            .present(consumers)
-            .iter()
-            .map(|id| json!({ "type": "workspaces", "id": id }))
-            .collect();
+        let data: Vec<Value> =
+            self.present(consumers).iter().map(|id| json!({ "type": "workspaces", "id": id })).collect();
         let path = path(&["workspaces", &id.0, "relationships", "remote-state-consumers"]);
         let body = Body::of(&json!({ "data": data }));
         Ok(self.writer.tell(Method::Patch, &path, Some(&body)).await?)
@@ -142,13 +133,7 @@ impl Task<'_> {
 }
 
 fn vcs_repo(repository: &VcsRequest) -> Value {
-    let VcsRequest {
-        repository,
-        branch,
-        token,
-        ingress_submodules,
-        tags_regex,
-    } = repository;
+    let VcsRequest { repository, branch, token, ingress_submodules, tags_regex } = repository;
     json!({
         "identifier": repository,
         "branch": branch,

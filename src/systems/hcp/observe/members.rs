@@ -18,9 +18,8 @@ pub(super) type Members = Read<BTreeMap<String, String>>;
 pub(super) async fn members(look: Look<'_>) -> Members {
     let projects = look.want.projects.values().flat_map(|project| project.notifications.values());
     let workspaces = look.want.workspaces.values().flat_map(|workspace| workspace.notifications.values());
-    let mail = projects
-        .chain(workspaces)
-        .any(|notification| matches!(notification.destination, Destination::Email { .. }));
+    let mail =
+        projects.chain(workspaces).any(|notification| matches!(notification.destination, Destination::Email { .. }));
     if !mail {
         return Read::NotAsked;
     }
@@ -36,12 +35,7 @@ pub(super) async fn members(look: Look<'_>) -> Members {
 /// Members' names by their ids.
 pub(in super::super) async fn names(reader: &Reader) -> Result<BTreeMap<String, String>, Trouble> {
     let path = reader.within(&["organization-memberships"]);
-    let list = List {
-        path: &path,
-        include: &["user"],
-        paged: true,
-        sorted: false,
-    };
+    let list = List { path: &path, include: &["user"], paged: true, sorted: false };
     let listed = reader.list::<Unrelated, MembershipRelations>(&list).await;
     if let Some(trouble) = listed.trouble {
         return Err(trouble);

@@ -67,12 +67,7 @@ pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Resu
     notifications::sources(look, &projects, &workspaces, &mut sources);
     let sources = sources.read(secrets).await;
     let witnesses = variable_sets::witnesses(look, &sets);
-    let compare = Compare {
-        look,
-        sources: &sources,
-        witnesses: &witnesses,
-        members: &members,
-    };
+    let compare = Compare { look, sources: &sources, witnesses: &witnesses, members: &members };
     let (workspaces, variable_sets) = tokio::join!(workspaces.seen(&compare), sets.seen(&compare));
     let projects = projects.seen(&compare);
     Ok(Observed {
@@ -109,9 +104,7 @@ impl Look<'_> {
     fn mark(&self, tags: &Read<super::observed::SeenTags>, on: Marked) -> Option<OurMark> {
         let value = tags.seen()?.own.get(TAG_KEY)?;
         match Mark::read(value) {
-            Reading::Mark(mark) if mark.on == on && mark.fleet == self.want.fleet.as_str() => {
-                Some(OurMark(Some(mark)))
-            }
+            Reading::Mark(mark) if mark.on == on && mark.fleet == self.want.fleet.as_str() => Some(OurMark(Some(mark))),
             Reading::Newer { fleet, .. } if fleet == self.want.fleet.as_str() => Some(OurMark(None)),
             Reading::Mark(_) | Reading::Newer { .. } | Reading::Foreign => None,
         }

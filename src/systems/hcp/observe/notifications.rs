@@ -35,16 +35,8 @@ pub(super) async fn list(look: Look<'_>, home: &Home<'_>, address: &Address) -> 
         Home::Project(id) => (["projects", id, "notification-configurations"], false),
     };
     let path = path(&segments);
-    let list = List {
-        path: &path,
-        include: &[],
-        paged,
-        sorted: false,
-    };
-    let listed = look
-        .reader
-        .list::<NotificationAttributes, NotificationRelations>(&list)
-        .await;
+    let list = List { path: &path, include: &[], paged, sorted: false };
+    let listed = look.reader.list::<NotificationAttributes, NotificationRelations>(&list).await;
     let reading = Reading {
         address: address.within(["notification"]),
         doing: "reading its notifications",
@@ -60,10 +52,7 @@ pub(super) async fn list(look: Look<'_>, home: &Home<'_>, address: &Address) -> 
 /// Notes the sources that the notifications which were read are compared with.
 pub(super) fn sources(look: Look<'_>, projects: &Projects<'_>, workspaces: &Workspaces<'_>, sources: &mut Sources) {
     let mut add = |wanted: &Wanted| {
-        wanted
-            .values()
-            .filter_map(|notification| notification.destination.url())
-            .for_each(|url| sources.add(url));
+        wanted.values().filter_map(|notification| notification.destination.url()).for_each(|url| sources.add(url));
     };
     let some = |read: &Read<Vec<Notification>>| read.seen().is_some_and(|list| !list.is_empty());
     for entry in projects.entries.iter().filter(|entry| some(&entry.notifications)) {
@@ -100,10 +89,8 @@ pub(super) fn seen(
         Read::NotAsked => Read::NotAsked,
         Read::Unread(gap) => Read::Unread(gap),
         Read::Seen(notifications) => {
-            let mut seen: Vec<_> = notifications
-                .into_iter()
-                .map(|notification| one(compare, notification, wanted, above))
-                .collect();
+            let mut seen: Vec<_> =
+                notifications.into_iter().map(|notification| one(compare, notification, wanted, above)).collect();
             seen.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
             Read::Seen(seen)
         }
@@ -116,17 +103,9 @@ fn one(
     wanted: Option<&Wanted>,
     above: Option<&Wanted>,
 ) -> observed::Notification {
-    let Compare {
-        look, sources, members, ..
-    } = compare;
-    let NotificationAttributes {
-        name,
-        destination_type,
-        enabled,
-        url,
-        triggers,
-        email_all_members,
-    } = notification.attributes;
+    let Compare { look, sources, members, .. } = compare;
+    let NotificationAttributes { name, destination_type, enabled, url, triggers, email_all_members } =
+        notification.attributes;
     let names = Suffix::name(&look.want.fleet);
     let bare = names.take(&name).unwrap_or(&name);
     let want = wanted.and_then(|wanted| wanted.get(bare));
@@ -152,11 +131,7 @@ fn recipients(users: &ToMany, all: Option<bool>, members: &Members) -> Read<Reci
         Read::NotAsked => Read::NotAsked,
         Read::Unread(gap) => Read::Unread(gap.clone()),
         Read::Seen(names) => Read::Seen(Recipients {
-            users: users
-                .ids::<String>()
-                .into_iter()
-                .map(|id| names.get(&id).cloned().unwrap_or(id))
-                .collect(),
+            users: users.ids::<String>().into_iter().map(|id| names.get(&id).cloned().unwrap_or(id)).collect(),
             all_members: all.unwrap_or(false),
         }),
     }

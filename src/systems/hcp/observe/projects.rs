@@ -28,12 +28,7 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list<'a>(look: Look<'a>, organization: &Mode) -> Projects<'a> {
     let path = look.reader.within(&["projects"]);
-    let list = List {
-        path: &path,
-        include: &["effective_tag_bindings"],
-        paged: true,
-        sorted: true,
-    };
+    let list = List { path: &path, include: &["effective_tag_bindings"], paged: true, sorted: true };
     let listed = look.reader.list::<ProjectAttributes, ProjectRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "project"]),
@@ -47,17 +42,10 @@ pub(super) async fn list<'a>(look: Look<'a>, organization: &Mode) -> Projects<'a
         .map(|item| {
             let thing = project::seen(item, &listed.included, organization);
             let want = look.wanted_project(&thing.name);
-            Entry {
-                thing,
-                want,
-                notifications: Read::NotAsked,
-            }
+            Entry { thing, want, notifications: Read::NotAsked }
         })
         .collect();
-    Projects {
-        entries,
-        gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)),
-    }
+    Projects { entries, gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)) }
 }
 
 /// What takes a request for each.
@@ -72,9 +60,7 @@ async fn complete_one(look: Look<'_>, entry: &mut Entry<'_>) {
         entry.thing.tags = read(tags(look, &["projects", &entry.thing.id.0], &address).await);
     }
     let wanted = entry.want.is_some_and(|want| !want.notifications.is_empty());
-    let marked = look
-        .mark(&entry.thing.tags, Marked::Project)
-        .is_some_and(|mark| mark.says(Content::Notifications));
+    let marked = look.mark(&entry.thing.tags, Marked::Project).is_some_and(|mark| mark.says(Content::Notifications));
     if wanted || marked {
         let ProjectId(id) = &entry.thing.id;
         entry.notifications = read(notifications::list(look, &Home::Project(id), &address).await);
@@ -93,16 +79,9 @@ impl<'a> Look<'a> {
 impl Projects<'_> {
     pub(super) fn seen(self, compare: &Compare<'_>) -> Listing<Project> {
         let seen = self.entries.into_iter().map(|entry| {
-            let Entry {
-                thing,
-                want,
-                notifications,
-            } = entry;
+            let Entry { thing, want, notifications } = entry;
             let wanted = want.map(|want| &want.notifications);
-            Project {
-                notifications: notifications::seen(compare, notifications, wanted, None),
-                ..thing
-            }
+            Project { notifications: notifications::seen(compare, notifications, wanted, None), ..thing }
         });
         listing(seen.collect(), self.gap, |project: &Project| &project.name)
     }

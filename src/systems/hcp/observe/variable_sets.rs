@@ -32,16 +32,8 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list(look: Look<'_>) -> VariableSets<'_> {
     let path = look.reader.within(&["varsets"]);
-    let list = List {
-        path: &path,
-        include: &["vars"],
-        paged: true,
-        sorted: false,
-    };
-    let listed = look
-        .reader
-        .list::<VariableSetAttributes, VariableSetRelations>(&list)
-        .await;
+    let list = List { path: &path, include: &["vars"], paged: true, sorted: false };
+    let listed = look.reader.list::<VariableSetAttributes, VariableSetRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "variable-set"]),
         doing: "reading the variable sets",
@@ -61,10 +53,7 @@ pub(super) async fn list(look: Look<'_>) -> VariableSets<'_> {
             }
         })
         .collect();
-    VariableSets {
-        entries,
-        gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)),
-    }
+    VariableSets { entries, gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)) }
 }
 
 /// The variables of those sets that the spec or our mark speaks of.
@@ -84,12 +73,7 @@ pub(super) async fn complete(look: Look<'_>, sets: &mut VariableSets<'_>) {
 async fn variables(look: Look<'_>, set: &VariableSet) -> Result<Vec<Variable>, Gap> {
     let VariableSetId(id) = &set.id;
     let path = path(&["varsets", id, "relationships", "vars"]);
-    let list = List {
-        path: &path,
-        include: &[],
-        paged: false,
-        sorted: false,
-    };
+    let list = List { path: &path, include: &[], paged: false, sorted: false };
     let reading = Reading {
         address: variable_set_address(&set.name),
         doing: "reading its variables",
@@ -102,18 +86,13 @@ async fn variables(look: Look<'_>, set: &VariableSet) -> Result<Vec<Variable>, G
         .await
         .complete()
         .map_err(|trouble| reading.gap(&trouble))?;
-    Ok(variable::sorted(
-        resources.into_iter().filter_map(Variable::of).collect(),
-    ))
+    Ok(variable::sorted(resources.into_iter().filter_map(Variable::of).collect()))
 }
 
 /// The witnesses, if their set carries our mark; whoever made another one of that name knows nothing of our writes.
 pub(super) fn witnesses(look: Look<'_>, sets: &VariableSets<'_>) -> Witnesses {
     let name = witness_set_name(&look.want.fleet);
-    let set = sets
-        .entries
-        .iter()
-        .find(|entry| entry.thing.name == name && look.is_marked(&entry.thing.description));
+    let set = sets.entries.iter().find(|entry| entry.thing.name == name && look.is_marked(&entry.thing.description));
     match (set, &sets.gap) {
         (None, Some(gap)) => Err(gap.cause.clone()),
         (None, None) => Ok(BTreeMap::new()),
@@ -142,16 +121,8 @@ impl<'a> Look<'a> {
 impl VariableSets<'_> {
     pub(super) async fn seen(self, compare: &Compare<'_>) -> Listing<VariableSet> {
         let seen = self.entries.into_iter().map(|entry| async move {
-            let Entry {
-                thing,
-                want,
-                along: _,
-                variables,
-            } = entry;
-            VariableSet {
-                variables: compare.variables(variables, want.map(|want| &want.variables)).await,
-                ..thing
-            }
+            let Entry { thing, want, along: _, variables } = entry;
+            VariableSet { variables: compare.variables(variables, want.map(|want| &want.variables)).await, ..thing }
         });
         let seen = futures::future::join_all(seen).await;
         listing(seen, self.gap, |set: &VariableSet| &set.name)

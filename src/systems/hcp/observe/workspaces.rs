@@ -39,16 +39,8 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list(look: Look<'_>) -> Workspaces<'_> {
     let path = look.reader.within(&["workspaces"]);
-    let list = List {
-        path: &path,
-        include: &INCLUDE,
-        paged: true,
-        sorted: true,
-    };
-    let listed = look
-        .reader
-        .list::<WorkspaceAttributes, WorkspaceRelations>(&list)
-        .await;
+    let list = List { path: &path, include: &INCLUDE, paged: true, sorted: true };
+    let listed = look.reader.list::<WorkspaceAttributes, WorkspaceRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "workspace"]),
         doing: "reading the workspaces",
@@ -69,10 +61,7 @@ pub(super) async fn list(look: Look<'_>) -> Workspaces<'_> {
             }
         })
         .collect();
-    Workspaces {
-        entries,
-        gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)),
-    }
+    Workspaces { entries, gap: listed.trouble.as_ref().map(|trouble| reading.gap(trouble)) }
 }
 
 /// What takes a request for each: only for workspaces that the spec or our mark speaks of.
@@ -129,12 +118,7 @@ async fn complete_one(look: Look<'_>, entry: &mut Entry<'_>) {
 pub(super) async fn tags(look: Look<'_>, home: &[&str; 2], address: &Address) -> Result<SeenTags, Gap> {
     let [kind, id] = home;
     let path = path(&[kind, id, "effective-tag-bindings"]);
-    let list = List {
-        path: &path,
-        include: &[],
-        paged: false,
-        sorted: false,
-    };
+    let list = List { path: &path, include: &[], paged: false, sorted: false };
     let reading = Reading {
         address: address.clone(),
         doing: "reading its tags",
@@ -152,12 +136,7 @@ pub(super) async fn tags(look: Look<'_>, home: &[&str; 2], address: &Address) ->
 
 async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Variable>, Gap> {
     let path = path(&["workspaces", id, "vars"]);
-    let list = List {
-        path: &path,
-        include: &[],
-        paged: false,
-        sorted: false,
-    };
+    let list = List { path: &path, include: &[], paged: false, sorted: false };
     let reading = Reading {
         address: address.clone(),
         doing: "reading its variables",
@@ -170,31 +149,20 @@ async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Va
         .await
         .complete()
         .map_err(|trouble| reading.gap(&trouble))?;
-    Ok(variable::sorted(
-        resources.into_iter().filter_map(Variable::of).collect(),
-    ))
+    Ok(variable::sorted(resources.into_iter().filter_map(Variable::of).collect()))
 }
 
 async fn consumers(look: Look<'_>, id: &str, address: &Address) -> Result<BTreeSet<WorkspaceId>, Gap> {
     let path = path(&["workspaces", id, "relationships", "remote-state-consumers"]);
-    let list = List {
-        path: &path,
-        include: &[],
-        paged: true,
-        sorted: false,
-    };
+    let list = List { path: &path, include: &[], paged: true, sorted: false };
     let reading = Reading {
         address: address.within(["consumers"]),
         doing: "reading who may read its state",
         follows: "that is not changed",
         permission: None,
     };
-    let consumers = look
-        .reader
-        .list::<Unrelated, Unrelated>(&list)
-        .await
-        .complete()
-        .map_err(|trouble| reading.gap(&trouble))?;
+    let consumers =
+        look.reader.list::<Unrelated, Unrelated>(&list).await.complete().map_err(|trouble| reading.gap(&trouble))?;
     Ok(consumers.into_iter().map(|consumer| WorkspaceId(consumer.id)).collect())
 }
 
@@ -202,11 +170,7 @@ impl<'a> Look<'a> {
     /// What is wanted of a workspace that has this name, or had it.
     fn wanted_workspace(&self, name: &str) -> Option<&'a desired::Workspace> {
         let workspaces = &self.want.workspaces;
-        let by_old_name = || {
-            workspaces
-                .values()
-                .find(|workspace| workspace.was.as_deref() == Some(name))
-        };
+        let by_old_name = || workspaces.values().find(|workspace| workspace.was.as_deref() == Some(name));
         workspaces.get(name).or_else(by_old_name)
     }
 }
@@ -214,13 +178,7 @@ impl<'a> Look<'a> {
 impl Workspaces<'_> {
     pub(super) async fn seen(self, compare: &Compare<'_>) -> Listing<Workspace> {
         let seen = self.entries.into_iter().map(|entry| async move {
-            let Entry {
-                thing,
-                want,
-                along: _,
-                variables,
-                notifications,
-            } = entry;
+            let Entry { thing, want, along: _, variables, notifications } = entry;
             let above = want.and_then(|want| compare.look.above(want));
             let wanted = want.map(|want| &want.notifications);
             Workspace {

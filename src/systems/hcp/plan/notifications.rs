@@ -207,10 +207,7 @@ impl Planner<'_, '_> {
         else {
             return false;
         };
-        let wanted = observed::Recipients {
-            users: users.clone(),
-            all_members: *all_members,
-        };
+        let wanted = observed::Recipients { users: users.clone(), all_members: *all_members };
         if *recipients == wanted {
             return false;
         }

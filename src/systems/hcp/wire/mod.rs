@@ -120,11 +120,7 @@ impl ToMany {
     /// Their ids; none where HCP says nothing.
     #[must_use]
     pub fn ids<T: From<String> + Ord>(&self) -> BTreeSet<T> {
-        self.data
-            .iter()
-            .flatten()
-            .map(|data| T::from(data.id.clone()))
-            .collect()
+        self.data.iter().flatten().map(|data| T::from(data.id.clone())).collect()
     }
 }
 

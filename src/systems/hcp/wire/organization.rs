@@ -64,19 +64,9 @@ pub fn seen(
     entitlements: Option<BTreeMap<String, Value>>,
     subscription: Option<SubscriptionAttributes>,
 ) -> observed::Organization {
-    let Resource {
-        id: name,
-        attributes,
-        relationships,
-        links: _,
-    } = organization;
-    let OrganizationAttributes {
-        external_id,
-        settings,
-        default_execution_mode,
-        plan_identifier,
-        permissions,
-    } = attributes;
+    let Resource { id: name, attributes, relationships, links: _ } = organization;
+    let OrganizationAttributes { external_id, settings, default_execution_mode, plan_identifier, permissions } =
+        attributes;
     let word = default_execution_mode.as_deref().unwrap_or("remote");
     let runs_on: Mode = mode(word, relationships.default_agent_pool.id());
     observed::Organization {
@@ -125,10 +115,7 @@ fn tier(word: &str) -> Option<Tier> {
 }
 
 fn flags(values: BTreeMap<String, Value>) -> BTreeMap<String, bool> {
-    values
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_bool()?)))
-        .collect()
+    values.into_iter().filter_map(|(name, value)| Some((name, value.as_bool()?))).collect()
 }
 
 /// A VCS connection.

@@ -29,10 +29,5 @@ pub fn mode(word: &str, pool: Option<&str>) -> Mode {
 /// A placement. A server that says nothing of overwriting knows no inheritance, so that what it says is the thing's own.
 #[must_use]
 pub fn placement(mode: Mode, overwrites: Option<&Overwrites>) -> SeenPlacement {
-    SeenPlacement {
-        mode,
-        own: overwrites
-            .and_then(|overwrites| overwrites.execution_mode)
-            .unwrap_or(true),
-    }
+    SeenPlacement { mode, own: overwrites.and_then(|overwrites| overwrites.execution_mode).unwrap_or(true) }
 }

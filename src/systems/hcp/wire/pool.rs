@@ -37,16 +37,8 @@ pub struct PoolRelations {
 /// What was seen of a pool.
 #[must_use]
 pub fn seen(pool: Pool) -> observed::Pool {
-    let PoolAttributes {
-        name,
-        organization_scoped,
-        agent_count,
-    } = pool.attributes;
-    let PoolRelations {
-        workspaces,
-        allowed_workspaces,
-        allowed_projects,
-    } = pool.relationships;
+    let PoolAttributes { name, organization_scoped, agent_count } = pool.attributes;
+    let PoolRelations { workspaces, allowed_workspaces, allowed_projects } = pool.relationships;
     observed::Pool {
         id: PoolId(pool.id),
         name,

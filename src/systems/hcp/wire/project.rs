@@ -40,19 +40,10 @@ pub struct ProjectRelations {
 /// What was seen of a project; one that says nothing of its mode has the organisation's.
 #[must_use]
 pub fn seen(project: &Project, included: &Included, organization: &Mode) -> observed::Project {
-    let Resource {
-        id,
-        attributes,
-        relationships,
-        links: _,
-    } = project;
+    let Resource { id, attributes, relationships, links: _ } = project;
     let ProjectAttributes {
         name,
-        settings:
-            ProjectSettings {
-                description,
-                auto_destroy_activity_duration,
-            },
+        settings: ProjectSettings { description, auto_destroy_activity_duration },
         default_execution_mode,
         setting_overwrites,
     } = attributes;
@@ -64,14 +55,8 @@ pub fn seen(project: &Project, included: &Included, organization: &Mode) -> obse
             auto_destroy_activity_duration: Some(auto_destroy_activity_duration.clone().unwrap_or_default()),
         },
         placement: match default_execution_mode {
-            Some(word) => placement(
-                mode(word, relationships.default_agent_pool.id()),
-                setting_overwrites.as_ref(),
-            ),
-            None => SeenPlacement {
-                mode: organization.clone(),
-                own: false,
-            },
+            Some(word) => placement(mode(word, relationships.default_agent_pool.id()), setting_overwrites.as_ref()),
+            None => SeenPlacement { mode: organization.clone(), own: false },
         },
         tags: tags::along(&relationships.effective_tag_bindings, included).map_or(Read::NotAsked, Read::Seen),
         notifications: Read::NotAsked,

@@ -35,17 +35,9 @@ pub fn seen(tags: impl IntoIterator<Item = Tag>) -> SeenTags {
     let mut seen = SeenTags::default();
     for tag in tags {
         let by_link = tag.links.get("inherited-from").is_some_and(|link| !link.is_null());
-        let by_relation = tag
-            .relationships
-            .inherited_from
-            .as_ref()
-            .is_some_and(|relation| relation.data.is_some());
+        let by_relation = tag.relationships.inherited_from.as_ref().is_some_and(|relation| relation.data.is_some());
         let TagAttributes { key, value } = tag.attributes;
-        let into = if by_link || by_relation {
-            &mut seen.inherited
-        } else {
-            &mut seen.own
-        };
+        let into = if by_link || by_relation { &mut seen.inherited } else { &mut seen.own };
         into.insert(key, value.unwrap_or_default());
     }
     seen

@@ -56,15 +56,7 @@ impl Variable {
     /// The variable that a resource is. `None` for categories that only HCP's own features use.
     #[must_use]
     pub fn of(resource: Resource<VariableAttributes>) -> Option<Self> {
-        let VariableAttributes {
-            key,
-            value,
-            description,
-            category,
-            hcl,
-            sensitive,
-            version_id,
-        } = resource.attributes;
+        let VariableAttributes { key, value, description, category, hcl, sensitive, version_id } = resource.attributes;
         let category = match category.as_str() {
             "env" => Category::Env,
             "terraform" => Category::Terraform,
@@ -85,26 +77,13 @@ impl Variable {
     /// be read goes no further.
     #[must_use]
     pub fn seen(self, secret: bool, compared: Option<Compared>) -> observed::Variable {
-        let Self {
-            id,
-            key,
-            hcl,
-            description,
-            value,
-            version: _,
-        } = self;
+        let Self { id, key, hcl, description, value, version: _ } = self;
         let value = match value {
             None => SeenValue::Sensitive(compared),
             Some(_) if secret => SeenValue::Plain(String::new()),
             Some(value) => SeenValue::Plain(value),
         };
-        observed::Variable {
-            id,
-            key,
-            hcl,
-            description,
-            value,
-        }
+        observed::Variable { id, key, hcl, description, value }
     }
 }
 
@@ -148,8 +127,6 @@ pub struct VariableBody<'a> {
 
 impl std::fmt::Debug for VariableBody<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VariableBody")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("VariableBody").field("key", &self.key).finish_non_exhaustive()
     }
 }

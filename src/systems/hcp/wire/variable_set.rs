@@ -41,17 +41,8 @@ pub struct VariableSetRelations {
 /// What was seen of a variable set, but for its variables.
 #[must_use]
 pub fn seen(set: &VariableSet) -> observed::VariableSet {
-    let VariableSetAttributes {
-        name,
-        description,
-        global,
-        priority,
-    } = &set.attributes;
-    let VariableSetRelations {
-        vars: _,
-        workspaces,
-        projects,
-    } = &set.relationships;
+    let VariableSetAttributes { name, description, global, priority } = &set.attributes;
+    let VariableSetRelations { vars: _, workspaces, projects } = &set.relationships;
     observed::VariableSet {
         id: VariableSetId(set.id.clone()),
         name: name.clone(),

@@ -85,12 +85,7 @@ pub struct RunAttributes {
 /// unasked, and so is everything that takes a request of its own.
 #[must_use]
 pub fn seen(workspace: &Workspace, included: &Included) -> observed::Workspace {
-    let Resource {
-        id,
-        attributes,
-        relationships,
-        links: _,
-    } = workspace;
+    let Resource { id, attributes, relationships, links: _ } = workspace;
     let WorkspaceAttributes {
         name,
         settings,
@@ -101,10 +96,7 @@ pub fn seen(workspace: &Workspace, included: &Included) -> observed::Workspace {
         locked_reason,
         resource_count,
     } = attributes;
-    let mode = mode(
-        execution_mode.as_deref().unwrap_or_default(),
-        relationships.agent_pool.id(),
-    );
+    let mode = mode(execution_mode.as_deref().unwrap_or_default(), relationships.agent_pool.id());
     observed::Workspace {
         id: WorkspaceId(id.clone()),
         name: name.clone(),
@@ -117,9 +109,7 @@ pub fn seen(workspace: &Workspace, included: &Included) -> observed::Workspace {
         notifications: Read::NotAsked,
         consumers: Read::NotAsked,
         current_run: relationships.current_run.id().map(|id| run(id, included)),
-        locked: locked
-            .unwrap_or(false)
-            .then(|| locked_reason.clone().unwrap_or_default()),
+        locked: locked.unwrap_or(false).then(|| locked_reason.clone().unwrap_or_default()),
         resources: resource_count.unwrap_or(0),
     }
 }
