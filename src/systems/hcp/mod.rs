@@ -21,6 +21,36 @@ use crate::plan::{Gap, Plan};
 use crate::secret::Secrets;
 use crate::systems::{Context, Made, Outputs, System};
 
+/// HCP Terraform.
+#[derive(Debug)]
+pub struct Hcp;
+
+impl System for Hcp {
+    type Desired = desired::Desired;
+    type Observed = observed::Observed;
+    type Request = request::Request;
+    type Reader = client::Reader;
+    type Writer = client::Writer;
+
+    async fn observe(reader: &Self::Reader, want: &Self::Desired, secrets: &Secrets) -> Result<Self::Observed, Gap> {
+        observe::observe(reader, want, secrets).await
+    }
+
+    fn plan(want: &Self::Desired, seen: &Self::Observed, context: &Context<'_>, plan: &mut Plan) {
+        plan::plan(want, seen, context, plan);
+    }
+
+    async fn apply(
+        writer: &Self::Writer,
+        request: &Self::Request,
+        address: &Address,
+        outputs: &Outputs,
+        secrets: &Secrets,
+    ) -> Result<Made, Error> {
+        apply::apply(writer, request, address, outputs, secrets).await
+    }
+}
+
 /// A newtype for an id that HCP gave out.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -150,38 +180,4 @@ pub fn variable_address(home: &Address, key: &VariableKey) -> Address {
 #[must_use]
 pub fn notification_address(subject: &Address, name: &str) -> Address {
     subject.within(["notification", name])
-}
-
-/// HCP Terraform, as one of the systems that a fleet lives in.
-#[derive(Debug)]
-pub struct Hcp;
-
-impl System for Hcp {
-    type Desired = desired::Desired;
-    type Observed = observed::Observed;
-    type Request = request::Request;
-    type Reader = client::Reader;
-    type Writer = client::Writer;
-
-    async fn observe(
-        reader: &client::Reader,
-        want: &desired::Desired,
-        secrets: &Secrets,
-    ) -> Result<observed::Observed, Gap> {
-        observe::observe(reader, want, secrets).await
-    }
-
-    fn plan(want: &desired::Desired, seen: &observed::Observed, context: &Context<'_>, plan: &mut Plan) {
-        plan::plan(want, seen, context, plan);
-    }
-
-    async fn apply(
-        writer: &client::Writer,
-        request: &request::Request,
-        address: &Address,
-        outputs: &Outputs,
-        secrets: &Secrets,
-    ) -> Result<Made, Error> {
-        apply::apply(writer, request, address, outputs, secrets).await
-    }
 }
