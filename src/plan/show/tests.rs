@@ -14,8 +14,9 @@ use crate::systems::Request;
 use crate::systems::hcp::request::{self, ModeRequest, WorkspaceRequest};
 use crate::systems::hcp::{PoolId, WorkspaceId};
 
+#[allow(clippy::unnecessary_wraps)] // A `Why` takes it so.
 fn origin(line: u32) -> Option<Origin> {
-    Some(Origin::Spec(Place { file: "fleet.yaml".to_owned(), line, column: 3 }))
+    Some(Origin::Spec(Place { file: "fleet.yaml".into(), line, column: 3 }))
 }
 
 fn why(cause: Cause, line: u32) -> Why {

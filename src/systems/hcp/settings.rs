@@ -154,9 +154,12 @@ impl ProjectSettings {
     }
 }
 
-/// The name of an attribute as a spec has it: `auto-apply` is `autoApply`.
+/// The name of an attribute as a spec has it: `auto-apply` is `autoApply`, `working-directory` is `directory`.
 #[must_use]
 pub fn spec_name(attribute: &str) -> String {
+    if attribute == "working-directory" {
+        return "directory".to_owned();
+    }
     let mut name = String::with_capacity(attribute.len());
     let mut upper = false;
     for c in attribute.chars() {
