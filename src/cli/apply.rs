@@ -25,7 +25,7 @@ const HANDFUL: usize = 5;
 
 /// `apply`
 pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match plan::make(&arguments.scope, globals, output, signals).await? {
+    let planned = match Box::pin(plan::make(&arguments.scope, globals, output, signals)).await? {
         Ok(planned) => planned,
         Err(exit) => return Ok(exit),
     };
@@ -208,7 +208,7 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
         Ok(Ok(Ok(line))) => line,
         Ok(Ok(Err(_)) | Err(_)) => String::new(),
         Err(exit) => {
-            output.note(&format!("\nStopped by you: nothing was written.   ({})", exit.ending()));
+            output.note(&format!("\nStopped: nothing was written.   ({})", exit.ending()));
             return Ok(Some(exit));
         }
     };
