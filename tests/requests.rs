@@ -82,7 +82,11 @@ async fn the_last_notification_of_a_workspace_that_leaves_the_spec_is_found_and_
     stage.converge(&want).await;
     want.workspaces.get_mut("ws-000").unwrap().notifications.clear();
     let plan = stage.plan(&want).await;
-    assert!(lines(&plan).contains(&"remove hcp/workspace/ws-000/notification/chat []".to_owned()), "{:?}", lines(&plan));
+    assert!(
+        lines(&plan).contains(&"remove hcp/workspace/ws-000/notification/chat []".to_owned()),
+        "{:?}",
+        lines(&plan)
+    );
     stage.converge(&want).await;
     let left = stage.sandbox.with_world(|world| world.notifications.len());
     assert_eq!(left, 1, "the project's");

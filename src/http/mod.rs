@@ -428,7 +428,7 @@ impl Answer {
             }
             return match read(&self.body) {
                 Ok(value) => Ok((value, status, self.request_id)),
-                Err(error) => Err(fail(Kind::Unexpected, unreadable(&error), Again::Maybe, true)),
+                Err(error) => Err(fail(Kind::Unexpected, unreadable(&error, &self.body), Again::Maybe, true)),
             };
         }
         if self.status.is_redirection() {
@@ -453,8 +453,11 @@ impl Answer {
 }
 
 /// Why a body cannot be read. What the reader says would quote the body, which may hold a secret.
-fn unreadable(error: &serde_json::Error) -> String {
+fn unreadable(error: &serde_json::Error, body: &[u8]) -> String {
     use serde_json::error::Category;
+    // A body that is no JSON at all may show first as one of another form.
+    let worse = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
+    let error = worse.as_ref().unwrap_or(error);
     let (line, column) = (error.line(), error.column());
     match error.classify() {
         Category::Eof => "the answer ends in the middle".to_owned(),

@@ -46,9 +46,9 @@ impl Lab {
         Self { sandbox, reader, writer, secrets: Secrets::sandbox("lab".to_owned()) }
     }
 
-    /// Uses other values for every secret from now on.
-    pub fn change_secrets(&mut self, seed: &str) {
-        self.secrets = Secrets::sandbox(seed.to_owned());
+    /// Reads secrets elsewhere from now on.
+    pub fn use_secrets(&mut self, secrets: Secrets) {
+        self.secrets = secrets;
     }
 
     pub async fn look(&self, want: &Desired) -> Observed {

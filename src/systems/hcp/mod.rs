@@ -113,13 +113,33 @@ impl Category {
     }
 }
 
-/// What makes a variable unique within a workspace or a variable set.
+/// What makes a variable unique within a workspace or a variable set; as text `env/KEY`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct VariableKey {
     /// Its category.
     pub category: Category,
     /// Its key.
     pub key: String,
+}
+
+impl From<VariableKey> for String {
+    fn from(VariableKey { category, key }: VariableKey) -> Self {
+        format!("{}/{key}", category.as_str())
+    }
+}
+
+impl TryFrom<String> for VariableKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (category, key) = match text.split_once('/') {
+            Some(("env", key)) => (Category::Env, key),
+            Some(("terraform", key)) => (Category::Terraform, key),
+            _ => return Err(format!("`{text}` is no variable: env/KEY or terraform/KEY")),
+        };
+        Ok(Self { category, key: key.to_owned() })
+    }
 }
 
 /// `hcp/organization`: the organisation's own settings.

@@ -42,7 +42,7 @@ pub(in super::super) async fn names(reader: &Reader) -> Result<BTreeMap<String, 
     }
     let name = |id: &str| {
         let user: Resource<UserAttributes> = listed.included.get("users", id)?;
-        Some((id.to_owned(), user.attributes.username))
+        Some((id.to_owned(), user.attributes.username?))
     };
     let users = listed.items.iter().filter_map(|item| item.relationships.user.id());
     Ok(users.filter_map(name).collect())

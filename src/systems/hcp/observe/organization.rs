@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::super::client::Reader;
 use super::super::wire::organization::{self, Organization, SubscriptionAttributes};
-use super::super::wire::{Document, Included, Resource};
-use super::super::{observed, organization_address};
+use super::super::wire::{Document, Included, Resource, Unrelated};
+use super::super::{ProjectId, observed, organization_address};
 use super::gaps::Reading;
 use crate::http::Failure;
 use crate::plan::Gap;
@@ -34,7 +34,13 @@ pub(super) async fn read(reader: &Reader) -> Result<observed::Organization, Gap>
     };
     let entitlements = entitlements.map(|set: Resource<BTreeMap<String, Value>>| set.attributes);
     let subscription = subscription.map(|subscription: Resource<SubscriptionAttributes>| subscription.attributes);
-    Ok(organization::seen(document.data, entitlements, subscription))
+    let default_project: Option<Resource<Unrelated>> = included.first("projects");
+    let seen = organization::seen(document.data, entitlements, subscription);
+    Ok(observed::Organization {
+        // Samples lack the relationship, and the project itself comes along.
+        default_project: seen.default_project.or(default_project.map(|project| ProjectId(project.id))),
+        ..seen
+    })
 }
 
 /// With all that may come along, or, where the server does not know that, without it.

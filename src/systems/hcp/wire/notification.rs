@@ -62,8 +62,9 @@ pub struct MembershipRelations {
 /// A user's attributes.
 #[derive(Debug, Deserialize)]
 pub struct UserAttributes {
-    /// The name that a spec uses.
-    pub username: String,
+    /// The name that a spec uses; somebody who is only invited has none.
+    #[serde(default)]
+    pub username: Option<String>,
 }
 
 /// Where a notification goes, given what its source holds. Discord reads Slack's format at the webhook's URL and
