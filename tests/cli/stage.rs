@@ -101,12 +101,18 @@ impl Stage {
         Sandbox::serve(&self.path("box"), None, &seed).await.unwrap()
     }
 
-    /// Does something by hand: one request to the sandbox.
-    pub async fn ask(&self, sandbox: &Sandbox, method: &str, path: &str, kind: &str, attributes: &serde_json::Value) {
+    /// A client that is not ours.
+    pub fn client(&self) -> reqwest::Client {
         // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::new()
+    }
+
+    /// Does something by hand: one request to the sandbox.
+    pub async fn ask(&self, sandbox: &Sandbox, method: &str, path: &str, kind: &str, attributes: &serde_json::Value) {
         let body = serde_json::json!({"data": {"type": kind, "attributes": attributes}});
-        let answer = reqwest::Client::new()
+        let answer = self
+            .client()
             .request(method.parse().unwrap(), format!("{}/api/v2/{path}", sandbox.address()))
             .bearer_auth(sandbox.token())
             .header("Content-Type", "application/vnd.api+json")
@@ -156,6 +162,7 @@ macro_rules! assert_output {
             omit_expression => true,
             filters => vec![
                 (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
+                (r"reconcile \d+\.\d+\.\d+", "reconcile [VERSION]"),
                 (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]"),
                 (r"\d+\.\d s\b", "[TIME]"),
                 (r"\b[0-9a-f]{64}\b", "[DIGEST]"),
