@@ -41,8 +41,8 @@ rustPlatform.buildRustPackage {
       --bash <("$out/bin/reconcile" completions bash) \
       --fish <("$out/bin/reconcile" completions fish) \
       --zsh <("$out/bin/reconcile" completions zsh)
-    "$out/bin/reconcile" man > reconcile.1
-    installManPage reconcile.1
+    "$out/bin/reconcile" man --out pages
+    installManPage pages/*
   '';
 
   meta = {

@@ -37,9 +37,12 @@
 pub mod access;
 pub mod address;
 pub mod apply;
+pub mod cli;
 pub mod error;
+pub mod http;
 pub mod origin;
 pub mod owner;
+pub mod pipeline;
 pub mod plan;
 pub mod report;
 pub mod sandbox;

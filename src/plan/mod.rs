@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::origin::Origin;
 use crate::owner::FleetName;
 use crate::spec::desired::Desired;
-use crate::systems::{Consent, Context, Observed, Request, hcp};
+use crate::systems::{Consent, Context, Observed, Request, System as _, hcp};
 
 /// Everything that a run is going to do, and everything that it is not going to do and should be known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -382,7 +382,7 @@ impl<T> Listing<T> {
 }
 
 /// A part of a thing that takes a request of its own to read, or may be missing from an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Read<T> {
     /// It was read.
@@ -434,7 +434,7 @@ pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
     let Observed { hcp: seen_hcp } = observed;
     let context = Context { desired, consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());
-    hcp::plan::plan(want_hcp, seen_hcp, &context, &mut plan);
+    hcp::Hcp::plan(want_hcp, seen_hcp, &context, &mut plan);
     plan.hold_unmet();
     plan.sort();
     plan

@@ -1,6 +1,6 @@
 //! The spec: what a fleet should be, as its user writes it.
 //!
-//! [`load`] reads files into one tree that knows where everything stands, a collecting walk makes the [`model`] of it,
+//! [`load()`] reads files into one tree that knows where everything stands, a collecting walk makes the [`model`] of it,
 //! [`resolve`] follows its references, [`check`] holds it to its rules, and [`desired`] says what it means.
 
 pub mod check;

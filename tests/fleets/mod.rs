@@ -9,7 +9,8 @@ pub fn spec() -> impl Strategy<Value = Value> {
     let pools = 0..3_usize;
     let sets = vec(variable_set(), 0..3);
     let projects = btree_map("[a-z]{3,6}", project(), 1..4);
-    (pools, sets, projects, any::<bool>()).prop_map(|(pools, sets, projects, defaults)| fleet(pools, &sets, projects, defaults))
+    (pools, sets, projects, any::<bool>())
+        .prop_map(|(pools, sets, projects, defaults)| fleet(pools, &sets, projects, defaults))
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +62,8 @@ fn tags() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn workspace() -> impl Strategy<Value = Workspace> {
-    let code = (prop::option::of(any::<bool>()), prop::option::of("[a-z]{1,6}(/[a-z]{1,6})?"), any::<bool>(), any::<bool>());
+    let code =
+        (prop::option::of(any::<bool>()), prop::option::of("[a-z]{1,6}(/[a-z]{1,6})?"), any::<bool>(), any::<bool>());
     let inside = (tags(), vec(variable(), 0..4), any::<bool>(), any::<bool>());
     (0..5_usize, code, inside).prop_map(
         |(runs_on, (auto_apply, directory, version, connected), (tags, variables, notified, consumers))| Workspace {
@@ -79,9 +81,8 @@ fn workspace() -> impl Strategy<Value = Workspace> {
 }
 
 fn variable() -> impl Strategy<Value = Variable> {
-    ("[A-Z][A-Z_]{1,6}", any::<bool>(), any::<bool>(), any::<bool>(), "[ -~]{0,12}").prop_map(
-        |(key, env, sensitive, hcl, value)| Variable { key, env, sensitive, hcl: hcl && !env, value },
-    )
+    ("[A-Z][A-Z_]{1,6}", any::<bool>(), any::<bool>(), any::<bool>(), "[ -~]{0,12}")
+        .prop_map(|(key, env, sensitive, hcl, value)| Variable { key, env, sensitive, hcl: hcl && !env, value })
 }
 
 fn variable_set() -> impl Strategy<Value = (u8, Vec<Variable>)> {

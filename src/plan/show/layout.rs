@@ -70,6 +70,14 @@ impl Text {
         self
     }
 
+    /// With words that stay in one line if they fit in one.
+    pub fn phrase(mut self, text: &str) -> Self {
+        if !text.is_empty() {
+            self.words.push((text.to_owned(), Tone::Plain));
+        }
+        self
+    }
+
     /// True when there is no word.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
@@ -86,11 +94,14 @@ impl Text {
         let mut lines = Vec::new();
         let mut line = Self::default();
         for (word, tone) in &self.words {
-            for piece in pieces(word, width) {
-                if !line.is_empty() && line.width() + 1 + piece.width() > width {
-                    lines.push(std::mem::take(&mut line));
+            let whole = word.width() <= width;
+            for part in word.split(if whole { '\0' } else { ' ' }) {
+                for piece in pieces(part, width) {
+                    if !line.is_empty() && line.width() + 1 + piece.width() > width {
+                        lines.push(std::mem::take(&mut line));
+                    }
+                    line.words.push((piece.to_owned(), *tone));
                 }
-                line.words.push((piece.to_owned(), *tone));
             }
         }
         if !line.is_empty() {

@@ -14,6 +14,7 @@ use crate::systems::Request;
 use crate::systems::hcp::request::{self, ModeRequest, WorkspaceRequest};
 use crate::systems::hcp::{PoolId, WorkspaceId};
 
+#[allow(clippy::unnecessary_wraps)] // A `Why` takes it so.
 fn origin(line: u32) -> Option<Origin> {
     Some(Origin::Spec(Place { file: "fleet.yaml".into(), line, column: 3 }))
 }

@@ -68,32 +68,44 @@ impl Thing<'_> {
         self.address.split_once('/').map_or(self.address, |(_, rest)| rest)
     }
 
-    /// The fields of a creation, those of what lies in it included.
+    /// The fields of a creation, those of what lies in it included. Where a part of it sets a field anew that the
+    /// creation sets too, what it comes to is shown.
     fn fields(&self) -> Vec<(String, String)> {
         let own = self.own.map(|own| own.changes.as_slice()).unwrap_or_default();
-        let said: BTreeSet<(&str, String)> =
-            own.iter().map(|change| (change.field.as_str(), words::shown(&change.new, false))).collect();
         let mut fields: Vec<(String, String)> =
             own.iter().map(|change| (change.field.clone(), words::shown(&change.new, false))).collect();
         for (rest, action) in &self.inner {
-            if action.changes.is_empty() {
-                fields.push(((*rest).to_owned(), "new".to_owned()));
-            }
-            for change in &action.changes {
-                let value = words::shown(&change.new, false);
-                // What an action of its own does to a field that was named already is no second fact.
-                if !said.contains(&(change.field.as_str(), value.clone())) {
-                    fields.push((label(rest, &change.field), value));
+            let (name, value) = match action.changes.as_slice() {
+                [] => ((*rest).to_owned(), "new".to_owned()),
+                [change] => (label(rest, &change.field), words::shown(&change.new, false)),
+                several => {
+                    let fact = |change: &Change| format!("{} {}", change.field, words::shown(&change.new, false));
+                    ((*rest).to_owned(), several.iter().map(fact).collect::<Vec<_>>().join("; "))
                 }
+            };
+            match fields.iter_mut().find(|(other, _)| *other == name) {
+                Some(field) => field.1 = value,
+                None => fields.push((name, value)),
             }
         }
         fields
     }
 }
 
-/// How a field of something inside a thing is called.
+/// How a field of something inside a thing is called: a part that a thing has once needs no name of its own.
 fn label(rest: &str, field: &str) -> String {
-    if field == "value" { rest.to_owned() } else { format!("{rest} {field}") }
+    if field == "value" {
+        rest.to_owned()
+    } else if rest.contains('/') {
+        format!("{rest} {field}")
+    } else {
+        field.to_owned()
+    }
+}
+
+/// Where a field of something inside a thing stands: with this, its address can be put together.
+fn place(rest: &str, field: &str) -> String {
+    if field == "value" || field == rest { rest.to_owned() } else { format!("{rest} {field}") }
 }
 
 /// The sign of an action, and without colour its word.
@@ -110,17 +122,30 @@ fn folded(page: &mut Page, things: &[Thing<'_>]) {
         let of_kind = &things[n..n + alike];
         let (creations, others): (Vec<&Thing<'_>>, Vec<&Thing<'_>>) =
             of_kind.iter().partition(|thing| thing.is_creation());
-        table(page, &creations);
+        for group in same_fields(&creations) {
+            table(page, &group);
+        }
         blocks(page, &others);
         n += alike;
     }
 }
 
+/// Creations that have the same fields, whatever lies in them.
+fn same_fields<'t, 'a>(things: &[&'t Thing<'a>]) -> Vec<Vec<&'t Thing<'a>>> {
+    let mut groups: Vec<(Vec<&str>, Vec<&'t Thing<'a>>)> = Vec::new();
+    for thing in things {
+        let fields: Vec<&str> =
+            thing.own.iter().flat_map(|own| &own.changes).map(|change| change.field.as_str()).collect();
+        match groups.iter_mut().find(|(other, _)| *other == fields) {
+            Some((_, of)) => of.push(thing),
+            None => groups.push((fields, vec![thing])),
+        }
+    }
+    groups.into_iter().map(|(_, of)| of).collect()
+}
+
 /// Creations of one kind: the fields in which they differ as columns, the equal ones once.
 fn table(page: &mut Page, things: &[&Thing<'_>]) {
-    if things.is_empty() {
-        return;
-    }
     let rows: Vec<Vec<(String, String)>> = things.iter().map(|thing| thing.fields()).collect();
     let each = if things.len() > 1 { shared(&rows) } else { Vec::new() };
     let names = things.iter().map(|thing| thing.name().chars().count()).max().unwrap_or(0);
@@ -136,21 +161,21 @@ fn table(page: &mut Page, things: &[&Thing<'_>]) {
     }
     for (thing, row) in things.iter().zip(&rows) {
         let head = sign(page, Verb::Create, 0).and(thing.name(), Tone::Plain);
-        if columns.is_empty() {
-            page.beside(&head, first, &pairs(row.iter().filter(|field| !each.contains(field))));
-            continue;
-        }
         let mut cells = String::new();
         for (label, width) in &columns {
             let cell = row.iter().find(|(name, _)| name == label).map_or("", |(_, value)| value);
             cells.push_str(&pad(cell, *width));
         }
-        page.beside(&head, first, &Text::plain(cells.trim_end()));
-        let rest = pairs(
-            row.iter().filter(|field| !each.contains(field) && !columns.iter().any(|(label, _)| *label == field.0)),
-        );
-        if !rest.is_empty() {
-            page.beside(&Text::plain("        with"), 14, &rest);
+        let in_column = |field: &(String, String)| columns.iter().any(|(label, _)| *label == field.0);
+        let rest = pairs(row.iter().filter(|field| !each.contains(field) && !in_column(field)));
+        let why = thing.own.filter(|_| row.is_empty()).map(|own| words::why(&own.why)).unwrap_or_default();
+        if columns.is_empty() && first + rest.width() <= WIDTH {
+            page.row(&head, first, &rest, &why);
+        } else {
+            page.row(&head, first, &Text::plain(cells.trim_end()), &why);
+            if !rest.is_empty() {
+                page.beside(&Text::plain("        with"), 14, &rest);
+            }
         }
     }
     if !each.is_empty() {
@@ -164,8 +189,13 @@ fn pad(cell: &str, width: usize) -> String {
 }
 
 fn pairs<'a>(fields: impl Iterator<Item = &'a (String, String)>) -> Text {
-    let fields: Vec<String> = fields.map(|(name, value)| format!("{name}: {value}")).collect();
-    Text::plain(&fields.join(", "))
+    let mut fields = fields.peekable();
+    let mut text = Text::default();
+    while let Some((name, value)) = fields.next() {
+        let comma = if fields.peek().is_some() { "," } else { "" };
+        text = text.phrase(&format!("{name}: {value}{comma}"));
+    }
+    text
 }
 
 /// Fields that all rows have with the same value, in their order.
@@ -176,7 +206,7 @@ fn shared(rows: &[Vec<(String, String)>]) -> Vec<(String, String)> {
     first.iter().filter(|field| others.iter().all(|row| row.contains(field))).cloned().collect()
 }
 
-/// The fields that become columns, with their widths: those that most rows have, as long as there is room.
+/// The fields that become columns, with their widths: those that most rows have, as many as there is room for.
 fn columns(rows: &[Vec<(String, String)>], each: &[(String, String)], first: usize) -> Vec<(String, usize)> {
     use unicode_width::UnicodeWidthStr as _;
     let mut labels: Vec<&str> = Vec::new();
@@ -185,21 +215,29 @@ fn columns(rows: &[Vec<(String, String)>], each: &[(String, String)], first: usi
             labels.push(label);
         }
     }
+    let mut fitting: Vec<(usize, &str, usize)> = labels
+        .into_iter()
+        .enumerate()
+        .filter_map(|(place, label)| {
+            let cells: Vec<&str> = rows
+                .iter()
+                .filter_map(|row| row.iter().find(|(name, _)| name == label))
+                .map(|(_, value)| value.as_str())
+                .collect();
+            let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(label.width()) + 2;
+            (cells.len() * 2 > rows.len() && width <= COLUMN).then_some((width, label, place))
+        })
+        .collect();
+    // The narrowest first, so that as many as possible have room; then in their own order again.
+    fitting.sort_unstable();
     let mut room = WIDTH.saturating_sub(first);
-    let mut columns = Vec::new();
-    for label in labels {
-        let cells: Vec<&str> = rows
-            .iter()
-            .filter_map(|row| row.iter().find(|(name, _)| name == label))
-            .map(|(_, value)| value.as_str())
-            .collect();
-        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0).max(label.width()) + 2;
-        if cells.len() * 2 > rows.len() && width <= COLUMN && width <= room {
-            room -= width;
-            columns.push((label.to_owned(), width));
-        }
-    }
-    columns
+    fitting.retain(|(width, _, _)| {
+        let fits = *width <= room;
+        room -= if fits { *width } else { 0 };
+        fits
+    });
+    fitting.sort_unstable_by_key(|(_, _, place)| *place);
+    fitting.into_iter().map(|(width, label, _)| (label.to_owned(), width)).collect()
 }
 
 /// A line of a block: what stands on the left, the values, the reason.
@@ -214,7 +252,12 @@ struct Row {
 fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(own) = thing.own {
-        rows.extend(own.changes.iter().map(|change| row(None, change.field.clone(), own, change, full)));
+        rows.extend(
+            own.changes
+                .iter()
+                .filter(|change| change.old != change.new)
+                .map(|change| row(None, change.field.clone(), own, change, full)),
+        );
     }
     for (rest, action) in &thing.inner {
         if action.changes.is_empty() {
@@ -225,9 +268,9 @@ fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
                 why: words::why(&action.why),
             });
         }
-        for (n, change) in action.changes.iter().enumerate() {
+        for (n, change) in action.changes.iter().filter(|change| change.old != change.new).enumerate() {
             let sign = (n == 0).then_some(action.verb);
-            rows.push(row(sign, label(rest, &change.field), action, change, full));
+            rows.push(row(sign, place(rest, &change.field), action, change, full));
         }
     }
     rows
@@ -284,8 +327,9 @@ fn block(page: &mut Page, thing: &Thing<'_>, plan: Option<&Plan>) {
     page.row(&head, head.width(), &Text::default(), &why);
     write_rows(page, &rows);
     if let Some(plan) = plan {
-        for producer in producers(thing, plan) {
-            page.beside(&Text::plain("      after"), 14, &Text::plain(&producer));
+        let producers: Vec<String> = producers(thing, plan).into_iter().collect();
+        if !producers.is_empty() {
+            page.beside(&Text::plain("      after"), 14, &Text::plain(&producers.join(", ")));
         }
     }
 }

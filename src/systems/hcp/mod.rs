@@ -1,16 +1,55 @@
 //! HCP Terraform: the organisation's defaults, projects, workspaces, variables, notifications and agent pools.
 
+pub mod apply;
+pub mod client;
 pub mod desired;
+pub mod observe;
 pub mod observed;
 pub mod plan;
 pub mod request;
 pub mod settings;
+pub mod wire;
+mod witness;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::error::Error;
+use crate::plan::{Gap, Plan};
+use crate::secret::Secrets;
+use crate::systems::{Context, Made, Outputs, System};
+
+/// HCP Terraform.
+#[derive(Debug)]
+pub struct Hcp;
+
+impl System for Hcp {
+    type Desired = desired::Desired;
+    type Observed = observed::Observed;
+    type Request = request::Request;
+    type Reader = client::Reader;
+    type Writer = client::Writer;
+
+    async fn observe(reader: &Self::Reader, want: &Self::Desired, secrets: &Secrets) -> Result<Self::Observed, Gap> {
+        observe::observe(reader, want, secrets).await
+    }
+
+    fn plan(want: &Self::Desired, seen: &Self::Observed, context: &Context<'_>, plan: &mut Plan) {
+        plan::plan(want, seen, context, plan);
+    }
+
+    async fn apply(
+        writer: &Self::Writer,
+        request: &Self::Request,
+        address: &Address,
+        outputs: &Outputs,
+        secrets: &Secrets,
+    ) -> Result<Made, Error> {
+        apply::apply(writer, request, address, outputs, secrets).await
+    }
+}
 
 /// A newtype for an id that HCP gave out.
 macro_rules! ids {
@@ -74,13 +113,33 @@ impl Category {
     }
 }
 
-/// What makes a variable unique within a workspace or a variable set.
+/// What makes a variable unique within a workspace or a variable set; as text `env/KEY`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct VariableKey {
     /// Its category.
     pub category: Category,
     /// Its key.
     pub key: String,
+}
+
+impl From<VariableKey> for String {
+    fn from(VariableKey { category, key }: VariableKey) -> Self {
+        format!("{}/{key}", category.as_str())
+    }
+}
+
+impl TryFrom<String> for VariableKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (category, key) = match text.split_once('/') {
+            Some(("env", key)) => (Category::Env, key),
+            Some(("terraform", key)) => (Category::Terraform, key),
+            _ => return Err(format!("`{text}` is no variable: env/KEY or terraform/KEY")),
+        };
+        Ok(Self { category, key: key.to_owned() })
+    }
 }
 
 /// `hcp/organization`: the organisation's own settings.

@@ -282,6 +282,22 @@ pub struct Notification {
     pub url: Option<Compared>,
     /// Names of desired notifications (of the project above) that go to the same URL: this one would come twice.
     pub doubles: BTreeSet<String>,
+    /// Who gets mail, if it is mail.
+    pub recipients: Read<Recipients>,
+}
+
+/// Who gets the mail of a notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipients {
+    /// Names of users; ids of those who are no members any more.
+    pub users: BTreeSet<String>,
+    /// All members of the organisation.
+    pub all_members: bool,
+}
+
+fn mail_gaps(notifications: &Read<Vec<Notification>>) -> impl Iterator<Item = Gap> {
+    let all = notifications.seen().into_iter().flatten();
+    all.filter_map(|notification| notification.recipients.gap().cloned())
 }
 
 impl Observed {
@@ -299,11 +315,13 @@ impl Observed {
         for project in projects.seen() {
             gaps.extend(project.tags.gap().cloned());
             gaps.extend(project.notifications.gap().cloned());
+            gaps.extend(mail_gaps(&project.notifications));
         }
         for workspace in workspaces.seen() {
             gaps.extend(workspace.tags.gap().cloned());
             gaps.extend(workspace.variables.gap().cloned());
             gaps.extend(workspace.notifications.gap().cloned());
+            gaps.extend(mail_gaps(&workspace.notifications));
             gaps.extend(workspace.consumers.gap().cloned());
         }
         for set in variable_sets.seen() {

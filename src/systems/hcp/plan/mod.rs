@@ -22,6 +22,7 @@ mod workspaces;
 use serde_json::Value;
 
 use self::links::Links;
+pub use self::placement::lock_reason;
 use super::desired::Desired;
 use super::observed::Observed;
 use super::request::Request;

@@ -78,7 +78,9 @@ impl Planner<'_, '_> {
         for (name, want) in subscription.want {
             let address = notification_address(subscription.at, name);
             let marked = self.names.put(name);
-            let ours = seen.iter().find(|seen| seen.name == marked);
+            // Of several, the one that needs no change is kept.
+            let namesakes = seen.iter().filter(|seen| seen.name == marked);
+            let ours = namesakes.min_by_key(|seen| seen.url != Some(Compared::Same));
             let bare = || seen.iter().find(|seen| seen.name == *name);
             let adopts = subscription.stewardship.adopt
                 || self.want.organization.stewardship.adopt
@@ -170,6 +172,7 @@ impl Planner<'_, '_> {
         }
         let mut changes = Vec::new();
         let url_differs = self.url_change(&address, want, seen, &mut changes);
+        let recipients_differ = self.recipients_change(&address, want, seen, &mut changes);
         if seen.enabled != want.enabled {
             let (old, new) = (Shown::Value(json!(seen.enabled)), Shown::Value(json!(want.enabled)));
             changes.push(self.change(&Cause::Differs, &address, "enabled", old, new));
@@ -187,12 +190,32 @@ impl Planner<'_, '_> {
             id: seen.id.clone(),
             notification: NotificationRequest {
                 name: adopt_as,
-                destination: url_differs.then(|| want.destination.clone()),
+                destination: (url_differs || recipients_differ).then(|| want.destination.clone()),
                 enabled: (seen.enabled != want.enabled).then_some(want.enabled),
                 triggers: (seen.triggers != want.triggers).then(|| want.triggers.clone()),
             },
         };
         self.act(address, subscription.stewardship, verb, changes, why, request);
+    }
+
+    fn recipients_change(
+        &mut self,
+        address: &Address,
+        want: &Notification,
+        seen: &observed::Notification,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let (Destination::Email { users, all_members }, Read::Seen(recipients)) = (&want.destination, &seen.recipients)
+        else {
+            return false;
+        };
+        let wanted = observed::Recipients { users: users.clone(), all_members: *all_members };
+        if *recipients == wanted {
+            return false;
+        }
+        let (old, new) = (Shown::Value(mail(recipients)), Shown::Value(mail(&wanted)));
+        changes.push(self.change(&Cause::Differs, address, "recipients", old, new));
+        true
     }
 
     fn url_change(
@@ -235,21 +258,32 @@ impl Planner<'_, '_> {
             self.leave(address, note);
             return;
         };
+        let address = notification_address(subscription.at, &name);
         let replaced = doubled
             .map(|(above, double)| notification_address(above, double))
             .filter(|by| self.plan.actions.contains_key(by))
             .map(|of| Later::From(Output { of, what: What::Fact(Fact::InPlace) }));
+        // HCP takes several of one name. The others have an address of their own, for the name's is that of the one
+        // which is kept.
+        let second = subscription.want.contains_key(&name) || self.plan.actions.contains_key(&address);
         let why = Why {
             cause: match doubled {
+                _ if second => Cause::Because("a second one of this name".to_owned()),
                 Some((above, double)) => Cause::Follows(notification_address(above, double)),
                 None => Cause::Gone,
             },
             origin: None,
         };
         let request = Request::DeleteNotification { id: seen.id.clone(), replaced: replaced.into_iter().collect() };
-        let address = notification_address(subscription.at, &name);
+        let address = if second { address.within([seen.id.0.as_str()]) } else { address };
         self.act(address, subscription.stewardship, Verb::Remove, Vec::new(), why, request);
     }
+}
+
+/// Who gets mail, as a plan shows it.
+fn mail(recipients: &observed::Recipients) -> serde_json::Value {
+    let observed::Recipients { users, all_members } = recipients;
+    if *all_members { json!("all members") } else { json!(users) }
 }
 
 fn kind(destination: &Destination) -> &'static str {

@@ -455,6 +455,7 @@ fn a_notification_that_would_come_twice_goes_after_its_successor_is_there() {
         triggers: BTreeSet::new(),
         url: None,
         doubles: ["chat".to_owned()].into(),
+        recipients: Read::NotAsked,
     };
     vault(&mut seen).notifications = Read::Seen(vec![old("chat (lab)"), old("by hand")]);
     let plan = make(&want, &seen);

@@ -1,0 +1,286 @@
+//! The command line, as clap reads it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::address::{Address, Pattern};
+
+/// One declarative spec of an HCP Terraform fleet, and one program that makes the world match it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "reconcile",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "\
+Signs in a plan:
+  + create    ~ change, rename   -/+ replace     ^ adopt    v release   * mint   - remove, revoke
+  . waits     ? could not be read    ! refused    = left alone
+
+Exit codes:
+  0 the world is as the spec says     2 not yet: changes or waits     3 something could not be read
+  1 error, refused, declined, failed  64 wrong usage                  130, 143 stopped by a signal
+
+First steps:
+  reconcile init
+  reconcile apply --sandbox fleet.yaml    against a stand-in on this machine: no account needed"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Globals {
+    /// Use a stand-in for every system, which lives in DIR (by default a folder of your state directory); the `=` is required
+    #[allow(clippy::option_option)] // Not given, given alone, given with a directory: clap's own shape for the three.
+    #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub sandbox: Option<Option<PathBuf>>,
+
+    /// Profile of the access file; else the one that `RECONCILE_AS` names
+    #[arg(long = "as", global = true, value_name = "PROFILE")]
+    pub profile: Option<String>,
+
+    /// Address of HCP Terraform, if it is not app.terraform.io
+    #[arg(long, global = true, value_name = "URL")]
+    pub hcp_address: Option<String>,
+
+    /// File that holds the token for HCP Terraform
+    #[arg(long, global = true, value_name = "FILE")]
+    pub hcp_token_file: Option<PathBuf>,
+
+    /// Run commands that the spec names as sources of secrets even where CI is set
+    #[arg(long, global = true)]
+    pub allow_commands: bool,
+
+    /// Colours: on a terminal without `NO_COLOR`, always, or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+
+    /// More of what happens, on standard error; up to three times. `RUST_LOG` says it more exactly
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Format of what happens
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a first spec from what lies around: the git remote and `cloud {}` blocks in *.tf files
+    Init(Init),
+    /// Check the spec: every finding at once, without any network
+    Check(Check),
+    /// Read everything and say what would change and why; write nothing
+    Plan(PlanArguments),
+    /// Plan, ask, and do it
+    Apply(ApplyArguments),
+    /// Say where every field of a thing comes from
+    Explain(Explain),
+    /// Say what a change of the spec means, without any network
+    Diff(Diff),
+    /// Print the JSON Schema of the spec
+    Schema,
+    /// The stand-in for HCP Terraform
+    #[command(subcommand, subcommand_required = true, arg_required_else_help = true)]
+    Sandbox(SandboxVerb),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all verbs into a folder
+    Man {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// The files of the spec.
+#[derive(Debug, Args)]
+pub struct Spec {
+    /// Files of the spec, merged in this order; else `RECONCILE_SPEC`, else fleet.yaml, fleet.json or fleet.toml here
+    #[arg(value_name = "SPEC")]
+    pub files: Vec<PathBuf>,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it; a file that exists is never overwritten
+    #[arg(value_name = "FILE", default_value = "fleet.yaml")]
+    pub file: PathBuf,
+    /// Organisation, where no `cloud {}` block names one
+    #[arg(long, value_name = "NAME")]
+    pub organization: Option<String>,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Warnings are errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Format of the findings
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+/// What `plan` and `apply` share.
+#[derive(Debug, Args)]
+pub struct Scope {
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Take over things that match and carry no mark yet, such as 'hcp/workspace/main-*'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub adopt: Vec<Pattern>,
+    /// Only what matches, such as 'hcp/workspace/main-vault'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<Pattern>,
+    /// Format of the result
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+    /// Fold nothing: every field with its reason, and what each action comes after
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Save what was read, without secrets, as JSON: for a bug report
+    #[arg(long, value_name = "FILE")]
+    pub save_observed: Option<PathBuf>,
+    /// Save the plan as JSON too, for `apply --only-if FILE`
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    #[command(flatten)]
+    pub scope: Scope,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Only if the plan still has this digest (12 characters or more), or is the one saved in this file
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub only_if: Option<String>,
+    /// Agree to remove so many things; needed where there are more than five
+    #[arg(long, value_name = "NUMBER")]
+    pub removals: Option<usize>,
+    /// Actions at once
+    #[arg(long, value_name = "NUMBER", default_value = "8")]
+    pub concurrency: NonZeroUsize,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The thing, such as hcp/workspace/main-vault or workspace/main-vault
+    pub address: Address,
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Format of the answer
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+#[command(override_usage = "reconcile diff [OPTIONS] OLD NEW\n       reconcile diff [OPTIONS] REV..REV [SPEC]...")]
+pub struct Diff {
+    /// Two files, or two revisions of Git and the files of the spec
+    #[arg(value_name = "OLD NEW | REV..REV [SPEC]", required = true, num_args = 1..)]
+    pub sides: Vec<String>,
+    /// Format of the differences
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+/// `sandbox`
+#[derive(Debug, Subcommand)]
+pub enum SandboxVerb {
+    /// Serve the stand-in until Ctrl-C, for any client of HCP Terraform: curl, terraform, an SDK
+    Serve(Serve),
+}
+
+/// `sandbox serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where it lives; by default the directory that `--sandbox` would use for the spec here
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Loopback address to listen on, such as 127.0.0.1:8899
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Script of misbehaviour, as JSON or YAML
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Spec that a new DIR is filled from; repeatable
+    #[arg(long, value_name = "SPEC")]
+    pub spec: Vec<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_directory_of_the_sandbox_needs_its_equals_sign() {
+        let read = |words: &[&str]| Arguments::try_parse_from(words).unwrap();
+        let arguments = read(&["reconcile", "plan", "--sandbox", "fleet.yaml"]);
+        assert_eq!(arguments.globals.sandbox, Some(None));
+        let arguments = read(&["reconcile", "plan", "--sandbox=dir", "fleet.yaml"]);
+        assert_eq!(arguments.globals.sandbox, Some(Some(PathBuf::from("dir"))));
+        let arguments = read(&["reconcile", "--sandbox=dir", "plan"]);
+        assert_eq!(arguments.globals.sandbox, Some(Some(PathBuf::from("dir"))));
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line: arguments in, results on standard output, an exit code.
+
+mod apply;
+mod arguments;
+mod check;
+mod diff;
+mod documents;
+mod exit;
+mod explain;
+mod header;
+mod init;
+mod logging;
+mod output;
+mod plan;
+mod progress;
+mod sandbox;
+mod session;
+mod signals;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, SandboxVerb, Verb};
+pub use self::exit::Exit;
+use self::output::Output;
+use self::signals::Signals;
+use crate::error::Error;
+
+/// What a verb comes to: an end, or an error that is shown by whoever called.
+type Ended = Result<Exit, Error>;
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn run(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(refused) => {
+            // A reader that went away is no error.
+            let _ = refused.print();
+            return if refused.use_stderr() { Exit::Usage } else { Exit::Converged };
+        }
+    };
+    let output = Output::new(arguments.globals.color);
+    logging::start(&arguments.globals, output.colored_notes());
+    ended(&arguments, output).unwrap_or_else(|error| {
+        output.error(&error);
+        Exit::Failed
+    })
+}
+
+fn ended(arguments: &Arguments, output: Output) -> Ended {
+    let globals = &arguments.globals;
+    match &arguments.verb {
+        Verb::Init(init) => init::run(init, output),
+        Verb::Check(check) => check::run(check, globals, output),
+        Verb::Explain(explain) => explain::run(explain, globals, output),
+        Verb::Diff(diff) => diff::run(diff, globals, output),
+        Verb::Schema => documents::schema(output),
+        Verb::Completions { shell } => documents::completions(*shell, output),
+        Verb::Man { out } => documents::man(out.as_deref(), output),
+        Verb::Plan(plan) => on_runtime(async |signals| plan::run(plan, globals, output, &signals).await),
+        Verb::Apply(apply) => on_runtime(async |signals| apply::run(apply, globals, output, &signals).await),
+        Verb::Sandbox(SandboxVerb::Serve(serve)) => {
+            on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)
+        }
+    }
+}
+
+/// Runs what waits for networks and signals. What still reads a terminal when it ends is not waited for.
+fn on_runtime(work: impl AsyncFnOnce(Signals) -> Ended) -> Ended {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::new("starting").because(cause))?;
+    let ended = runtime.block_on(async { work(Signals::listen()).await });
+    runtime.shutdown_background();
+    ended
+}

@@ -1,0 +1,230 @@
+//! The fleet that a run is about, and how its systems are reached.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::arguments::Globals;
+use super::check;
+use super::exit::Exit;
+use super::output::Output;
+use crate::access::{self, Environment, Flags};
+use crate::error::Error;
+use crate::http::Policy;
+use crate::pipeline::Access;
+use crate::plan::show::World;
+use crate::sandbox::{Attachment, Connection, Sandbox, Seed};
+use crate::secret::{Secret, Secrets};
+use crate::spec::desired::Desired;
+use crate::spec::{self, CheckOptions, Loaded};
+use crate::systems::hcp;
+use crate::systems::hcp::desired::Tier;
+
+/// A spec without errors.
+#[derive(Debug)]
+pub struct Fleet {
+    /// Its files.
+    pub files: Vec<PathBuf>,
+    /// What it means.
+    pub desired: Desired,
+}
+
+/// A fleet whose systems can be reached.
+#[derive(Debug)]
+pub struct Session {
+    /// The fleet.
+    pub fleet: Fleet,
+    /// The real systems or stand-ins.
+    pub world: World,
+    /// How they are reached.
+    pub access: Access,
+    /// How secrets are read.
+    pub secrets: Secrets,
+    /// What the header says of HCP: host, and where the token is from.
+    pub hcp_facts: String,
+    /// The profile of the access file.
+    pub profile: Option<String>,
+    /// The stand-in, if this process serves it: it lives as long as the session.
+    pub _server: Option<Sandbox>,
+}
+
+/// The files of the spec: those that are given, else `RECONCILE_SPEC`, else `fleet.{yaml,json,toml}` here.
+pub fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    if !given.is_empty() {
+        return Ok(given.to_vec());
+    }
+    if let Some(paths) = std::env::var_os("RECONCILE_SPEC").filter(|paths| !paths.is_empty()) {
+        return Ok(std::env::split_paths(&paths).collect());
+    }
+    let here: Vec<PathBuf> = ["fleet.yaml", "fleet.json", "fleet.toml"]
+        .into_iter()
+        .map(PathBuf::from)
+        .filter(|file| file.exists())
+        .collect();
+    match here.as_slice() {
+        [_] => Ok(here),
+        [] => Err(Error::new("looking for the spec")
+            .because("no file was given, RECONCILE_SPEC is not set, and there is no fleet.yaml, fleet.json or fleet.toml here")
+            .hint("name the file, or write a first one with `reconcile init`")),
+        several => Err(Error::new("looking for the spec")
+            .because(format!("there are {}", names(several)))
+            .hint("name the one that is meant, or both in the order in which they are merged")),
+    }
+}
+
+/// Files as a person names them.
+pub fn names(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" + ")
+}
+
+/// What a check may take for granted.
+pub fn options(globals: &Globals) -> CheckOptions {
+    CheckOptions {
+        ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+        // In the sandbox no command is run, so there is nothing to forbid.
+        allow_commands: globals.allow_commands || globals.sandbox.is_some(),
+    }
+}
+
+/// Loads and checks the spec; its findings go beside the result.
+pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Result<Fleet, Exit>, Error> {
+    let files = files(given)?;
+    let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
+    match desired {
+        Some(desired) => {
+            if findings.unaccepted_warnings() > 0 {
+                output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
+            }
+            Ok(Ok(Fleet { files, desired }))
+        }
+        None => {
+            output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
+            Ok(Err(Exit::Refused))
+        }
+    }
+}
+
+impl Session {
+    /// Finds out how to reach the systems of a fleet, or starts their stand-ins.
+    pub async fn open(fleet: Fleet, globals: &Globals) -> Result<Self, Error> {
+        match &globals.sandbox {
+            Some(directory) => Self::in_sandbox(fleet, directory.as_deref()).await,
+            None => Self::live(fleet, globals).await,
+        }
+    }
+
+    async fn live(fleet: Fleet, globals: &Globals) -> Result<Self, Error> {
+        let flags = Flags {
+            profile: globals.profile.clone(),
+            hcp_address: globals.hcp_address.clone(),
+            hcp_token_file: globals.hcp_token_file.clone(),
+            commands: globals.allow_commands || std::env::var_os("CI").is_none_or(|value| value.is_empty()),
+        };
+        let beside = folder(&fleet.files);
+        let found = access::hcp(&Environment::real(), &flags, &beside).await?;
+        Ok(Self {
+            world: World::Live,
+            hcp_facts: format!("{}, token from {}", found.host, found.token_from),
+            profile: found.profile,
+            secrets: Secrets::real(beside, flags.commands),
+            access: Access {
+                hcp: hcp::client::Access {
+                    address: found.address,
+                    token: found.token,
+                    ca: found.ca,
+                    organization: fleet.desired.hcp.organization.name.clone(),
+                    loopback_only: false,
+                },
+                policy: Policy::live(),
+            },
+            fleet,
+            _server: None,
+        })
+    }
+
+    async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
+        let directory = sandbox_directory(directory, &fleet.files)?;
+        let Attachment { address, token, server } = Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
+            .await
+            .map_err(|cause| Error::new("using the sandbox").because(cause))?;
+        let shown = directory.display().to_string();
+        Ok(Self {
+            hcp_facts: address.trim_start_matches("http://").to_owned(),
+            profile: None,
+            secrets: Secrets::sandbox(shown.clone()),
+            world: World::Sandbox(shown),
+            access: Access {
+                hcp: hcp::client::Access {
+                    address,
+                    token: Secret::new(token),
+                    ca: None,
+                    organization: fleet.desired.hcp.organization.name.clone(),
+                    loopback_only: true,
+                },
+                policy: Policy::sandbox(),
+            },
+            fleet,
+            _server: server,
+        })
+    }
+}
+
+/// The folder of the first file of the spec.
+fn folder(files: &[PathBuf]) -> PathBuf {
+    files.first().and_then(|file| file.parent()).map(Path::to_owned).unwrap_or_default()
+}
+
+/// The directory of the sandbox: the one that is given, else one that belongs to the spec's path.
+pub fn sandbox_directory(given: Option<&Path>, files: &[PathBuf]) -> Result<PathBuf, Error> {
+    use etcetera::BaseStrategy as _;
+    if let Some(directory) = given {
+        return std::path::absolute(directory)
+            .map_err(|cause| Error::new(format!("using the sandbox {}", directory.display())).because(cause));
+    }
+    let base = etcetera::choose_base_strategy().map_err(|cause| {
+        Error::new("looking for your state directory").because(cause).hint("give one: --sandbox=DIR")
+    })?;
+    let state = base.state_dir().unwrap_or_else(|| base.data_dir());
+    let file = files.first().cloned().unwrap_or_else(|| PathBuf::from("fleet.yaml"));
+    let whole = file.canonicalize().or_else(|_| std::path::absolute(&file)).unwrap_or(file);
+    let text = whole.display().to_string();
+    let name = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..4]);
+    Ok(state.join("reconcile").join("sandbox").join(format!("{}-{hash}", name.unwrap_or_else(|| "fleet".to_owned()))))
+}
+
+/// What a new sandbox is filled with: only what is looked up and never made.
+pub fn seed(desired: &Desired) -> Seed {
+    let Desired { hcp, origins: _ } = desired;
+    let mut connections: Vec<Connection> = Vec::new();
+    for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {
+        let connection = connection(&vcs.connection);
+        if !connections.contains(&connection) {
+            connections.push(connection);
+        }
+    }
+    Seed {
+        organization: hcp.organization.name.clone(),
+        external_id: hcp.organization.external_id.clone(),
+        tier: match hcp.organization.tier {
+            Tier::Free => crate::sandbox::Tier::Free,
+            Tier::Essentials => crate::sandbox::Tier::Essentials,
+            Tier::Standard => crate::sandbox::Tier::Standard,
+            Tier::Premium => crate::sandbox::Tier::Premium,
+        },
+        connections,
+        ..Seed::default()
+    }
+}
+
+/// HCP's words for providers begin like this ("OAuth Clients" of the API's documentation); any other word is a name.
+fn connection(word: &str) -> Connection {
+    let is_provider = ["github", "gitlab", "bitbucket", "ado"]
+        .iter()
+        .any(|provider| word.strip_prefix(provider).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')));
+    if is_provider {
+        Connection { name: None, service_provider: word.to_owned() }
+    } else {
+        Connection { name: Some(word.to_owned()), service_provider: "github".to_owned() }
+    }
+}

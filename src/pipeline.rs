@@ -1,0 +1,137 @@
+//! Observe, plan, apply: the only place where the order is written.
+//!
+//! Every struct here has one field for each system and is destructured, so that a new system is a compile error.
+
+use std::num::NonZeroUsize;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::address::{Address, Pattern};
+use crate::apply::{self, Event, Stop};
+use crate::error::Error;
+use crate::http::Policy;
+use crate::owner::FleetName;
+use crate::plan::order::Cycle;
+use crate::plan::{self, Action, Gap, Plan};
+use crate::report::Report;
+use crate::secret::Secrets;
+use crate::spec::desired::Desired;
+use crate::systems::hcp::{self, Hcp};
+use crate::systems::{Consent, Made, Observed, Outputs, Request, System as _};
+
+/// How every system is reached.
+#[derive(Debug)]
+pub struct Access {
+    /// HCP Terraform.
+    pub hcp: hcp::client::Access,
+    /// The limits of every client.
+    pub policy: Policy,
+}
+
+/// Clients that cannot change anything.
+#[derive(Debug)]
+pub struct Readers {
+    /// HCP Terraform.
+    pub hcp: hcp::client::Reader,
+}
+
+/// Clients that can. Only an apply makes them, once it was agreed to.
+#[derive(Debug)]
+pub struct Writers {
+    /// HCP Terraform.
+    pub hcp: hcp::client::Writer,
+}
+
+impl Readers {
+    /// Clients for all systems.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn new(access: &Access) -> Result<Self, Error> {
+        let Access { hcp, policy } = access;
+        Ok(Self { hcp: hcp::client::Reader::new(hcp, policy)? })
+    }
+
+    /// Requests sent so far.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        let Self { hcp } = self;
+        hcp.transport().requests()
+    }
+}
+
+impl Writers {
+    /// Clients for all systems.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn new(access: &Access, fleet: &FleetName) -> Result<Self, Error> {
+        let Access { hcp, policy } = access;
+        Ok(Self { hcp: hcp::client::Writer::new(hcp, policy, fleet)? })
+    }
+
+    /// Requests that were sent and whose answer is not known.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<String> {
+        let Self { hcp } = self;
+        hcp.transport().in_flight()
+    }
+}
+
+/// Reads everything that a plan needs. A gap here says that a system could not be reached at all.
+///
+/// # Errors
+/// The gap that this is.
+pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
+    let Readers { hcp } = readers;
+    let Desired { hcp: want_hcp, origins: _ } = desired;
+    Ok(Observed { hcp: Hcp::observe(hcp, want_hcp, secrets).await? })
+}
+
+/// Decides what is done. Nothing is, where a system could not be reached: the plan then says why.
+#[must_use]
+pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Consent, only: &[Pattern]) -> Plan {
+    let mut plan = match observed {
+        Ok(observed) => plan::plan(desired, observed, consent),
+        Err(gap) => {
+            let mut plan = Plan::empty(desired.hcp.fleet.clone());
+            plan.gaps.push(gap.clone());
+            plan
+        }
+    };
+    if !only.is_empty() {
+        plan.keep_only(|address| only.iter().any(|pattern| pattern.covers(address)));
+    }
+    plan
+}
+
+/// Does what the plan says.
+///
+/// # Errors
+/// When actions of the plan wait for each other; then none is done.
+pub async fn apply(
+    plan: &Plan,
+    writers: &Writers,
+    secrets: &Secrets,
+    at_once: NonZeroUsize,
+    stop: &Stop,
+    events: &UnboundedSender<Event>,
+) -> Result<Report, Cycle> {
+    let perform = async |address: &Address, action: &Action, outputs: &Outputs| {
+        perform(writers, address, action, outputs, secrets).await
+    };
+    apply::apply(plan, at_once, stop, events, perform).await
+}
+
+async fn perform(
+    writers: &Writers,
+    address: &Address,
+    action: &Action,
+    outputs: &Outputs,
+    secrets: &Secrets,
+) -> Result<Made, Error> {
+    let Writers { hcp } = writers;
+    match &action.request {
+        Request::Hcp(request) => Hcp::apply(hcp, request, address, outputs, secrets).await,
+    }
+}

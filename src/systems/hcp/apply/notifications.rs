@@ -1,0 +1,236 @@
+//! Notifications. HCP sends a test delivery at every save of an enabled one, and saves nothing unless it is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::super::client::related;
+use super::super::desired::Destination;
+use super::super::observe::members;
+use super::super::request::{NotificationRequest, Subject};
+use super::super::wire::notification::{Notification, url};
+use super::super::{NotificationId, ProjectId, WorkspaceId};
+use super::create::Created;
+use super::pools::refs;
+use super::{Named, Stop, Task};
+use crate::http::{Body, Failure, Kind, Method, path};
+use crate::secret::Secret;
+
+/// HCP's documentation writes the singular, its `OpenAPI` file and go-tfe the plural.
+const KIND: &str = "notification-configurations";
+
+/// A notification as it is sent; secrets are borrowed, so that they are nowhere but in the body.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Attributes<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    triggers: Option<&'a BTreeSet<String>>,
+    #[serde(rename = "email_all_members", skip_serializing_if = "Option::is_none")]
+    email_all_members: Option<bool>,
+}
+
+/// What a destination takes, for the time of one request.
+#[derive(Default)]
+struct Delivery {
+    url: Option<Secret>,
+    /// `Some(None)` takes a token off that is there.
+    token: Option<Option<Secret>>,
+    users: Option<Vec<String>>,
+    all_members: Option<bool>,
+}
+
+impl Delivery {
+    fn hide(&self, failure: Failure) -> Failure {
+        let secrets = self.url.iter().chain(self.token.iter().flatten());
+        secrets.fold(failure, Failure::without)
+    }
+}
+
+impl Task<'_> {
+    pub(super) async fn create_notification(
+        &self,
+        subject: &Subject,
+        notification: &NotificationRequest,
+    ) -> Result<String, Stop> {
+        let path = self.subscriptions(subject)?;
+        let delivery = self.delivery(notification).await?;
+        let body = body(notification, &delivery, true);
+        let find = async || Ok(self.namesakes(&path, notification, subject).await?.into_iter().next());
+        let created = match self.create(&path, &body, find).await {
+            Ok(created) => created,
+            Err(stop) => return Err(stop.unverified(&delivery)),
+        };
+        let (Created::Made(made) | Created::Found(made)) = created;
+        self.keep_one(&path, made.id, notification, subject).await
+    }
+
+    /// HCP takes several of one name, so two runs at once may each have made one. Both then keep the same.
+    async fn keep_one(
+        &self,
+        path: &str,
+        made: String,
+        notification: &NotificationRequest,
+        subject: &Subject,
+    ) -> Result<String, Stop> {
+        let mut same = self.namesakes(path, notification, subject).await?.into_iter();
+        let Some(kept) = same.next() else {
+            return Ok(made);
+        };
+        for surplus in same {
+            self.delete_notification(&NotificationId(surplus.id)).await?;
+        }
+        Ok(kept.id)
+    }
+
+    /// Those of its name, in the order of their ids.
+    async fn namesakes(
+        &self,
+        path: &str,
+        notification: &NotificationRequest,
+        subject: &Subject,
+    ) -> Result<Vec<Notification>, Stop> {
+        let paged = matches!(subject, Subject::Workspace(_));
+        let mut all: Vec<Notification> = self.things(path, paged).await?;
+        all.retain(|found| Some(&found.attributes.name) == notification.name.as_ref());
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+
+    fn subscriptions(&self, subject: &Subject) -> Result<String, Stop> {
+        Ok(match subject {
+            Subject::Workspace(id) => {
+                let WorkspaceId(id) = self.id(id)?;
+                path(&["workspaces", &id, KIND])
+            }
+            Subject::Project(id) => {
+                let ProjectId(id) = self.id(id)?;
+                path(&["projects", &id, KIND])
+            }
+        })
+    }
+
+    pub(super) async fn update_notification(
+        &self,
+        id: &NotificationId,
+        notification: &NotificationRequest,
+    ) -> Result<(), Stop> {
+        let delivery = self.delivery(notification).await?;
+        let body = body(notification, &delivery, false);
+        let updated = self.writer.patch::<Notification>(&path(&[KIND, &id.0]), &body).await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(Stop::from(failure).unverified(&delivery)),
+        }
+    }
+
+    pub(super) async fn delete_notification(&self, id: &NotificationId) -> Result<(), Stop> {
+        let path = path(&[KIND, &id.0]);
+        let Err(failure) = self.writer.tell(Method::Delete, &path, None).await else {
+            return Ok(());
+        };
+        if failure.kind() != Kind::NotFound {
+            return Err(failure.into());
+        }
+        // Gone, unless it can still be seen: then we may only not remove it.
+        match self.writer.reader().get::<Named>(&path, &[]).await {
+            Err(gone) if gone.kind() == Kind::NotFound => Ok(()),
+            Ok(_) | Err(_) => Err(failure.into()),
+        }
+    }
+
+    async fn delivery(&self, notification: &NotificationRequest) -> Result<Delivery, Stop> {
+        let Some(destination) = &notification.destination else {
+            return Ok(Delivery::default());
+        };
+        let mut delivery = Delivery::default();
+        if let Some(source) = destination.url() {
+            delivery.url = Some(url(destination, &self.secrets.read(source).await?));
+        }
+        match destination {
+            Destination::Generic { url: _, token } => {
+                delivery.token = Some(match token {
+                    Some(source) => Some(self.secrets.read(source).await?),
+                    None => None,
+                });
+            }
+            Destination::Email { users, all_members } => {
+                delivery.users = Some(self.users(users).await?);
+                delivery.all_members = Some(*all_members);
+            }
+            Destination::Slack { .. } | Destination::Discord { .. } | Destination::Teams { .. } => {}
+        }
+        Ok(delivery)
+    }
+
+    async fn users(&self, names: &BTreeSet<String>) -> Result<Vec<String>, Stop> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let members = members::names(self.writer.reader()).await?;
+        let by_name: BTreeMap<&str, &str> = members.iter().map(|(id, name)| (name.as_str(), id.as_str())).collect();
+        names
+            .iter()
+            .map(|name| {
+                by_name.get(name.as_str()).map(|id| (*id).to_owned()).ok_or_else(|| {
+                    Stop::because(
+                        format!("the organisation has no member {name}"),
+                        "correct the name in the spec, or invite that user",
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+impl Stop {
+    /// A save that HCP answers with 400 is one whose test delivery nobody took.
+    fn unverified(self, delivery: &Delivery) -> Self {
+        self.map_failure(|failure| {
+            let failure = delivery.hide(failure);
+            if failure.status() == Some(400) {
+                Self::said(
+                    "the test delivery failed, and HCP saved nothing",
+                    failure,
+                    "make the receiver answer 2xx to a delivery without a run, or write `enabled: false` until it does",
+                )
+            } else {
+                Self::from(failure)
+            }
+        })
+    }
+}
+
+fn body(notification: &NotificationRequest, delivery: &Delivery, whole: bool) -> Body {
+    let NotificationRequest { name, destination, enabled, triggers } = notification;
+    let attributes = Attributes {
+        name: name.as_deref(),
+        // It cannot be changed, and naming it again would be a change to some.
+        destination_type: destination.as_ref().filter(|_| whole).map(Destination::wire_type),
+        enabled: *enabled,
+        url: delivery.url.as_ref().map(Secret::expose),
+        token: match &delivery.token {
+            None => None,
+            Some(None) if whole => None,
+            Some(None) => Some(""),
+            Some(Some(token)) => Some(token.expose()),
+        },
+        triggers: triggers.as_ref(),
+        email_all_members: delivery.all_members,
+    };
+    let relationships: Value = match &delivery.users {
+        Some(users) => json!({ "users": refs("users", users) }),
+        None => json!({}),
+    };
+    related(KIND, &attributes, &relationships)
+}

@@ -1,0 +1,92 @@
+//! Variable sets.
+
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use super::super::client::{attributes, related};
+use super::super::request::VariableSetRequest;
+use super::super::wire::Resource;
+use super::super::{ProjectId, VariableSetId, WorkspaceId};
+use super::pools::refs;
+use super::remove::pages;
+use super::{Named, Stop, Task};
+use crate::http::{Body, path};
+
+const KIND: &str = "varsets";
+
+#[derive(Debug, Deserialize)]
+struct Worded {
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+fn body(set: &VariableSetRequest) -> Body {
+    let VariableSetRequest { name, description, priority } = set;
+    let mut fields = Map::new();
+    if let Some(name) = name {
+        fields.insert("name".to_owned(), json!(name));
+    }
+    if let Some(description) = description {
+        fields.insert("description".to_owned(), json!(description));
+    }
+    if let Some(priority) = priority {
+        fields.insert("priority".to_owned(), json!(priority));
+    }
+    attributes(KIND, &fields)
+}
+
+impl Task<'_> {
+    pub(super) async fn create_variable_set(&self, set: &VariableSetRequest) -> Result<String, Stop> {
+        let path = self.writer.reader().within(&[KIND]);
+        let find = async || {
+            let sets: Vec<Resource<Worded>> = self.things(&path, true).await?;
+            let found = sets.into_iter().find(|found| Some(&found.attributes.name) == set.name.as_ref());
+            match found {
+                Some(found) if found.attributes.description == set.description => Ok(Some(found)),
+                Some(_) => Err(Stop::because(
+                    "somebody else made one of that name at the same moment",
+                    "look at it, and run it again: the plan says whether it can be adopted",
+                )),
+                None => Ok(None),
+            }
+        };
+        let created = self.create(&path, &body(set), find).await?;
+        Ok(created.thing().id)
+    }
+
+    pub(super) async fn update_variable_set(
+        &self,
+        id: &VariableSetId,
+        change: &VariableSetRequest,
+    ) -> Result<(), Stop> {
+        let _: Named = self.writer.patch(&path(&[KIND, &id.0]), &body(change)).await?;
+        Ok(())
+    }
+
+    /// Attaches a set to everybody, or to these alone.
+    pub(super) async fn reach_variable_set(
+        &self,
+        id: &VariableSetId,
+        reach: Option<(Vec<ProjectId>, Vec<WorkspaceId>)>,
+    ) -> Result<(), Stop> {
+        let body = match reach {
+            None => attributes(KIND, &json!({ "global": true })),
+            Some((projects, workspaces)) => related(
+                KIND,
+                &json!({ "global": false }),
+                &json!({
+                    "projects": refs("projects", &projects),
+                    "workspaces": refs("workspaces", &workspaces),
+                }),
+            ),
+        };
+        let _: Named = self.writer.patch(&path(&[KIND, &id.0]), &body).await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_variable_set(&self, id: &VariableSetId) -> Result<(), Stop> {
+        let list = self.writer.reader().within(&[KIND]);
+        self.remove(&path(&[KIND, &id.0]), &id.0, &pages(&list)).await
+    }
+}

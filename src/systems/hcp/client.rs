@@ -1,0 +1,337 @@
+//! Clients of HCP Terraform's API: one that only reads, and one that changes things.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::wire::{self, Document, Included, Pagination, Resource};
+use super::witness::Fingerprints;
+use crate::error::Error;
+use crate::http::{Body, Call, Endpoint, Failure, Kind, Method, Policy, Transport, path};
+use crate::owner::FleetName;
+use crate::secret::Secret;
+
+/// How this process reaches an organisation. None of it is part of a fleet.
+#[derive(Debug)]
+pub struct Access {
+    /// `https://app.terraform.io`, or another installation.
+    pub address: String,
+    /// The API token.
+    pub token: Secret,
+    /// Authorities that are trusted beside the system's, in PEM.
+    pub ca: Option<Vec<u8>>,
+    /// The organisation's name.
+    pub organization: String,
+    /// The sandbox: any other machine is an error, and fingerprints of made-up secrets may be cheap.
+    pub loopback_only: bool,
+}
+
+/// Pages of this size are the largest that HCP gives ("API Docs", Pagination).
+const PAGE_SIZE: &str = "100";
+
+/// A list of more pages is a mistake of somebody's.
+const MOST_PAGES: u32 = 10_000;
+
+/// A client that has no way to change anything.
+#[derive(Debug)]
+pub struct Reader {
+    transport: Transport,
+    organization: String,
+    fingerprints: Fingerprints,
+}
+
+impl Reader {
+    /// A client for an organisation.
+    ///
+    /// # Errors
+    /// When the address, the token or the CA cannot be used.
+    pub fn new(access: &Access, policy: &Policy) -> Result<Self, Error> {
+        let endpoint = Endpoint {
+            address: &access.address,
+            token: &access.token,
+            ca: access.ca.as_deref(),
+            loopback_only: access.loopback_only,
+        };
+        Ok(Self {
+            transport: Transport::new(&endpoint, policy)?,
+            organization: access.organization.clone(),
+            fingerprints: Fingerprints::new(access.loopback_only),
+        })
+    }
+
+    /// The HTTP layer below, for its counters.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// The organisation's name.
+    #[must_use]
+    pub fn organization(&self) -> &str {
+        &self.organization
+    }
+
+    pub(super) fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
+    }
+
+    /// A path inside the organisation.
+    pub(super) fn within(&self, segments: &[&str]) -> String {
+        path(&[&["organizations", self.organization.as_str()], segments].concat())
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Document<T>, Failure> {
+        let call = Call { method: Method::Get, path, query, body: None };
+        self.transport.send(&call, wire::document).await
+    }
+
+    /// Reads a whole list: every page, counted, each thing once.
+    pub(super) async fn list<A: DeserializeOwned, R: DeserializeOwned + Default>(
+        &self,
+        list: &List<'_>,
+    ) -> Listed<Resource<A, R>> {
+        let mut includes = list.include;
+        loop {
+            let mut listed = self.list_twice(list, includes).await;
+            match (&listed.trouble, includes.split_last()) {
+                // HCP answers 400 to an include that it does not know; the ones named first are the surer ones.
+                (Some(Trouble::Failed(failure)), Some((_, fewer))) if refuses_include(failure) => includes = fewer,
+                _ => {
+                    listed.included_kinds = includes.len();
+                    return listed;
+                }
+            }
+        }
+    }
+
+    /// A list whose things move between its pages while it is read is read once more.
+    async fn list_twice<A: DeserializeOwned, R: DeserializeOwned + Default>(
+        &self,
+        list: &List<'_>,
+        includes: &[&str],
+    ) -> Listed<Resource<A, R>> {
+        let first = self.list_once(list, includes).await;
+        match first.trouble {
+            Some(Trouble::Moved { .. }) => self.list_once(list, includes).await,
+            Some(Trouble::Failed(_)) | None => first,
+        }
+    }
+
+    async fn list_once<A: DeserializeOwned, R: DeserializeOwned + Default>(
+        &self,
+        list: &List<'_>,
+        includes: &[&str],
+    ) -> Listed<Resource<A, R>> {
+        let mut items: BTreeMap<String, Resource<A, R>> = BTreeMap::new();
+        let mut included = Included::default();
+        let mut totals: Vec<usize> = Vec::new();
+        let mut page = 1_u32;
+        let trouble = loop {
+            let document = match self.page(list, includes, page).await {
+                Ok(document) => document,
+                Err(failure) => break Some(Trouble::Failed(failure)),
+            };
+            let Document { data, included: along, meta, links } = document;
+            included.extend(along);
+            items.extend(data.into_iter().map(|item: Resource<A, R>| (item.id.clone(), item)));
+            let next = match meta.pagination {
+                Some(Pagination { next_page, total_count }) => {
+                    totals.extend(total_count);
+                    next_page
+                }
+                None => links.next.map(|_| page + 1),
+            };
+            match next {
+                Some(next) if next > page && next <= MOST_PAGES => page = next,
+                _ => break moved(list.path, items.len(), &totals),
+            }
+        };
+        Listed { items: items.into_values().collect(), included, included_kinds: includes.len(), trouble }
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        list: &List<'_>,
+        includes: &[&str],
+        number: u32,
+    ) -> Result<Document<Vec<T>>, Failure> {
+        let (number, include) = (number.to_string(), includes.join(","));
+        let mut query: Vec<(&str, &str)> = Vec::new();
+        if !include.is_empty() {
+            query.push(("include", &include));
+        }
+        if list.paged {
+            query.extend([("page[number]", number.as_str()), ("page[size]", PAGE_SIZE)]);
+        }
+        if list.sorted {
+            query.push(("sort", "name"));
+        }
+        self.get(list.path, &query).await
+    }
+}
+
+fn refuses_include(failure: &Failure) -> bool {
+    failure.status() == Some(400) && failure.says("include")
+}
+
+/// Each page says how many things there are in all; all pages must agree, with each other and with what came.
+fn moved(path: &str, seen: usize, totals: &[usize]) -> Option<Trouble> {
+    let wrong = totals.iter().copied().find(|total| *total != seen)?;
+    Some(Trouble::Moved { path: path.to_owned(), seen, total: wrong })
+}
+
+/// Which list, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List<'a> {
+    pub(super) path: &'a str,
+    /// What to send along, the surest first.
+    pub(super) include: &'a [&'a str],
+    /// It has pages.
+    pub(super) paged: bool,
+    /// It can be sorted by name, so that nothing slips from page to page when something is made meanwhile.
+    pub(super) sorted: bool,
+}
+
+/// What came of a list.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    pub(super) items: Vec<T>,
+    pub(super) included: Included,
+    /// How many of the kinds that were to come along the server accepted.
+    pub(super) included_kinds: usize,
+    pub(super) trouble: Option<Trouble>,
+}
+
+impl<T> Listed<T> {
+    /// All of it, or why not.
+    pub(super) fn complete(self) -> Result<Vec<T>, Trouble> {
+        match self.trouble {
+            None => Ok(self.items),
+            Some(trouble) => Err(trouble),
+        }
+    }
+}
+
+/// Why a list is not all there is.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// A request failed.
+    Failed(Failure),
+    /// It was changed while it was read, twice.
+    Moved { path: String, seen: usize, total: usize },
+}
+
+impl Trouble {
+    /// What to do about it.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Failed(failure) => failure.remedy(),
+            Self::Moved { .. } => "somebody changes it at this moment: run it again",
+        }
+    }
+
+    /// The kind of the request's failure.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Failed(failure) => Some(failure.kind()),
+            Self::Moved { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(f),
+            Self::Moved { path, seen, total } => {
+                write!(f, "GET {path}: it gave {seen} things and counts {total}, at two attempts")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// A client that changes things. It reads as well: to look for what a lost answer may have made, and behind locks.
+#[derive(Debug)]
+pub struct Writer {
+    reader: Reader,
+    fleet: FleetName,
+}
+
+impl Writer {
+    /// A client for an organisation and a fleet, whose name stands in locks and witnesses.
+    ///
+    /// # Errors
+    /// When the address, the token or the CA cannot be used.
+    pub fn new(access: &Access, policy: &Policy, fleet: &FleetName) -> Result<Self, Error> {
+        Ok(Self { reader: Reader::new(access, policy)?, fleet: fleet.clone() })
+    }
+
+    /// The HTTP layer below, for its counters and for what is under way.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.reader.transport
+    }
+
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(super) fn fleet(&self) -> &FleetName {
+        &self.fleet
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Body) -> Result<T, Failure> {
+        self.write(Method::Post, path, body).await
+    }
+
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Body) -> Result<T, Failure> {
+        self.write(Method::Patch, path, body).await
+    }
+
+    async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, body: &Body) -> Result<T, Failure> {
+        let call = Call { method, path, query: &[], body: Some(body) };
+        let document = self.transport().send(&call, wire::document).await?;
+        Ok(document.data)
+    }
+
+    /// A write whose answer holds nothing of worth, or nothing at all.
+    pub(super) async fn tell(&self, method: Method, path: &str, body: Option<&Body>) -> Result<(), Failure> {
+        let call = Call { method, path, query: &[], body };
+        self.transport().send(&call, |_| Ok(())).await
+    }
+}
+
+/// A document to send.
+#[derive(Debug, Serialize)]
+pub(super) struct Sent<A, R> {
+    data: SentData<A, R>,
+}
+
+#[derive(Debug, Serialize)]
+struct SentData<A, R> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    attributes: A,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relationships: Option<R>,
+}
+
+/// A body of attributes.
+pub(super) fn attributes(kind: &'static str, attributes: &impl Serialize) -> Body {
+    let data = SentData { kind, attributes, relationships: None::<()> };
+    Body::of(&Sent { data })
+}
+
+/// A body of attributes and relationships.
+pub(super) fn related(kind: &'static str, attributes: &impl Serialize, relationships: &impl Serialize) -> Body {
+    let data = SentData { kind, attributes, relationships: Some(relationships) };
+    Body::of(&Sent { data })
+}

@@ -1,0 +1,132 @@
+//! Variables of workspaces and variable sets.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::observed::{self, SeenValue};
+use super::super::{Category, VariableId, VariableKey};
+use super::{Included, Resource, ToMany};
+use crate::secret::Compared;
+
+/// The type of a variable.
+pub const KIND: &str = "vars";
+
+/// A variable's attributes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VariableAttributes {
+    /// Its key.
+    pub key: String,
+    /// Its value; null if it is sensitive.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// Text of a person's.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `terraform`, `env`, or another word that we do not manage.
+    pub category: String,
+    /// The value is an HCL expression.
+    #[serde(default)]
+    pub hcl: Option<bool>,
+    /// The value is never given back.
+    #[serde(default)]
+    pub sensitive: Option<bool>,
+    /// Another one after every write, even of the same value.
+    #[serde(default)]
+    pub version_id: Option<String>,
+}
+
+/// A variable as it was read, before its value is compared with its source.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its id.
+    pub id: VariableId,
+    /// Its key.
+    pub key: VariableKey,
+    /// The value is an HCL expression.
+    pub hcl: bool,
+    /// Text of a person's.
+    pub description: String,
+    /// Its value, if anybody may see it.
+    pub value: Option<String>,
+    /// Another one after every write; "" where the server has none.
+    pub version: String,
+}
+
+impl Variable {
+    /// The variable that a resource is. `None` for categories that only HCP's own features use.
+    #[must_use]
+    pub fn of(resource: Resource<VariableAttributes>) -> Option<Self> {
+        let VariableAttributes { key, value, description, category, hcl, sensitive, version_id } = resource.attributes;
+        let category = match category.as_str() {
+            "env" => Category::Env,
+            "terraform" => Category::Terraform,
+            _ => return None,
+        };
+        let readable = !sensitive.unwrap_or(false);
+        Some(Self {
+            id: VariableId(resource.id),
+            key: VariableKey { category, key },
+            hcl: hcl.unwrap_or(false),
+            description: description.unwrap_or_default(),
+            value: readable.then(|| value.unwrap_or_default()),
+            version: version_id.unwrap_or_default(),
+        })
+    }
+
+    /// What was seen of it. `secret` says that the spec takes its value from a secret's source: then a value that can
+    /// be read goes no further.
+    #[must_use]
+    pub fn seen(self, secret: bool, compared: Option<Compared>) -> observed::Variable {
+        let Self { id, key, hcl, description, value, version: _ } = self;
+        let value = match value {
+            None => SeenValue::Sensitive(compared),
+            Some(_) if secret => SeenValue::Plain(String::new()),
+            Some(value) => SeenValue::Plain(value),
+        };
+        observed::Variable { id, key, hcl, description, value }
+    }
+}
+
+/// The variables of a thing that came along with it. `None` when some did not, or when nothing says how many there are.
+#[must_use]
+pub fn along(relation: &ToMany, included: &Included) -> Option<Vec<Variable>> {
+    let ids = relation.data.as_ref()?;
+    let resources: Option<Vec<_>> = ids.iter().map(|id| included.get(KIND, &id.id)).collect();
+    Some(sorted(resources?.into_iter().filter_map(Variable::of).collect()))
+}
+
+/// By key, so that an answer's order makes no difference.
+#[must_use]
+pub fn sorted(mut variables: Vec<Variable>) -> Vec<Variable> {
+    variables.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
+    variables
+}
+
+/// A variable as it is sent; the value is borrowed, so that a secret is nowhere but in the body.
+#[derive(Default, Serialize)]
+pub struct VariableBody<'a> {
+    /// Its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<&'a str>,
+    /// Its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<&'a str>,
+    /// Text of a person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// Its category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<&'a str>,
+    /// The value is an HCL expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hcl: Option<bool>,
+    /// The value is never given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<bool>,
+}
+
+impl std::fmt::Debug for VariableBody<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VariableBody").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! A secret's value goes to HCP and nowhere else: canaries in every place that takes one, and a search of all that comes out.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod lab;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use reconcile::plan::show::json::{Document, Exit};
+use reconcile::plan::show::{self, Header, Look};
+use reconcile::sandbox::Sandbox;
+use reconcile::secret::Secrets;
+use reconcile::systems::Observed;
+use tracing_subscriber::fmt::MakeWriter;
+
+use lab::Lab;
+
+const FLEET: &str = r#"
+fleet: lab
+hcp: { organization: example-house, tier: free }
+targets: { nas: { docker: {} } }
+pools: { nas: { name: lab-nas, target: nas, agents: { min: 0, max: 1 } } }
+notify:
+  chat: { type: slack, url: { file: chat }, events: ["run:errored"] }
+  hook: { type: generic, url: { file: hook }, token: { command: [cat, hmac] }, events: ["run:errored"] }
+variableSets:
+  shared: { for: global, variables: { env: { SHARED: { sensitive: { file: shared } } } } }
+projects:
+  main:
+    notify: [chat]
+    workspaces:
+      dns:
+        runsOn: nas
+        notify: [hook]
+        variables: { env: { TOKEN: { sensitive: { file: token } } }, terraform: { key: { sensitive: { command: [cat, key] } } } }
+"#;
+
+/// Each names the file that it is in. A URL is one, since that is what notifications take.
+const CANARIES: [(&str, &str); 6] = [
+    ("chat", "https://hooks.example/canary-4f1d-chat"),
+    ("hook", "https://hooks.example/canary-4f1d-hook"),
+    ("hmac", "canary-4f1d-hmac"),
+    ("shared", "canary-4f1d-shared"),
+    ("token", "canary-4f1d-token"),
+    ("key", "canary-4f1d-key"),
+];
+
+/// What all values, and the API token, have in common.
+const MARKS: [&str; 2] = ["canary-4f1d", "sandbox.atlasv1"];
+
+/// Everything that was written anywhere.
+#[derive(Clone, Default)]
+struct Everything(Arc<Mutex<Vec<u8>>>);
+
+impl Everything {
+    fn note(&self, what: &str, text: &str) {
+        writeln!(self.0.lock().unwrap(), "== {what}\n{text}").unwrap();
+    }
+}
+
+impl Write for Everything {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Everything {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_anything_that_comes_out() {
+    let everything = Everything::default();
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(everything.clone()).finish();
+    let _guard = tracing::subscriber::set_default(log);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, value) in CANARIES {
+        std::fs::write(folder.path().join(file), format!("{value}\n")).expect("a file");
+    }
+    let want = lab::fleet("fleet.yaml", FLEET);
+    let sandbox = Sandbox::in_memory(&lab::seed(&want)).await.expect("the sandbox starts");
+    let mut lab = Lab::around(sandbox, &want);
+    lab.use_secrets(Secrets::real(folder.path().to_owned(), true));
+
+    everything.note("desired", &format!("{want:#?} {}", serde_json::to_string(&want).unwrap()));
+    run(&lab, &want, &everything).await;
+    // Nothing to do, then all of them changed, then a server that refuses everything that is sent.
+    run(&lab, &want, &everything).await;
+    for (file, value) in CANARIES {
+        std::fs::write(folder.path().join(file), format!("{value}-2")).expect("a file");
+    }
+    run(&lab, &want, &everything).await;
+    for (file, value) in CANARIES {
+        std::fs::write(folder.path().join(file), format!("{value}-3")).expect("a file");
+    }
+    lab.sandbox.answer_deliveries(Some(500));
+    run(&lab, &want, &everything).await;
+    everything.note("requests", &format!("{:#?}", lab.sandbox.requests()));
+
+    let written = everything.0.lock().unwrap().clone();
+    let text = String::from_utf8_lossy(&written);
+    assert!(text.contains("GET") && text.contains("main"), "the log is empty: {}", text.len());
+    for mark in MARKS {
+        if let Some(found) = text.find(mark) {
+            let around: String = text.chars().skip(found.saturating_sub(300)).take(600).collect();
+            panic!("a secret came out:\n…{around}…");
+        }
+    }
+    arrived(&lab);
+}
+
+async fn run(lab: &Lab, want: &reconcile::spec::desired::Desired, everything: &Everything) {
+    let seen: Observed = lab.look(want).await;
+    everything.note("observed", &format!("{seen:#?} {}", serde_json::to_string(&seen).unwrap()));
+    let plan = reconcile::plan::plan(want, &seen, &reconcile::systems::Consent::default());
+    let look = Look { color: false, full: true };
+    everything.note("plan", &format!("{plan:#?} {}", show::render(&plan, &Header::default(), look, "")));
+    everything.note("digest", plan.digest().as_str());
+    let document = Document::new(&plan, &Header::default(), Exit { code: 0, word: String::new() });
+    everything.note("document", &serde_json::to_string(&document).unwrap());
+    let report = lab.apply(&plan).await;
+    everything.note("report", &format!("{report:#?} {}", report.render(look, false, "")));
+}
+
+/// The canaries did get where they belong, or the search proves nothing.
+fn arrived(lab: &Lab) {
+    lab.sandbox.with_world(|world| {
+        let dns = world.workspaces.values().find(|workspace| workspace.name == "dns").expect("the workspace");
+        for (key, value) in [("TOKEN", "canary-4f1d-token-3"), ("key", "canary-4f1d-key-3")] {
+            let variable = dns.variables.values().find(|variable| variable.key == key).expect("the variable");
+            assert!(variable.value.is(value), "{key} did not arrive");
+        }
+    });
+}
