@@ -106,14 +106,14 @@ impl Report {
         if tally.failed + tally.skipped + tally.unknown > 0 {
             page.gap();
         }
-        let first = if stopped { "Stopped by you: " } else { "Applied: " };
+        let first = if stopped { "Stopped: " } else { "Applied: " };
         let next = if tally.done == self.entries.len() {
             ""
         } else {
             " The next apply goes on from here; nothing has to be undone."
         };
-        let text = format!("{first}{}.{next}  ({ending})", counts(tally));
-        page.beside(&Text::default(), 0, &Text::plain(&text));
+        let text = Text::plain(&format!("{first}{}.{next}", counts(tally))).phrase(&format!("({ending})"));
+        page.beside(&Text::default(), 0, &text);
         page.finished()
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
@@ -13,6 +14,7 @@ use super::output::Output;
 use super::plan::{self, Planned};
 use super::progress;
 use super::signals::Signals;
+use crate::apply::Stop;
 use crate::error::Error;
 use crate::pipeline::{self, Writers};
 use crate::plan::Verb;
@@ -25,7 +27,7 @@ const HANDFUL: usize = 5;
 
 /// `apply`
 pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match plan::make(&arguments.scope, globals, output, signals).await? {
+    let planned = match Box::pin(plan::make(&arguments.scope, globals, output, signals)).await? {
         Ok(planned) => planned,
         Err(exit) => return Ok(exit),
     };
@@ -208,7 +210,7 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
         Ok(Ok(Ok(line))) => line,
         Ok(Ok(Err(_)) | Err(_)) => String::new(),
         Err(exit) => {
-            output.note(&format!("\nStopped by you: nothing was written.   ({})", exit.ending()));
+            output.note(&format!("\nStopped: nothing was written.   ({})", exit.ending()));
             return Ok(Some(exit));
         }
     };
@@ -231,8 +233,10 @@ async fn carry_out(
     let (sender, receiver) = unbounded_channel();
     let at_most = session.access.policy.request_timeout;
     let shown = tokio::spawn(progress::show(receiver, output, plan.actions.len(), at_most));
+    let deadline = tokio::spawn(keep_promise(signals.stop.clone(), at_most));
     let applied =
         pipeline::apply(plan, &writers, &session.secrets, arguments.concurrency, &signals.stop, &sender).await;
+    deadline.abort();
     drop(sender);
     // A renderer that broke is no reason to lose the report.
     let _ = shown.await;
@@ -244,4 +248,11 @@ async fn carry_out(
         }
     }
     Ok(report)
+}
+
+/// Who stops a run is told how long that takes at most, so nothing is waited for beyond that.
+async fn keep_promise(stop: Stop, at_most: Duration) {
+    stop.gently.cancelled().await;
+    tokio::time::sleep(at_most).await;
+    stop.at_once.cancel();
 }

@@ -233,6 +233,9 @@ pub struct Diff {
     /// Two files, or two revisions of Git and the files of the spec
     #[arg(value_name = "OLD NEW | REV..REV [SPEC]", required = true, num_args = 1..)]
     pub sides: Vec<String>,
+    /// Format of the differences
+    #[arg(long, default_value = "text")]
+    pub format: Format,
 }
 
 /// `sandbox`

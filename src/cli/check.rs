@@ -7,6 +7,7 @@ use super::arguments::{Check, Format, Globals};
 use super::exit::Exit;
 use super::output::Output;
 use super::{plan, session};
+use crate::spec::check::{Style, render};
 use crate::spec::finding::Findings;
 use crate::spec::{self, Loaded};
 
@@ -36,40 +37,17 @@ pub fn run(arguments: &Check, globals: &Globals, output: Output) -> Ended {
             unchecked: &unchecked,
         })?)?,
         Format::Text => {
-            let mut text = render(&findings);
-            let counts = counts(findings.errors(), findings.warnings());
-            let last = if unchecked.is_empty() {
-                format!("{counts}   ({})\n", ending(exit))
-            } else {
-                let unchecked = unchecked.join(", ");
-                format!("{counts}\nNot checked without network: {unchecked}.   ({})\n", ending(exit))
-            };
-            text.push_str(&last);
-            output.result(&text)?;
+            let color = output.look(false).color;
+            output.result(&format!("{}\n", text(&findings, &unchecked, color, exit)))?;
         }
     }
     Ok(exit)
 }
 
-/// A check says nothing of the world.
-fn ending(exit: Exit) -> String {
-    if exit == Exit::Converged { "0: the spec is sound".to_owned() } else { exit.ending() }
-}
-
-fn counts(errors: usize, warnings: usize) -> String {
-    let count = |number: usize, word: &str| match number {
-        0 => format!("no {word}s"),
-        1 => format!("1 {word}"),
-        many => format!("{many} {word}s"),
-    };
-    format!("{}, {}.", count(errors, "error"), count(warnings, "warning"))
-}
-
-/// The findings as text.
-pub fn render(findings: &Findings) -> String {
-    let mut text = String::new();
-    for finding in findings.iter() {
-        text.push_str(&format!("{:?}  {}  {}\n", finding.severity, finding.message, findings.place(finding.at)));
-    }
-    text
+/// Findings as text, with the exit word in the last line.
+pub fn text(findings: &Findings, unchecked: &[String], color: bool, exit: Exit) -> String {
+    let style = if color { Style::coloured() } else { Style::plain() };
+    // A check says nothing of the world.
+    let ending = if exit == Exit::Converged { "0: the spec is sound".to_owned() } else { exit.ending() };
+    format!("{}   ({ending})", render(findings, unchecked, style).trim_end())
 }

@@ -9,10 +9,11 @@ use super::arguments::Arguments;
 use super::exit::Exit;
 use super::output::Output;
 use crate::error::Error;
+use crate::spec;
 
 /// The JSON Schema of the spec.
 pub fn schema(output: Output) -> Ended {
-    let schema = serde_json::to_string_pretty(&serde_json::json!({}))
+    let schema = serde_json::to_string_pretty(&spec::schema())
         .map_err(|cause| Error::new("writing the schema").because(cause))?;
     output.result(&format!("{schema}\n"))?;
     Ok(Exit::Converged)

@@ -65,10 +65,10 @@ pub async fn make(
         let header = header::header(&session, &observed, reading);
         Ok(Planned { session, observed, plan, header })
     };
-    match signals.unless_stopped(work).await {
+    match signals.unless_stopped(Box::pin(work)).await {
         Ok(planned) => planned.map(Ok),
         Err(exit) => {
-            output.note(&format!("Stopped by you while reading: nothing was written.   ({})", exit.ending()));
+            output.note(&format!("Stopped while reading: nothing was written.   ({})", exit.ending()));
             Ok(Err(exit))
         }
     }
@@ -76,12 +76,14 @@ pub async fn make(
 
 /// `plan`
 pub async fn run(arguments: &PlanArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match make(&arguments.scope, globals, output, signals).await? {
+    let planned = match Box::pin(make(&arguments.scope, globals, output, signals)).await? {
         Ok(planned) => planned,
         Err(exit) => return Ok(exit),
     };
-    if let (Some(file), Ok(observed)) = (&arguments.save_observed, &planned.observed) {
-        save(file, observed, "what was read")?;
+    match (&arguments.save_observed, &planned.observed) {
+        (Some(file), Ok(observed)) => save(file, observed, "what was read")?,
+        (Some(file), Err(_)) => output.note(&format!("{} is not written: nothing was read", file.display())),
+        (None, _) => {}
     }
     if let Some(file) = &arguments.save {
         save(file, &planned.document(), "the plan")?;

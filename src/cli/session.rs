@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::arguments::Globals;
+use super::check;
 use super::exit::Exit;
 use super::output::Output;
 use crate::access::{self, Environment, Flags};
@@ -89,16 +90,18 @@ pub fn options(globals: &Globals) -> CheckOptions {
 pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Result<Fleet, Exit>, Error> {
     let files = files(given)?;
     let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
-    if findings.errors() + findings.unaccepted_warnings() > 0 {
-        output.note(super::check::render(&findings).trim_end());
-    }
-    Ok(match desired {
-        Some(desired) if findings.errors() == 0 => Ok(Fleet { files, desired }),
-        Some(_) | None => {
-            output.note(&format!("the spec has errors: nothing was read or written.   ({})", Exit::Refused.ending()));
-            Err(Exit::Refused)
+    match desired {
+        Some(desired) => {
+            if findings.unaccepted_warnings() > 0 {
+                output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
+            }
+            Ok(Ok(Fleet { files, desired }))
         }
-    })
+        None => {
+            output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
+            Ok(Err(Exit::Refused))
+        }
+    }
 }
 
 impl Session {

@@ -1,10 +1,13 @@
 //! The spec: what a fleet should be, as its user writes it.
 //!
-//! [`load`] reads files into one tree that knows where everything stands, a collecting walk makes the [`model`] of it,
+//! [`load()`] reads files into one tree that knows where everything stands, a collecting walk makes the [`model`] of it,
 //! [`resolve`] follows its references, [`check`] holds it to its rules, and [`desired`] says what it means.
 
 pub mod check;
 pub mod desired;
+pub mod diff;
+pub mod explain;
+pub mod facts;
 pub mod finding;
 mod load;
 pub mod model;
@@ -67,6 +70,16 @@ fn read_file(path: &std::path::Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// The JSON Schema of a spec, with the comments of the model as descriptions.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Spec>();
+    schema.insert("$id".to_owned(), "https://reconcile.dev/schema/fleet.json".into());
+    schema.insert("title".to_owned(), "A fleet of HCP Terraform workspaces".into());
+    schema.into()
+}
+
 /// Reads and checks texts, each with a name that says its format.
 #[must_use]
 pub fn load_texts(texts: &[(&str, String)], options: &CheckOptions) -> Loaded {
@@ -93,7 +106,7 @@ fn finish(sources: Sources, files: &[(u16, Format)], mut findings: Vec<Finding>,
     if let Some(spec) = &spec {
         let fleet = resolve::Fleet::new(spec, &sources, &mut findings);
         let built = desired::build(&fleet, &mut findings);
-        let _ = (options, &mut unchecked);
+        unchecked = check::run(&fleet, options, &mut findings);
         desired = Some(built);
     }
     let sound = !findings.iter().any(|finding| finding.severity == Severity::Error);

@@ -66,8 +66,8 @@ fn differs(page: &mut Page, address: &Address, old: &Action, new: &Action) {
             continue;
         }
         seen = true;
-        let said = |side: Option<&String>| side.map_or_else(|| "unchanged".to_owned(), ToString::to_string);
-        entry(page, address, Tone::Plain, &format!("{name}: {}   (was: {})", said(new), said(old)));
+        let said = |side: Option<&String>| side.map_or_else(|| "left out".to_owned(), ToString::to_string);
+        entry(page, address, Tone::Plain, &format!("{name}: was {}; now {}", said(old), said(new)));
     }
     if !seen && old.request != *request {
         entry(page, address, Tone::Plain, "the same fields, but something else is sent with them");

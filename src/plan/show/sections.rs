@@ -66,33 +66,39 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
         return;
     }
     title(page, "could not read");
-    let mut groups: Vec<(&Gap, Vec<&Address>)> = Vec::new();
+    // One failed request is one entry, whatever follows from it.
+    let mut groups: Vec<(&Gap, Vec<&Gap>)> = Vec::new();
     for gap in gaps {
-        let alike = |other: &Gap| {
-            (&other.doing, &other.cause, &other.follows, &other.hint)
-                == (&gap.doing, &gap.cause, &gap.follows, &gap.hint)
-        };
+        let alike = |other: &Gap| (&other.doing, &other.cause, &other.hint) == (&gap.doing, &gap.cause, &gap.hint);
         match groups.iter_mut().find(|(other, _)| alike(other)) {
-            Some((_, addresses)) => addresses.push(&gap.address),
-            None => groups.push((gap, vec![&gap.address])),
+            Some((_, also)) => also.push(gap),
+            None => groups.push((gap, Vec::new())),
         }
     }
-    for (gap, addresses) in groups {
-        let Gap { address: _, doing, cause, follows, hint } = gap;
+    for (first, also) in groups {
+        let Gap { address, doing, cause, follows, hint } = first;
         let text = Text::plain(&format!("{}: {}", clean(doing), clean(cause)));
-        if let [address] = addresses.as_slice() {
-            page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
-        } else {
-            page.beside(&entry("?", Tone::Bad, &format!("{} things", addresses.len())), BESIDE, &text);
-            page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
-        }
+        page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
         if !follows.is_empty() {
             page.beside(&Text::plain("      so"), 14, &Text::plain(&clean(follows)));
+        }
+        for (follows, addresses) in by_consequence(&also) {
+            let text = format!("{}: {}", names(&addresses), clean(follows));
+            page.beside(&Text::plain("      and"), 14, &Text::plain(&text));
         }
         if !hint.is_empty() {
             page.beside(&Text::plain("      do"), 14, &Text::plain(&clean(hint)));
         }
     }
+}
+
+/// What follows for whom.
+fn by_consequence<'a>(gaps: &[&'a Gap]) -> BTreeMap<&'a str, Vec<&'a Address>> {
+    let mut consequences: BTreeMap<&str, Vec<&Address>> = BTreeMap::new();
+    for gap in gaps {
+        consequences.entry(gap.follows.as_str()).or_default().push(&gap.address);
+    }
+    consequences
 }
 
 fn rule_title(rule: Rule) -> &'static str {

@@ -42,7 +42,7 @@ fn last(page: &mut Page, text: &str, ending: &str) {
     if ending.is_empty() {
         page.beside(&Text::default(), 0, &text);
     } else {
-        page.beside(&Text::default(), 0, &text.and(&format!("  ({ending})"), super::Tone::Plain));
+        page.beside(&Text::default(), 0, &text.phrase(&format!("  ({ending})")));
     }
 }
 
@@ -79,7 +79,8 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
         1 => "1 thing could not be read".to_owned(),
         many => format!("{many} things could not be read"),
     };
-    page.line(&format!("  read in {}, {requests} requests, 0 writes; {unread}", seconds(*took)));
+    let noun = if *requests == 1 { "request" } else { "requests" };
+    page.line(&format!("  read in {}, {requests} {noun}, 0 writes; {unread}", seconds(*took)));
     for pin in unpinned {
         page.line(&format!("  not pinned yet: {}", clean(pin)));
     }

@@ -103,6 +103,11 @@ fn label(rest: &str, field: &str) -> String {
     }
 }
 
+/// Where a field of something inside a thing stands: with this, its address can be put together.
+fn place(rest: &str, field: &str) -> String {
+    if field == "value" || field == rest { rest.to_owned() } else { format!("{rest} {field}") }
+}
+
 /// The sign of an action, and without colour its word.
 fn sign(page: &Page, verb: Verb, depth: usize) -> Text {
     let sign = verb.sign();
@@ -247,7 +252,12 @@ struct Row {
 fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(own) = thing.own {
-        rows.extend(own.changes.iter().map(|change| row(None, change.field.clone(), own, change, full)));
+        rows.extend(
+            own.changes
+                .iter()
+                .filter(|change| change.old != change.new)
+                .map(|change| row(None, change.field.clone(), own, change, full)),
+        );
     }
     for (rest, action) in &thing.inner {
         if action.changes.is_empty() {
@@ -258,9 +268,9 @@ fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
                 why: words::why(&action.why),
             });
         }
-        for (n, change) in action.changes.iter().enumerate() {
+        for (n, change) in action.changes.iter().filter(|change| change.old != change.new).enumerate() {
             let sign = (n == 0).then_some(action.verb);
-            rows.push(row(sign, label(rest, &change.field), action, change, full));
+            rows.push(row(sign, place(rest, &change.field), action, change, full));
         }
     }
     rows
@@ -317,8 +327,9 @@ fn block(page: &mut Page, thing: &Thing<'_>, plan: Option<&Plan>) {
     page.row(&head, head.width(), &Text::default(), &why);
     write_rows(page, &rows);
     if let Some(plan) = plan {
-        for producer in producers(thing, plan) {
-            page.beside(&Text::plain("      after"), 14, &Text::plain(&producer));
+        let producers: Vec<String> = producers(thing, plan).into_iter().collect();
+        if !producers.is_empty() {
+            page.beside(&Text::plain("      after"), 14, &Text::plain(&producers.join(", ")));
         }
     }
 }

@@ -78,7 +78,9 @@ impl Planner<'_, '_> {
         for (name, want) in subscription.want {
             let address = notification_address(subscription.at, name);
             let marked = self.names.put(name);
-            let ours = seen.iter().find(|seen| seen.name == marked);
+            // Of several, the one that needs no change is kept.
+            let namesakes = seen.iter().filter(|seen| seen.name == marked);
+            let ours = namesakes.min_by_key(|seen| seen.url != Some(Compared::Same));
             let bare = || seen.iter().find(|seen| seen.name == *name);
             let adopts = subscription.stewardship.adopt
                 || self.want.organization.stewardship.adopt
@@ -256,19 +258,24 @@ impl Planner<'_, '_> {
             self.leave(address, note);
             return;
         };
+        let address = notification_address(subscription.at, &name);
         let replaced = doubled
             .map(|(above, double)| notification_address(above, double))
             .filter(|by| self.plan.actions.contains_key(by))
             .map(|of| Later::From(Output { of, what: What::Fact(Fact::InPlace) }));
+        // HCP takes several of one name. The others have an address of their own, for the name's is that of the one
+        // which is kept.
+        let second = subscription.want.contains_key(&name) || self.plan.actions.contains_key(&address);
         let why = Why {
             cause: match doubled {
+                _ if second => Cause::Because("a second one of this name".to_owned()),
                 Some((above, double)) => Cause::Follows(notification_address(above, double)),
                 None => Cause::Gone,
             },
             origin: None,
         };
         let request = Request::DeleteNotification { id: seen.id.clone(), replaced: replaced.into_iter().collect() };
-        let address = notification_address(subscription.at, &name);
+        let address = if second { address.within([seen.id.0.as_str()]) } else { address };
         self.act(address, subscription.stewardship, Verb::Remove, Vec::new(), why, request);
     }
 }

@@ -1,0 +1,125 @@
+use super::stage::Stage;
+use crate::assert_output;
+
+#[test]
+fn a_sound_spec() {
+    assert_output!(Stage::new().show("check"));
+}
+
+#[test]
+fn a_spec_with_errors_is_neither_planned_nor_applied() {
+    let stage = Stage::new();
+    stage.edit("runsOn: cluster", "runsOn: clutser");
+    assert_output!(stage.show("check"));
+    for words in ["plan --sandbox=box", "apply --yes --sandbox=box", "check --format json"] {
+        assert_eq!(stage.run(words).code, 1, "{words}");
+    }
+    assert!(!stage.path("box").exists(), "nothing was touched");
+}
+
+#[test]
+fn check_as_json_is_a_document() {
+    let stage = Stage::new();
+    let document: serde_json::Value = serde_json::from_str(&stage.run("check --format json").out).unwrap();
+    assert_eq!((&document["formatVersion"], &document["errors"]), (&1.into(), &0.into()));
+}
+
+#[test]
+fn a_first_spec_is_sound_and_never_overwrites() {
+    let stage = Stage::empty();
+    stage.write(
+        "tf/vault/terraform.tf",
+        "terraform {\n  cloud {\n    organization = \"example-house\"\n    workspaces {\n      name = \"main-vault\"\n    }\n  }\n}\n",
+    );
+    assert_output!(stage.show("init"));
+    assert_output!(stage.read("fleet.yaml"));
+    assert_eq!(stage.run("check --strict").code, 0);
+    let again = stage.run("init");
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("never overwritten"), "{}", again.err);
+}
+
+#[test]
+fn a_first_spec_without_anything_around_needs_a_name() {
+    let stage = Stage::empty();
+    assert_output!(stage.show("init"));
+    assert_eq!(stage.run("init --organization example-house").code, 0);
+    let ran = stage.run("check");
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn explain_takes_an_address_as_a_plan_shows_it() {
+    let stage = Stage::new();
+    assert_output!(stage.show("explain hcp/workspace/main-dns"));
+    let whole = stage.run("explain hcp/workspace/main-dns").out;
+    assert_eq!(stage.run("explain workspace/main-dns").out, whole);
+    let unknown = stage.run("explain workspace/main-dnss");
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("did you mean"), "{}", unknown.err);
+    let document: serde_json::Value =
+        serde_json::from_str(&stage.run("explain hcp/workspace/main-dns --format json").out).unwrap();
+    assert_eq!(document["things"][0]["address"], "hcp/workspace/main-dns");
+}
+
+#[test]
+fn diff_compares_two_files() {
+    let stage = Stage::new();
+    let text = stage.read("fleet.yaml");
+    stage.write(
+        "new.yaml",
+        &text.replace("autoApply: true", "terraformVersion: '1.9.0'").replace("grafana: {}", "loki: {}"),
+    );
+    assert_output!(stage.show("diff fleet.yaml new.yaml"));
+    assert_eq!(stage.run("diff fleet.yaml fleet.yaml").out, "no differences\n");
+    stage.write("bad.yaml", "fleet: x\n");
+    assert_output!(stage.show("diff fleet.yaml bad.yaml"));
+}
+
+#[test]
+fn diff_compares_two_revisions() {
+    let stage = Stage::new();
+    let git = |words: &[&str]| {
+        let status = std::process::Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
+            .args(words)
+            .current_dir(stage.path("."))
+            .env("HOME", stage.path("."))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{words:?}");
+    };
+    git(&["init"]);
+    git(&["add", "fleet.yaml"]);
+    git(&["commit", "-m", "one"]);
+    stage.edit("autoApply: true", "autoApply: false");
+    git(&["commit", "-am", "two"]);
+    assert_output!(stage.show("diff HEAD~1..HEAD"));
+    assert_eq!(stage.run("diff HEAD..HEAD fleet.yaml").out, "no differences\n");
+    assert_eq!(stage.run("diff HEAD~5..HEAD").code, 1);
+}
+
+#[test]
+fn warnings_are_errors_if_that_is_asked_for() {
+    let stage = Stage::new();
+    let text = stage.read("fleet.yaml");
+    stage.write("fleet.yaml", &text.replace("pools:\n", "pools:\n  idle: {}\n"));
+    assert_eq!(stage.run("check").code, 0);
+    assert_output!(stage.show("check --strict"));
+}
+
+#[test]
+fn files_are_merged_in_their_order() {
+    let stage = Stage::new();
+    stage.write("more.yaml", "projects: { main: { workspaces: { loki: { runsOn: local } } } }\n");
+    let ran = stage.run("explain workspace/main-loki fleet.yaml more.yaml");
+    assert!(ran.out.contains("runsOn") && ran.out.contains("more.yaml:1"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn the_schema_is_one() {
+    let schema: serde_json::Value = serde_json::from_str(&Stage::empty().run("schema").out).unwrap();
+    assert!(jsonschema::validator_for(&schema).is_ok());
+}

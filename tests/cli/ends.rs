@@ -1,0 +1,93 @@
+use std::process::Stdio;
+
+use super::stage::Stage;
+use crate::assert_output;
+
+#[test]
+fn wrong_usage_is_64() {
+    for words in ["", "plam", "plan --removals 3", "apply --concurrency 0", "plan --only", "diff one"] {
+        let ran = Stage::empty().run(words);
+        let expected = if words == "diff one" { 1 } else { 64 };
+        assert_eq!(ran.code, expected, "{words}: {}", ran.err);
+    }
+}
+
+#[test]
+fn without_a_spec_the_places_are_named() {
+    assert_output!(Stage::empty().show("plan"));
+}
+
+#[test]
+fn two_specs_are_one_too_many() {
+    let stage = Stage::new();
+    stage.write("fleet.json", "{}");
+    assert_output!(stage.show("check"));
+}
+
+#[test]
+fn without_a_token_all_places_are_named() {
+    assert_output!(Stage::new().show("plan"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let stage = Stage::empty();
+    for words in ["completions bash", "man", "--help"] {
+        let mut child = stage.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_sandbox_has_a_folder_of_its_own_for_each_spec() {
+    let stage = Stage::new();
+    let ran = stage.run("plan --sandbox");
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    let state = stage.path(".local/state/reconcile/sandbox");
+    assert_eq!(std::fs::read_dir(state).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_alone_serves_any_client_until_it_is_stopped() {
+    use std::io::BufRead as _;
+    let stage = Stage::new();
+    stage.write(
+        "faults.yaml",
+        "rules:\n  - { method: GET, path: organizations/*/workspaces, do: { status: { code: 503, body: empty } } }\n",
+    );
+    let mut command = stage.command("sandbox serve box --spec fleet.yaml --faults faults.yaml");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines: Vec<String> =
+        std::io::BufReader::new(child.stdout.take().unwrap()).lines().take(3).map(Result::unwrap).collect();
+    let after = |word: &str| lines.iter().find_map(|line| line.strip_prefix(word)).unwrap().trim().to_owned();
+    assert!(lines[0].starts_with("SANDBOX "), "{lines:?}");
+    let get = async |path: &str| {
+        stage
+            .client()
+            .get(format!("{}/api/v2/{path}", after("address")))
+            .bearer_auth(after("token"))
+            .send()
+            .await
+            .unwrap()
+    };
+    assert_eq!(get("organizations/example-house").await.status(), 200, "filled from the spec");
+    assert_eq!(get("organizations/example-house/workspaces").await.status(), 503, "misbehaves as it was told");
+    assert_eq!(stage.run("plan --sandbox=box --only hcp/project/main").code, 3, "other processes attach to it");
+    let status = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(status.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn a_script_of_faults_that_is_none_says_why() {
+    let stage = Stage::new();
+    stage.write("faults.json", "{\"rules\": [{\"do\": \"explode\"}]}");
+    let ran = stage.run("sandbox serve box --faults faults.json");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("faults.json") && ran.err.contains("explode"), "{}", ran.err);
+    let ran = stage.run("sandbox serve box --listen 0.0.0.0:0");
+    assert!(ran.code == 1 && ran.err.contains("loopback"), "{}", ran.err);
+}
