@@ -143,6 +143,10 @@ impl<'a> Planner<'a, '_> {
         for project in surplus {
             let address = project_address(&project.name);
             match self.project_owner(project) {
+                // HCP never removes its default project: ours no longer, it stays.
+                Ok(Owner::Ours) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {
+                    self.release_project(&address, &Stewardship::default(), project);
+                }
                 Ok(Owner::Ours) => {
                     let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
                     self.remove_project(address, project, inside);
@@ -188,12 +192,7 @@ impl<'a> Planner<'a, '_> {
 
     /// The action of this plan that takes a workspace out of its project.
     fn leaves_project(&self, workspace: &observed::Workspace) -> Option<Address> {
-        let wanted = self
-            .links
-            .workspaces
-            .iter()
-            .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == workspace.id))
-            .map_or(workspace.name.as_str(), |(name, _)| name);
+        let wanted = self.wanted_name(&workspace.id).unwrap_or(&workspace.name);
         let address = workspace_address(wanted);
         let leaves = match &self.plan.actions.get(&address)?.request {
             crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
