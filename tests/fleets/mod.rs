@@ -96,7 +96,7 @@ fn fleet(
     defaults: bool,
 ) -> Value {
     let places: Vec<String> =
-        (0..pools).map(|n| format!("p{n}")).chain(["cloud".to_owned(), "local".to_owned()]).collect();
+        (0..pools).map(|n| format!("p{n}")).chain(["cloud", "local", "inherited"].map(str::to_owned)).collect();
     let first_project = projects.keys().next().cloned().unwrap_or_default();
     let names: Vec<String> = projects
         .iter()
@@ -144,6 +144,7 @@ fn project_of(project: &Project, places: &[String], names: &[String]) -> Value {
     }
     if project.described {
         body["description"] = json!("made up");
+        body["defaultRunsOn"] = json!(places.first());
     }
     body
 }
