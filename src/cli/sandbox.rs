@@ -50,6 +50,8 @@ fn faults(text: &str) -> Result<Faults, String> {
     if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|cause| cause.to_string())
     } else {
-        Yaml::from_str(text).map_err(|cause| cause.to_string())
+        // The YAML reader wants tags for enums; JSON's shape is the documented one.
+        let value: serde_json::Value = Yaml::from_str(text).map_err(|cause| cause.to_string())?;
+        serde_json::from_value(value).map_err(|cause| cause.to_string())
     }
 }

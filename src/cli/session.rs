@@ -90,18 +90,14 @@ pub fn options(globals: &Globals) -> CheckOptions {
 pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Result<Fleet, Exit>, Error> {
     let files = files(given)?;
     let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
-    match desired {
-        Some(desired) => {
-            if findings.unaccepted_warnings() > 0 {
-                output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
-            }
-            Ok(Ok(Fleet { files, desired }))
-        }
-        None => {
-            output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
-            Ok(Err(Exit::Refused))
-        }
+    let Some(desired) = desired else {
+        output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
+        return Ok(Err(Exit::Refused));
+    };
+    if findings.unaccepted_warnings() > 0 {
+        output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
     }
+    Ok(Ok(Fleet { files, desired }))
 }
 
 impl Session {

@@ -43,9 +43,9 @@ fn only_if_takes_a_digest_or_the_plan_that_was_saved() {
 #[test]
 fn many_removals_need_their_number() {
     let stage = Stage::new();
-    let many: String = (0..6).map(|n| format!("      extra{n}: {{ runsOn: local }}\n")).collect();
+    let many: Vec<String> = (0..6).map(|n| format!("      extra{n}: {{ runsOn: local }}\n")).collect();
     let text = stage.read("fleet.yaml");
-    stage.write("fleet.yaml", &format!("{text}{many}"));
+    stage.write("fleet.yaml", &format!("{text}{}", many.concat()));
     assert_eq!(stage.run("apply --yes --sandbox=box").code, 0);
     stage.write("fleet.yaml", &text);
     let ran = stage.run("apply --yes --sandbox=box");
@@ -127,7 +127,7 @@ impl AtTheDoor {
     }
 
     /// Waits for its end.
-    fn end(mut self) -> (Ran, Vec<String>) {
+    fn end(self) -> (Ran, Vec<String>) {
         let rest = self.lines.map(Result::unwrap).collect();
         let output = self.child.wait_with_output().unwrap();
         (Ran::of(&output), rest)

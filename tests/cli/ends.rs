@@ -45,8 +45,8 @@ fn the_sandbox_has_a_folder_of_its_own_for_each_spec() {
     let stage = Stage::new();
     let ran = stage.run("plan --sandbox");
     assert_eq!(ran.code, 2, "{}", ran.err);
-    let state = stage.path(".local/state/reconcile/sandbox");
-    assert_eq!(std::fs::read_dir(state).unwrap().count(), 1);
+    let worlds = stage.path(".local/state/reconcile/sandbox");
+    assert_eq!(std::fs::read_dir(worlds).unwrap().count(), 1);
 }
 
 #[cfg(unix)]
@@ -65,8 +65,7 @@ async fn the_sandbox_alone_serves_any_client_until_it_is_stopped() {
     let after = |word: &str| lines.iter().find_map(|line| line.strip_prefix(word)).unwrap().trim().to_owned();
     assert!(lines[0].starts_with("SANDBOX "), "{lines:?}");
     let get = async |path: &str| {
-        stage
-            .client()
+        Stage::client()
             .get(format!("{}/api/v2/{path}", after("address")))
             .bearer_auth(after("token"))
             .send()

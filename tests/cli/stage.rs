@@ -79,7 +79,7 @@ impl Stage {
             text.push_str("--- standard error\n");
             text.push_str(&ran.err);
         }
-        text.push_str(&format!("--- exit {}\n", ran.code));
+        let text = format!("{text}--- exit {}\n", ran.code);
         self.steady(&text)
     }
 
@@ -102,7 +102,7 @@ impl Stage {
     }
 
     /// A client that is not ours.
-    pub fn client(&self) -> reqwest::Client {
+    pub fn client() -> reqwest::Client {
         // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         reqwest::Client::new()
@@ -111,8 +111,7 @@ impl Stage {
     /// Does something by hand: one request to the sandbox.
     pub async fn ask(&self, sandbox: &Sandbox, method: &str, path: &str, kind: &str, attributes: &serde_json::Value) {
         let body = serde_json::json!({"data": {"type": kind, "attributes": attributes}});
-        let answer = self
-            .client()
+        let answer = Self::client()
             .request(method.parse().unwrap(), format!("{}/api/v2/{path}", sandbox.address()))
             .bearer_auth(sandbox.token())
             .header("Content-Type", "application/vnd.api+json")

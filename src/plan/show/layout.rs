@@ -97,8 +97,11 @@ impl Text {
             let whole = word.width() <= width;
             for part in word.split(if whole { '\0' } else { ' ' }) {
                 for piece in pieces(part, width) {
+                    let mut piece = piece;
                     if !line.is_empty() && line.width() + 1 + piece.width() > width {
                         lines.push(std::mem::take(&mut line));
+                        // Blanks that set it off from what stood before it.
+                        piece = piece.trim_start();
                     }
                     line.words.push((piece.to_owned(), *tone));
                 }

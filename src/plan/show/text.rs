@@ -1,10 +1,13 @@
 //! The plan as text: who and where, what is done, what is not, and what it comes to.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use super::layout::{Page, Text, WIDTH};
 use super::words::clean;
 use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
+use crate::origin::{FileName, Origin, Place};
 use crate::plan::{Effect, Plan};
 
 /// A plan with more lines says what it comes to at its top too.
@@ -14,7 +17,7 @@ const SCREEN: usize = 50;
 #[must_use]
 pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String {
     let mut body = Page::new(look);
-    things::write(&mut body, plan);
+    things::write(&mut body, &with_short_places(plan));
     sections::write(&mut body, plan);
     let body = body.finished();
     let mut page = Page::new(look);
@@ -35,6 +38,40 @@ pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String 
     }
     text.push_str(&page.finished());
     text
+}
+
+/// The plan with the files of its reasons by their names alone, as long as each name is one file's: the header has
+/// the paths.
+fn with_short_places(plan: &Plan) -> Plan {
+    let mut files: BTreeMap<FileName, BTreeSet<FileName>> = BTreeMap::new();
+    let mut plan = plan.clone();
+    for place in places(&mut plan) {
+        files.entry(name_of(&place.file)).or_default().insert(place.file.clone());
+    }
+    for place in places(&mut plan) {
+        let name = name_of(&place.file);
+        if files.get(&name).is_some_and(|paths| paths.len() == 1) {
+            place.file = name;
+        }
+    }
+    plan
+}
+
+fn name_of(path: &FileName) -> FileName {
+    let name = Path::new(path.as_str()).file_name().and_then(|name| name.to_str());
+    name.map_or_else(|| path.clone(), FileName::from)
+}
+
+/// The places in the spec that the reasons of a plan name.
+fn places(plan: &mut Plan) -> impl Iterator<Item = &mut Place> {
+    plan.actions.values_mut().flat_map(|action| {
+        let whys = action.changes.iter_mut().map(|change| &mut change.why).chain([&mut action.why]);
+        whys.filter_map(|why| match &mut why.origin {
+            Some(Origin::Spec(place) | Origin::Default(place) | Origin::Template(place)) => Some(place),
+            Some(Origin::Derived { from: _, place }) => place.as_mut(),
+            Some(Origin::Documented) | None => None,
+        })
+    })
 }
 
 fn last(page: &mut Page, text: &str, ending: &str) {

@@ -262,18 +262,23 @@ fn rows(thing: &Thing<'_>, full: bool) -> Vec<Row> {
     for (rest, action) in &thing.inner {
         if action.changes.is_empty() {
             rows.push(Row {
-                sign: Some(action.verb),
+                sign: own_sign(action.verb),
                 label: (*rest).to_owned(),
                 values: Text::default(),
                 why: words::why(&action.why),
             });
         }
         for (n, change) in action.changes.iter().filter(|change| change.old != change.new).enumerate() {
-            let sign = (n == 0).then_some(action.verb);
+            let sign = own_sign(action.verb).filter(|_| n == 0);
             rows.push(row(sign, place(rest, &change.field), action, change, full));
         }
     }
     rows
+}
+
+/// A part that changes needs no sign under a thing that changes.
+fn own_sign(verb: Verb) -> Option<Verb> {
+    (verb != Verb::Change).then_some(verb)
 }
 
 fn row(sign: Option<Verb>, label: String, action: &Action, change: &Change, full: bool) -> Row {
@@ -299,7 +304,7 @@ fn blocks(page: &mut Page, things: &[&Thing<'_>]) {
             [thing] => block(page, thing, None),
             [thing, ..] => {
                 let title = format!("{} x {}", of.len(), thing.kind);
-                page.beside(&heading(page, thing.own, &title), 0, &Text::default());
+                page.beside(&heading(page, verb(thing), &title), 0, &Text::default());
                 write_rows(page, rows);
                 let names: Vec<&str> = of.iter().map(|thing| thing.name()).collect();
                 page.beside(&Text::plain("      in"), 10, &Text::plain(&names.join(", ")));
@@ -309,11 +314,13 @@ fn blocks(page: &mut Page, things: &[&Thing<'_>]) {
     }
 }
 
-fn heading(page: &Page, own: Option<&Action>, title: &str) -> Text {
-    match own {
-        Some(own) => sign(page, own.verb, 0).and(title, Tone::Plain),
-        None => Text::indent(sign(page, Verb::Change, 0).width() + 1).and(title, Tone::Plain),
-    }
+/// A thing of which only a part changes is changed.
+fn verb(thing: &Thing<'_>) -> Verb {
+    thing.own.map_or(Verb::Change, |own| own.verb)
+}
+
+fn heading(page: &Page, verb: Verb, title: &str) -> Text {
+    sign(page, verb, 0).and(title, Tone::Plain)
 }
 
 /// One thing by itself. `plan`: everything is shown, what each action waits for as well.
@@ -323,7 +330,7 @@ fn block(page: &mut Page, thing: &Thing<'_>, plan: Option<&Plan>) {
         Some(own) if own.changes.is_empty() || says_more(&own.why) => words::why(&own.why),
         Some(_) | None => String::new(),
     };
-    let head = heading(page, thing.own, thing.name());
+    let head = heading(page, verb(thing), thing.name());
     page.row(&head, head.width(), &Text::default(), &why);
     write_rows(page, &rows);
     if let Some(plan) = plan {
