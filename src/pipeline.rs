@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::owner::FleetName;
 use crate::plan::order::Cycle;
-use crate::plan::{self, Action, Gap, Plan};
+use crate::plan::{self, Action, Gap, Plan, Refusal, Rule};
 use crate::report::Report;
 use crate::secret::Secrets;
 use crate::spec::desired::Desired;
@@ -100,9 +100,31 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
         }
     };
     if !only.is_empty() {
+        let strays = strays(desired, &plan, only);
         plan.keep_only(|address| only.iter().any(|pattern| pattern.covers(address)));
+        plan.refusals.extend(strays);
     }
     plan
+}
+
+/// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do".
+fn strays(desired: &Desired, plan: &Plan, only: &[Pattern]) -> Vec<Refusal> {
+    let Plan { fleet: _, actions, waits, gaps: _, refusals, untouched } = plan;
+    let known = || {
+        let wanted = desired.origins.iter().map(|(address, _)| address);
+        let waits = waits.iter().map(|wait| &wait.address);
+        let refusals = refusals.iter().map(|refusal| &refusal.address);
+        let untouched = untouched.iter().map(|thing| &thing.address);
+        wanted.chain(actions.keys()).chain(waits).chain(refusals).chain(untouched)
+    };
+    only.iter()
+        .filter(|pattern| !known().any(|address| pattern.covers(address)))
+        .map(|pattern| Refusal {
+            rule: Rule::UnknownReference,
+            address: Address::new(pattern.as_str().split('/').filter(|part| !part.is_empty())),
+            cause: format!("`--only {pattern}` covers nothing of this fleet"),
+        })
+        .collect()
 }
 
 /// Does what the plan says.

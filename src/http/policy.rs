@@ -43,7 +43,7 @@ impl Policy {
             limited_attempts: 30,
             shortest_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(8),
-            longest_hold: Duration::from_secs(60),
+            longest_hold: Duration::from_mins(1),
             patience: Duration::from_mins(5),
             per_second: 29,
             burst: 10,
@@ -67,12 +67,12 @@ impl Policy {
         }
     }
 
-    /// For tests: everything in milliseconds.
+    /// For tests: pauses in milliseconds. Only a test that waits for a timeout should shorten that.
     #[must_use]
     pub fn test() -> Self {
         Self {
-            connect_timeout: Duration::from_millis(500),
-            request_timeout: Duration::from_millis(800),
+            connect_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(5),
             attempts: 3,
             limited_attempts: 5,
             shortest_pause: Duration::from_millis(1),

@@ -1,6 +1,6 @@
 //! Holding actions back: those that nobody asked for, and those that need what no action makes.
 
-use super::{Plan, Wait};
+use super::{Plan, Rule, Wait};
 use crate::address::Address;
 
 impl Plan {
@@ -8,6 +8,9 @@ impl Plan {
     pub fn keep_only(&mut self, asked: impl Fn(&Address) -> bool) {
         self.actions.retain(|address, _| asked(address));
         self.waits.retain(|wait| asked(&wait.address));
+        self.untouched.retain(|thing| asked(&thing.address));
+        // The wrong far side is wrong for every part of it.
+        self.refusals.retain(|refusal| refusal.rule == Rule::WrongIdentity || asked(&refusal.address));
         self.hold_unmet();
         self.sort();
     }

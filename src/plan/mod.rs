@@ -265,12 +265,11 @@ impl Rule {
             }
             Self::NewerTool => "use the version of reconcile that wrote the mark, or a newer one",
             Self::LooksLikeRename => {
-                "write `was: OLD` on the new one to rename it in place; to remove the old and create the new, apply \
-                 the removal first"
+                "write `was: OLD` on the new one to rename it in place; if they are two things, make the change in two applies"
             }
             Self::WrongIdentity => "check which organisation the spec names and which one the token belongs to",
             Self::BeyondTier => "change the spec, or the organisation's plan",
-            Self::UnknownReference => "correct the name in the spec",
+            Self::UnknownReference => "correct the name, in the spec or on the command line",
             Self::RenameClash => "remove `was`, or remove or rename the thing that already has the new name",
         }
     }

@@ -241,11 +241,22 @@ impl Findings {
         let lower = line.to_ascii_lowercase();
         let telling = ["sensitive", "secret", "token", "passw", "private", "webhook"];
         let hide = self.hidden.contains(&(finding.at.file, finding.at.line))
-            // What stands in a line that could not be understood is anybody's guess.
             || matches!(finding.rule, Rule::LiteralSecret | Rule::PlainSecret)
             || telling.iter().any(|word| lower.contains(word));
-        (!hide && !line.trim().is_empty()).then_some(line)
+        let line = if hide { before_the_value(finding, line)? } else { line };
+        (!line.trim().is_empty()).then_some(line)
     }
+}
+
+/// The line up to the colon after a key that begins it: as much as can be shown where the value may be a secret.
+fn before_the_value<'l>(finding: &Finding, line: &'l str) -> Option<&'l str> {
+    let key = line.trim_start();
+    let indented = line.len() - key.len();
+    let begins = usize::try_from(finding.at.column).ok()? == indented + 1;
+    let word =
+        key.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && key.starts_with(|c: char| c.is_ascii_alphabetic());
+    let end = key.find(':')?;
+    (begins && word).then(|| line.get(..=indented + end)).flatten()
 }
 
 impl Serialize for Findings {

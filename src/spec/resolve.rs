@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Rule, nearest};
-use super::model::{Common, Project, Spec, VcsWish, Workspace};
+use super::model::{Common, PlacementWord, Project, Spec, VcsWish, Workspace};
 use super::node::{At, Sources};
 use super::read::Located;
 use crate::origin::Origin;
@@ -212,13 +212,13 @@ impl<'s> Fleet<'s> {
     }
 
     /// The meaning of a `runsOn`. Reported places are the same for every workspace, and double findings fall together.
-    pub fn runs_on(&self, word: &'s Located<String>, findings: &mut Vec<Finding>) -> RunsOn<'s> {
+    pub fn runs_on(&self, word: &'s Located<PlacementWord>, findings: &mut Vec<Finding>) -> RunsOn<'s> {
         match word.as_str() {
             "cloud" => RunsOn::Cloud,
             "local" => RunsOn::Local,
             "inherited" => RunsOn::Inherited,
             "" => {
-                let message = "an empty placement: it says nothing about where runs go";
+                let message = "an empty placement says nothing about where runs go";
                 let remedy = format!("write {}", self.placements());
                 findings.push(Finding::error(Rule::WrongValue, word.at, message).remedy(remedy));
                 RunsOn::Unknown

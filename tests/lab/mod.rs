@@ -34,6 +34,15 @@ impl Lab {
 
     /// Clients for an organisation that is there already.
     pub fn around(sandbox: Sandbox, want: &Desired) -> Self {
+        Self::limited(sandbox, &Policy::test(), want)
+    }
+
+    /// The same organisation, with clients that keep to other limits.
+    pub fn with_policy(self, policy: &Policy, want: &Desired) -> Self {
+        Self::limited(self.sandbox, policy, want)
+    }
+
+    fn limited(sandbox: Sandbox, policy: &Policy, want: &Desired) -> Self {
         let access = || Access {
             address: sandbox.address().to_owned(),
             token: reconcile::secret::Secret::new(sandbox.token().to_owned()),
@@ -41,8 +50,8 @@ impl Lab {
             organization: want.hcp.organization.name.clone(),
             loopback_only: true,
         };
-        let reader = Reader::new(&access(), &Policy::test()).expect("a reader");
-        let writer = Writer::new(&access(), &Policy::test(), &want.hcp.fleet).expect("a writer");
+        let reader = Reader::new(&access(), policy).expect("a reader");
+        let writer = Writer::new(&access(), policy, &want.hcp.fleet).expect("a writer");
         Self { sandbox, reader, writer, secrets: Secrets::sandbox("lab".to_owned()) }
     }
 

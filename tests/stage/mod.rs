@@ -214,6 +214,9 @@ impl Stage {
     pub async fn converge(&self, want: &Desired) {
         let report = self.apply(want).await;
         assert!(failures(&report).is_empty(), "{:#?}", failures(&report));
+        let ignored: BTreeSet<String> =
+            self.sandbox.requests().into_iter().flat_map(|request| request.ignored).collect();
+        assert!(ignored.is_empty(), "sent, and heeded by nobody: {ignored:?}");
         let again = self.plan(want).await;
         assert!(lines(&again).is_empty(), "{:#?}", lines(&again));
         assert!(again.waits.is_empty(), "{:#?}", again.waits);

@@ -37,7 +37,8 @@ fn refused(kind: &str, name: &str, at: At) -> Finding {
         let message = format!("{kind} `{name}`: the star would be a literal one, and HCP refuses it");
         return Finding::error(Rule::LiteralStar, at, message).remedy("name each thing; nothing is expanded here");
     }
-    let finding = Finding::error(Rule::Name, at, format!("HCP refuses the name `{name}` for a {kind}"))
+    let article = if kind.starts_with('o') { "an" } else { "a" };
+    let finding = Finding::error(Rule::Name, at, format!("HCP refuses the name `{name}` for {article} {kind}"))
         .note("a name is letters, digits, - and _");
     match plain(name) {
         other if other.is_empty() => finding.remedy("give it a name"),
@@ -92,6 +93,10 @@ fn workspaces(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
             super::super::resolve::Level::Own => template.at,
             super::super::resolve::Level::Default => workspace.at,
         });
+        // A hole that cannot be filled in has been reported as such.
+        if workspace.name_from.is_some() && workspace.name.contains('{') {
+            continue;
+        }
         if !is_plain(&workspace.name) {
             let mut finding = refused("workspace", &workspace.name, at);
             if let Some((template, _)) = workspace.name_from.filter(|(template, _)| template.contains('{')) {

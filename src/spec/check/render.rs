@@ -106,11 +106,9 @@ fn excerpt(line: &str, column: usize, style: Style, text: &mut String) {
     let clean: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let column = column.min(clean.len() + 1).max(1) - 1;
     let indented = clean.iter().take_while(|c| c.is_whitespace()).count();
-    let start = if clean.len().saturating_sub(indented.min(column)) > room {
-        column.saturating_sub(room / 2)
-    } else {
-        indented.min(column)
-    };
+    let indented = indented.min(column);
+    let near = clean.len() - indented <= room || column - indented <= room / 2;
+    let start = if near { indented } else { column - room / 2 };
     let mut shown = String::new();
     let mut caret = 0;
     for (n, c) in clean.iter().enumerate().skip(start) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::model::NotifyType;
 use super::super::resolve::Fleet;
 use super::{counted, secrets};
+use crate::secret::SecretRef;
 
 pub(super) fn list(fleet: &Fleet<'_>) -> Vec<String> {
     let mut unchecked = Vec::new();
@@ -21,7 +22,8 @@ pub(super) fn list(fleet: &Fleet<'_>) -> Vec<String> {
         1 => unchecked.push(format!("the VCS connection {}", names(&connections))),
         count => unchecked.push(format!("{count} VCS connections ({})", names(&connections))),
     }
-    let secrets: BTreeSet<_> = secrets::all(fleet).map(|source| &source.source).collect();
+    let real = |source: &&SecretRef| **source != SecretRef::Env(String::new());
+    let secrets: BTreeSet<_> = secrets::all(fleet).map(|source| &source.source).filter(real).collect();
     if !secrets.is_empty() {
         unchecked.push(counted(secrets.len(), "secret"));
     }

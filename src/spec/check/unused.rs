@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::super::finding::{Finding, Rule};
+use super::super::finding::{Finding, Rule, Severity};
 use super::super::model::{Accept, ReachWish};
 use super::super::resolve::{Fleet, RunsOn};
 
+/// Only where there is no error: a reference that is misspelt makes what it means look unused.
 pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return;
+    }
     let spec = fleet.spec;
     let mut pools: BTreeSet<&str> = BTreeSet::new();
     for workspace in &fleet.workspaces {

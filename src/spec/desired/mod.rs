@@ -95,10 +95,37 @@ impl<'s> Builder<'_, 's> {
         self.origins.note(address, field, origin);
     }
 
+    /// Notes where the words about a thing's ownership stand; one that it does not say comes from what it lies in.
+    fn note_ownership(&mut self, address: &Address, ownership: Ownership<'s>, stewardship: &Stewardship) {
+        let Ownership { adopt, delivery, released, absent, ignore } = ownership;
+        let Stewardship { adopt: adopts, verify, .. } = stewardship;
+        let first = ignore.and_then(|list| list.first()).map(|field| field.at);
+        let said = [
+            ("adopt", adopt.map(|said| said.at), *adopts),
+            ("delivery", delivery.map(|said| said.at), *verify),
+            ("released", released.map(|said| said.at), false),
+            ("absent", absent.map(|said| said.at), false),
+            ("ignore", first, false),
+        ];
+        for (word, at, inherited) in said {
+            match at {
+                Some(at) => self.note_spec(address, word, at),
+                None if inherited => {
+                    let origin = Origin::Derived { from: "what it lies in".to_owned(), place: None };
+                    self.origins.note(address, word, origin);
+                }
+                None => {}
+            }
+        }
+    }
+
     fn hcp_stewardship(&self) -> Stewardship {
+        self.hcp_ownership().stewardship(&Stewardship::default())
+    }
+
+    fn hcp_ownership(&self) -> Ownership<'s> {
         let hcp = &self.fleet.spec.hcp;
         Ownership { adopt: hcp.adopt.as_ref(), delivery: hcp.delivery.as_ref(), ..Ownership::default() }
-            .stewardship(&Stewardship::default())
     }
 
     /// The placement in HCP's terms: pools by their names there.
@@ -121,6 +148,9 @@ impl<'s> Builder<'_, 's> {
         if let Some(pin) = &hcp.external_id {
             self.note_spec(&address, "externalId", pin.at);
         }
+        let stewardship = self.hcp_stewardship();
+        let ownership = self.hcp_ownership();
+        self.note_ownership(&address, ownership, &stewardship);
         let mut settings = OrganizationSettings::default();
         let mut runs_on = None;
         if let Some(defaults) = &hcp.organization_defaults {
@@ -141,7 +171,7 @@ impl<'s> Builder<'_, 's> {
             tier: hcp.tier.as_ref().map_or(Tier::Free, |tier| tier.value),
             settings,
             runs_on,
-            stewardship: self.hcp_stewardship(),
+            stewardship,
         }
     }
 

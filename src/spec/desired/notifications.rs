@@ -83,6 +83,16 @@ impl<'s> Builder<'_, 's> {
                 self.note_spec(&address, field, source.at);
             }
         }
+        if let Some(first) = wish.users.as_ref().and_then(|users| users.first()) {
+            self.note_spec(&address, "users", first.at);
+        }
+        match &wish.all_members {
+            Some(all) => self.note_spec(&address, "allMembers", all.at),
+            None if wish.r#type.value == NotifyType::Email => {
+                self.origins.note(&address, "allMembers", Origin::Documented);
+            }
+            None => {}
+        }
         if let Some(first) = wish.events.first() {
             self.note_spec(&address, "events", first.at);
         }

@@ -35,10 +35,12 @@ impl<'s> Builder<'_, 's> {
                 absent: wish.absent.as_ref(),
                 ignore: wish.ignore.as_deref(),
             };
+            let stewardship = ownership.stewardship(&self.hcp_stewardship());
+            self.note_ownership(&address, ownership, &stewardship);
             let pool = Pool {
                 was: wish.was.as_ref().map(|was| was.value.clone()),
                 scope: self.scope(&address, key, wish, users.remove(key).unwrap_or_default()),
-                stewardship: ownership.stewardship(&self.hcp_stewardship()),
+                stewardship,
             };
             pools.insert(name.to_owned(), pool);
         }
@@ -53,7 +55,7 @@ impl<'s> Builder<'_, 's> {
         let said = wish.scope.as_ref();
         let organization = fleet.spec.hcp.organization_defaults.as_ref();
         let default = organization.and_then(|defaults| defaults.runs_on.as_ref());
-        if let Some(default) = default.filter(|default| default.value == key) {
+        if let Some(default) = default.filter(|default| default.as_str() == key) {
             let origin = Origin::Derived {
                 from: "runsOn of hcp/organization".to_owned(),
                 place: Some(fleet.sources.place(default.at)),
@@ -77,7 +79,7 @@ impl<'s> Builder<'_, 's> {
             None => {}
         }
         for (name, _, project) in fleet.spec.projects.iter() {
-            if project.default_runs_on.as_ref().is_some_and(|word| word.value == key) {
+            if project.default_runs_on.as_ref().is_some_and(|word| word.as_str() == key) {
                 projects.insert(name.to_owned());
             }
         }

@@ -15,14 +15,7 @@ use crate::systems::hcp::settings::ProjectSettings;
 
 impl<'s> Builder<'_, 's> {
     pub(super) fn project_stewardship(&self, project: &'s model::Project) -> Stewardship {
-        Ownership {
-            adopt: project.adopt.as_ref(),
-            delivery: project.delivery.as_ref(),
-            released: project.released.as_ref(),
-            absent: None,
-            ignore: project.ignore.as_deref(),
-        }
-        .stewardship(&self.hcp_stewardship())
+        ownership(project).stewardship(&self.hcp_stewardship())
     }
 
     pub(super) fn projects(&mut self) -> BTreeMap<String, Project> {
@@ -56,13 +49,15 @@ impl<'s> Builder<'_, 's> {
         if let Some(first) = wish.tags.as_deref().and_then(<[_]>::first) {
             self.note_spec(&address, "tags", first.at);
         }
+        let stewardship = self.project_stewardship(wish);
+        self.note_ownership(&address, ownership(wish), &stewardship);
         Project {
             was: wish.was.as_ref().map(|was| was.value.clone()),
             settings,
             runs_on,
             tags,
             notifications: self.project_notifications(&address, wish),
-            stewardship: self.project_stewardship(wish),
+            stewardship,
         }
     }
 
@@ -80,5 +75,15 @@ impl<'s> Builder<'_, 's> {
             None => self.origins.note(address, "autoDestroyActivityDuration", Origin::Documented),
         }
         settings
+    }
+}
+
+fn ownership(project: &model::Project) -> Ownership<'_> {
+    Ownership {
+        adopt: project.adopt.as_ref(),
+        delivery: project.delivery.as_ref(),
+        released: project.released.as_ref(),
+        absent: None,
+        ignore: project.ignore.as_deref(),
     }
 }

@@ -34,8 +34,13 @@ impl<'s> Builder<'_, 's> {
             WishedValue::Sensitive(source) => (VariableValue::Sensitive(source.source.clone()), source.at, false),
         };
         self.note_spec(address, "value", at);
-        if let Some(hcl) = &wish.hcl {
-            self.note_spec(address, "hcl", hcl.at);
+        match &wish.hcl {
+            Some(hcl) => self.note_spec(address, "hcl", hcl.at),
+            None if written_as_hcl => {
+                let place = Some(self.fleet.sources.place(at));
+                self.origins.note(address, "hcl", Origin::Derived { from: "a list or a map".to_owned(), place });
+            }
+            None => {}
         }
         if let Some(description) = &wish.description {
             self.note_spec(address, "description", description.at);
@@ -77,6 +82,11 @@ impl<'s> Builder<'_, 's> {
             absent: None,
             ignore: wish.ignore.as_deref(),
         };
+        let stewardship = ownership.stewardship(&self.hcp_stewardship());
+        self.note_ownership(address, ownership, &stewardship);
+        if let Some(exclusive) = &wish.exclusive {
+            self.note_spec(address, "exclusive", exclusive.at);
+        }
         VariableSet {
             was: wish.was.as_ref().map(|was| was.value.clone()),
             description: wish.description.as_ref().map(|text| text.value.clone()),
@@ -84,7 +94,7 @@ impl<'s> Builder<'_, 's> {
             reach: self.reach(address, wish),
             variables: self.variables(address, wish.variables.as_ref()),
             exclusive_variables: wish.exclusive.as_ref().is_some_and(|exclusive| exclusive.value),
-            stewardship: ownership.stewardship(&self.hcp_stewardship()),
+            stewardship,
         }
     }
 

@@ -63,6 +63,11 @@ impl<'s> Builder<'_, 's> {
             absent: None,
             ignore: wish.ignore.as_deref(),
         };
+        let stewardship = ownership.stewardship(&above);
+        self.note_ownership(address, ownership, &stewardship);
+        if let Some(exclusive) = &wish.exclusive {
+            self.note_spec(address, "exclusive", exclusive.at);
+        }
         Workspace {
             was: wish.was.as_ref().map(|was| was.value.clone()),
             project: Some(resolved.project_name.to_owned()),
@@ -74,7 +79,7 @@ impl<'s> Builder<'_, 's> {
             exclusive_variables: wish.exclusive.as_ref().is_some_and(|exclusive| exclusive.value),
             consumers: self.consumers(address, resolved),
             notifications: self.workspace_notifications(address, resolved, project),
-            stewardship: ownership.stewardship(&above),
+            stewardship,
         }
     }
 

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::super::node::{Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record, words};
-use super::{Defaults, Duration, Event, Project, SecretSource, TerraformVersion, VariableSet};
+use super::{Defaults, Duration, Event, PlacementWord, Project, SecretSource, TerraformVersion, VariableSet};
 use crate::owner::FleetName;
 use crate::systems::hcp::desired::Tier;
 
@@ -63,7 +63,7 @@ record! {
     /// Settings of the organisation. Each is left as it is found unless it is named here.
     pub struct OrganizationDefaults {
         /// Where runs of workspaces go that say nothing of their own, nor their project: a pool's key, `cloud` or `local`.
-        runs_on: Option<Located<String>>,
+        runs_on: Option<Located<PlacementWord>>,
         /// Health assessments for every workspace.
         assessments_enforced: Option<Located<bool>>,
         /// Admins of a workspace may delete it although it holds resources.
@@ -219,7 +219,7 @@ record! {
 impl Read for ScopeWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         match &node.value {
-            Value::Text(_) => reader.one_of(node, &[("organization", ())]).map(|()| Self::Organization),
+            Value::Text(_) => reader.word_or_map(node, "organization").then_some(Self::Organization),
             _ => ScopeProjects::read(node, reader).map(Self::Projects),
         }
     }

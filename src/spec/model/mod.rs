@@ -11,6 +11,6 @@ pub use fleet::{
     OrganizationDefaults, Pool, ScopeWish, Spec, Target,
 };
 pub use secrets::SecretSource;
-pub use values::{Duration, Event, TerraformVersion};
+pub use values::{Duration, Event, PlacementWord, TerraformVersion};
 pub use variables::{ReachWish, SetReach, VariableSet, VariableWish, Variables, WishedValue};
 pub use workspaces::{Accept, Common, Defaults, Project, Vcs, VcsWish, Workspace};

@@ -16,6 +16,13 @@ pub struct SecretSource {
     pub source: SecretRef,
 }
 
+impl SecretSource {
+    /// Stands for one that was there and could not be read, which has been reported: the key is not missing.
+    fn unknown(at: At) -> Self {
+        Self { at, source: SecretRef::Env(String::new()) }
+    }
+}
+
 const KEYS: [&str; 3] = ["env", "file", "command"];
 const FORMS: &str = "{ env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }";
 
@@ -29,14 +36,14 @@ impl Read for SecretSource {
                     .note("the value is not shown here; it is in the file, and wherever the file went")
                     .remedy(format!("write {FORMS}, and change the secret if it was real")),
             );
-            return None;
+            return Some(Self::unknown(node.at));
         };
         let mut members = map.iter();
         let (Some((key, member)), None) = (members.next(), members.next()) else {
             reader.hide(node);
             let message = format!("`{}` must name exactly one source of the secret", reader.path());
             reader.push(Finding::error(Rule::WrongValue, node.at, message).remedy(format!("write {FORMS}")));
-            return None;
+            return Some(Self::unknown(node.at));
         };
         let source = reader.within(key, |reader| match key {
             "env" => variable(&member.node, reader).map(SecretRef::Env),
@@ -55,7 +62,7 @@ impl Read for SecretSource {
             };
             reader.push(Finding::error(Rule::UnknownKey, member.key_at, message).remedy(remedy));
         }
-        source.map(|source| Self { at: node.at, source })
+        Some(source.map_or_else(|| Self::unknown(node.at), |source| Self { at: node.at, source }))
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {

@@ -1,5 +1,7 @@
 //! Single values with rules of their own.
 
+use std::ops::Deref;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::super::finding::{Finding, Rule};
@@ -54,12 +56,14 @@ impl Read for TerraformVersion {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         if let Value::Number(number) = &node.value {
             let message = format!("`{}` is the number {number}, not a version", reader.path());
-            let short = number.split('.').next().unwrap_or_default();
-            reader.push(
-                Finding::error(Rule::UnquotedVersion, node.at, message)
-                    .note(format!("as a number {number} may lose its zeros: {short}.10 is the same as {short}.1"))
-                    .remedy(format!("quote it: \"{number}\", or say more: \"~> {number}.0\"")),
-            );
+            let finding = Finding::error(Rule::UnquotedVersion, node.at, message);
+            let finding = match number.split_once('.') {
+                Some((major, _)) => {
+                    finding.note(format!("a number loses its zeros: {major}.10 is the same one as {major}.1"))
+                }
+                None => finding,
+            };
+            reader.push(finding.remedy(format!("quote it: \"{number}\", or say more: \"~> {number}.0\"")));
             return None;
         }
         let text = reader.text(node, "a version in quotes")?;
@@ -87,6 +91,37 @@ fn is_constraint(text: &str) -> bool {
                 && (1..=3).contains(&numbers.split('.').count())
                 && numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
         })
+}
+
+/// Where runs go: a pool's key, `cloud`, `local` or `inherited`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacementWord(pub String);
+
+impl Deref for PlacementWord {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl Read for PlacementWord {
+    fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
+        if matches!(&node.value, Value::Null) {
+            let remedy = "write a pool's key, cloud, local or inherited".to_owned();
+            reader.wrong_value(node.at, "an empty placement says nothing about where runs go", Some(remedy));
+            return None;
+        }
+        reader.text(node, "a pool's key, cloud, local or inherited").map(|text| Self(text.to_owned()))
+    }
+
+    fn takes_null() -> bool {
+        true
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "examples": ["cloud", "local", "inherited"] })
+    }
 }
 
 /// A length of time as it was written: `15s`, `10m`, `1h30m`.

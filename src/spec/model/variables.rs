@@ -234,7 +234,7 @@ record! {
 impl Read for ReachWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         match &node.value {
-            Value::Text(_) => reader.one_of(node, &[("global", ())]).map(|()| Self::Global),
+            Value::Text(_) => reader.word_or_map(node, "global").then_some(Self::Global),
             _ => SetReach::read(node, reader).map(Self::Some),
         }
     }

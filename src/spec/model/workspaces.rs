@@ -7,7 +7,7 @@ use super::super::finding::{Finding, Rule, nearest};
 use super::super::node::{At, Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record};
 use super::fleet::Delivery;
-use super::{TerraformVersion, Variables};
+use super::{PlacementWord, TerraformVersion, Variables};
 
 record! {
     /// What cascades: the fleet's `defaults`, then the project's, then the workspace's own. Maps merge, anything else
@@ -16,7 +16,7 @@ record! {
         /// The workspace's name in HCP; a template. `{key}` if it is not said anywhere.
         name: Option<Located<String>>,
         /// Where its runs go: a pool's key, `cloud`, `local`, or `inherited` from project or organisation.
-        runs_on: Option<Located<String>>,
+        runs_on: Option<Located<PlacementWord>>,
         /// Where in the repository terraform runs; a template.
         directory: Option<Located<String>>,
         /// Tags, as `key` or `key=value`; templates. At most 9: HCP takes 10, and one is our mark.
@@ -90,9 +90,13 @@ impl Read for VcsWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         match &node.value {
             Value::Null => Some(Self::None(node.at)),
-            Value::Text(_) => reader.one_of(node, &[("none", ())]).map(|()| Self::None(node.at)),
+            Value::Text(_) => reader.word_or_map(node, "none").then_some(Self::None(node.at)),
             _ => Vcs::read(node, reader).map(Self::Some),
         }
+    }
+
+    fn takes_null() -> bool {
+        true
     }
 
     fn schema(generator: &mut SchemaGenerator) -> Schema {
@@ -111,7 +115,7 @@ record! {
         /// Workspaces of it are destroyed after this long without activity, such as `14d`; "" is never.
         auto_destroy_activity_duration: Option<Located<String>>,
         /// Where runs of its workspaces go that inherit: a pool's key, `cloud` or `local`.
-        default_runs_on: Option<Located<String>>,
+        default_runs_on: Option<Located<PlacementWord>>,
         /// Tags that its workspaces inherit, as `key` or `key=value`; templates that know `{project}`.
         tags: Option<Vec<Located<String>>>,
         /// Notifications for all of its workspaces: keys of `notify`.
@@ -219,6 +223,8 @@ fn reason(node: &Node, reader: &mut Reader<'_>) -> Option<Located<String>> {
     {
         return Some(Located { at: node.at, value: text.as_ref().to_owned() });
     }
-    reader.wrong_kind(node, "the reason, in words");
+    let message = format!("`{}` must be the reason, in words", reader.path());
+    let remedy = "say why it is meant to be, for whoever reads the warning next year";
+    reader.push(Finding::error(Rule::WrongKind, node.at, message).remedy(remedy));
     None
 }

@@ -25,6 +25,11 @@ pub trait Read: Sized {
         None
     }
 
+    /// It reads null itself, where for others null is the same as the key not being there.
+    fn takes_null() -> bool {
+        false
+    }
+
     /// What goes on in place of one that cannot be read (which has been said), so that the rest can be checked.
     fn stand_in() -> Option<Self> {
         Self::absent()
@@ -94,11 +99,17 @@ impl<'n> Reader<'n> {
         }
     }
 
-    /// `projects.main.workspaces.vault.tags[1]`
+    /// `pools.nas.agents`, and of a workspace `main/vault.tags[1]`, as references name it.
     #[must_use]
     pub fn path(&self) -> String {
-        let mut path = String::new();
-        for step in &self.steps {
+        let (mut path, steps) = match self.steps.as_slice() {
+            [] => return "the spec".to_owned(),
+            [Step::Key("projects"), Step::Key(project), Step::Key("workspaces"), Step::Key(key), rest @ ..] => {
+                (format!("{project}/{key}"), rest)
+            }
+            steps => (String::new(), steps),
+        };
+        for step in steps {
             match step {
                 Step::Key(key) => {
                     if !path.is_empty() {
@@ -185,6 +196,16 @@ impl<'n> Reader<'n> {
         None
     }
 
+    /// A text where only one word and a map are possible; true if it is that word.
+    pub fn word_or_map(&mut self, node: &Node, word: &str) -> bool {
+        let fits = matches!(&node.value, Value::Text(text) if **text == *word);
+        if !fits {
+            let remedy = format!("write `{word}`, or a map");
+            self.wrong_value(node.at, &format!("neither `{word}` nor a map"), Some(remedy));
+        }
+        fits
+    }
+
     /// A map of known keys.
     pub fn record<R: Record>(&mut self, node: &'n Node) -> Option<R> {
         let Value::Map(map) = &node.value else {
@@ -201,12 +222,15 @@ impl<'n> Reader<'n> {
             if known.iter().any(|name| name == key) {
                 continue;
             }
-            // Whatever stands there may have been meant for `sensitive` or `token`.
-            self.hide(&member.node);
+            let near = nearest(key, known.iter().map(String::as_str));
+            // Whatever stands there may have been meant for one of these, or be a secret that has no key here at all.
+            let secretive = ["sensitive", "value", "token", "url", "env", "file", "command", "variables", "notify"];
+            if near.is_none_or(|near| secretive.contains(&near)) {
+                self.hide(&member.node);
+            }
             let of = if self.steps.is_empty() { "a spec".to_owned() } else { format!("`{}`", self.path()) };
             let message = format!("unknown key `{key}` in {of}");
             let finding = Finding::error(Rule::UnknownKey, member.key_at, message);
-            let near = nearest(key, known.iter().map(String::as_str));
             let remedy = near.map_or_else(
                 || {
                     let mut keys: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -32,6 +32,10 @@ impl<T: Read> Read for Located<T> {
         T::read(node, reader).map(|value| Self { at: node.at, value })
     }
 
+    fn takes_null() -> bool {
+        T::takes_null()
+    }
+
     fn schema(generator: &mut SchemaGenerator) -> Schema {
         T::schema(generator)
     }
@@ -125,7 +129,7 @@ impl<T: Read> Read for Named<T> {
 impl<T: Read> Read for Option<T> {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         match node.value {
-            Value::Null => Some(None),
+            Value::Null if !T::takes_null() => Some(None),
             // What cannot be read has been reported; the rest goes on as if it were not there.
             _ => Some(T::read(node, reader)),
         }

@@ -98,14 +98,11 @@ impl Reader {
     ) -> Listed<Resource<A, R>> {
         let mut includes = list.include;
         loop {
-            let mut listed = self.list_twice(list, includes).await;
+            let listed = self.list_twice(list, includes).await;
             match (&listed.trouble, includes.split_last()) {
                 // HCP answers 400 to an include that it does not know; the ones named first are the surer ones.
                 (Some(Trouble::Failed(failure)), Some((_, fewer))) if refuses_include(failure) => includes = fewer,
-                _ => {
-                    listed.included_kinds = includes.len();
-                    return listed;
-                }
+                _ => return listed,
             }
         }
     }
@@ -126,20 +123,20 @@ impl Reader {
     async fn list_once<A: DeserializeOwned, R: DeserializeOwned + Default>(
         &self,
         list: &List<'_>,
-        includes: &[&str],
+        wanted: &[&str],
     ) -> Listed<Resource<A, R>> {
-        let mut items: BTreeMap<String, Resource<A, R>> = BTreeMap::new();
+        let mut things: BTreeMap<String, Resource<A, R>> = BTreeMap::new();
         let mut included = Included::default();
         let mut totals: Vec<usize> = Vec::new();
         let mut page = 1_u32;
         let trouble = loop {
-            let document = match self.page(list, includes, page).await {
+            let document = match self.page(list, wanted, page).await {
                 Ok(document) => document,
                 Err(failure) => break Some(Trouble::Failed(failure)),
             };
             let Document { data, included: along, meta, links } = document;
             included.extend(along);
-            items.extend(data.into_iter().map(|item: Resource<A, R>| (item.id.clone(), item)));
+            things.extend(data.into_iter().map(|item: Resource<A, R>| (item.id.clone(), item)));
             let next = match meta.pagination {
                 Some(Pagination { next_page, total_count }) => {
                     totals.extend(total_count);
@@ -149,10 +146,10 @@ impl Reader {
             };
             match next {
                 Some(next) if next > page && next <= MOST_PAGES => page = next,
-                _ => break moved(list.path, items.len(), &totals),
+                _ => break moved(list.path, things.len(), &totals),
             }
         };
-        Listed { items: items.into_values().collect(), included, included_kinds: includes.len(), trouble }
+        Listed { items: things.into_values().collect(), included, trouble }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -203,8 +200,6 @@ pub(super) struct List<'a> {
 pub(super) struct Listed<T> {
     pub(super) items: Vec<T>,
     pub(super) included: Included,
-    /// How many of the kinds that were to come along the server accepted.
-    pub(super) included_kinds: usize,
     pub(super) trouble: Option<Trouble>,
 }
 

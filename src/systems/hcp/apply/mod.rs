@@ -67,14 +67,14 @@ impl Task<'_> {
             }
             Request::UpdateWorkspace { id, change } => self.update_workspace(id, change).await?,
             Request::PlaceWorkspace { workspace, mode, allowed: _, moves, locked_by_us } => {
-                self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?
+                self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?;
             }
             Request::DeleteWorkspace { id, witnesses } => {
                 self.forget(witnesses).await?;
                 self.delete_workspace(id).await?;
             }
             Request::SetConsumers { workspace, marked: _, consumers } => {
-                self.set_consumers(&self.id(workspace)?, consumers).await?
+                self.set_consumers(&self.id(workspace)?, consumers).await?;
             }
             Request::CreateVariable { home, variable } => return self.create_variable(home, variable).await.map(Some),
             Request::UpdateVariable { home, id, variable } => self.update_variable(home, id, variable).await?,
@@ -97,7 +97,7 @@ impl Task<'_> {
                 return self.create_pool(name, *organization_scoped).await.map(Some);
             }
             Request::RenamePool { id, name, organization_scoped } => {
-                self.rename_pool(id, name, *organization_scoped).await?
+                self.rename_pool(id, name, *organization_scoped).await?;
             }
             Request::ScopePool { pool, organization_scoped, projects, workspaces, left: _ } => {
                 let scope = (!organization_scoped).then(|| (self.present(projects), self.present(workspaces)));

@@ -44,15 +44,30 @@ struct Attributes<'a> {
 #[derive(Default)]
 struct Delivery {
     url: Option<Secret>,
-    /// `Some(None)` takes a token off that is there.
-    token: Option<Option<Secret>>,
+    token: Token,
     users: Option<Vec<String>>,
     all_members: Option<bool>,
 }
 
+/// What becomes of the key that deliveries are signed with.
+#[derive(Default)]
+enum Token {
+    /// It stays.
+    #[default]
+    Kept,
+    /// There is none, or none any more.
+    Off,
+    /// It is this one.
+    Is(Secret),
+}
+
 impl Delivery {
     fn hide(&self, failure: Failure) -> Failure {
-        let secrets = self.url.iter().chain(self.token.iter().flatten());
+        let token = match &self.token {
+            Token::Is(token) => Some(token),
+            Token::Kept | Token::Off => None,
+        };
+        let secrets = self.url.iter().chain(token);
         secrets.fold(failure, Failure::without)
     }
 }
@@ -159,10 +174,10 @@ impl Task<'_> {
         }
         match destination {
             Destination::Generic { url: _, token } => {
-                delivery.token = Some(match token {
-                    Some(source) => Some(self.secrets.read(source).await?),
-                    None => None,
-                });
+                delivery.token = match token {
+                    Some(source) => Token::Is(self.secrets.read(source).await?),
+                    None => Token::Off,
+                };
             }
             Destination::Email { users, all_members } => {
                 delivery.users = Some(self.users(users).await?);
@@ -220,10 +235,9 @@ fn body(notification: &NotificationRequest, delivery: &Delivery, whole: bool) ->
         enabled: *enabled,
         url: delivery.url.as_ref().map(Secret::expose),
         token: match &delivery.token {
-            None => None,
-            Some(None) if whole => None,
-            Some(None) => Some(""),
-            Some(Some(token)) => Some(token.expose()),
+            Token::Kept => None,
+            Token::Off => (!whole).then_some(""),
+            Token::Is(token) => Some(token.expose()),
         },
         triggers: triggers.as_ref(),
         email_all_members: delivery.all_members,

@@ -28,9 +28,9 @@ impl Task<'_> {
         if !locked_by_us {
             self.lock(id, mode).await?;
         }
-        let moved = self.move_locked(id, mode).await;
+        let outcome = self.move_locked(id, mode).await;
         // Whatever came of it: nobody can run anything in a workspace that stays locked.
-        match (moved, self.unlock(id).await) {
+        match (outcome, self.unlock(id).await) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(stop), Ok(())) => Err(stop),
             (Ok(()), Err(stop)) => Err(stop.and("it was moved; the next apply takes our lock off")),

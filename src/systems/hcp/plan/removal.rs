@@ -11,7 +11,9 @@ use super::{Planner, witness_set_name};
 use crate::address::Address;
 use crate::owner::Stewardship;
 use crate::plan::{Cause, Fact, Later, Output, Read, Rule, Verb, What, Why};
-use crate::systems::hcp::{ProjectId, WorkspaceId, project_address, variable_set_address, workspace_address};
+use crate::systems::hcp::{
+    ProjectId, VariableKey, WorkspaceId, project_address, variable_set_address, workspace_address,
+};
 
 fn gone() -> Why {
     Why { cause: Cause::Gone, origin: None }
@@ -169,6 +171,11 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn remove_project(&mut self, address: Address, seen: &observed::Project, inside: &[&observed::Workspace]) {
+        if let Some(new) = self.project_looks_renamed(inside) {
+            let cause = format!("would be removed while its workspaces move to {new}, which is created");
+            self.refuse(Rule::LooksLikeRename, address, cause);
+            return;
+        }
         let mut emptied = Vec::new();
         let mut stays = Vec::new();
         for workspace in inside {
@@ -186,15 +193,31 @@ impl<'a> Planner<'a, '_> {
         self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
     }
 
-    /// The action of this plan that takes a workspace out of its project.
-    fn leaves_project(&self, workspace: &observed::Workspace) -> Option<Address> {
-        let wanted = self
-            .links
+    /// A project that this plan creates and that takes a workspace over from the one that would go.
+    fn project_looks_renamed(&self, inside: &[&observed::Workspace]) -> Option<Address> {
+        inside
+            .iter()
+            .filter_map(|workspace| self.want.workspaces.get(self.wanted_name(workspace))?.project.as_deref())
+            .map(project_address)
+            .find(|address| self.is_created(address))
+    }
+
+    fn is_created(&self, address: &Address) -> bool {
+        self.plan.actions.get(address).is_some_and(|action| action.verb == Verb::Create)
+    }
+
+    /// What the spec calls a workspace that was seen.
+    fn wanted_name<'n>(&'n self, workspace: &'n observed::Workspace) -> &'n str {
+        self.links
             .workspaces
             .iter()
             .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == workspace.id))
-            .map_or(workspace.name.as_str(), |(name, _)| name);
-        let address = workspace_address(wanted);
+            .map_or(workspace.name.as_str(), |(name, _)| name)
+    }
+
+    /// The action of this plan that takes a workspace out of its project.
+    fn leaves_project(&self, workspace: &observed::Workspace) -> Option<Address> {
+        let address = workspace_address(self.wanted_name(workspace));
         let leaves = match &self.plan.actions.get(&address)?.request {
             crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
             crate::systems::Request::Hcp(Request::UpdateWorkspace { change, .. }) => change.project.is_some(),
@@ -228,18 +251,35 @@ impl<'a> Planner<'a, '_> {
         for set in surplus {
             let address = variable_set_address(&set.name);
             match self.variable_set_owner(set) {
-                Owner::Ours => {
-                    let request = Request::DeleteVariableSet {
-                        id: set.id.clone(),
-                        witnesses: if set.name == witnesses { Vec::new() } else { self.witnesses_of(&set.variables) },
-                    };
-                    self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
-                }
+                Owner::Ours => self.remove_set(address, set),
                 Owner::Nobody => self.leave(address, "not in the spec, not ours"),
                 Owner::Fleet(fleet) => self.leave(address, format!("of the fleet {fleet}")),
                 Owner::Newer(_) => {}
             }
         }
+    }
+
+    fn remove_set(&mut self, address: Address, set: &observed::VariableSet) {
+        if let Some(new) = self.set_looks_renamed(set) {
+            let cause = format!("would be removed while {new} is created with the same variables");
+            self.refuse(Rule::LooksLikeRename, address, cause);
+            return;
+        }
+        let own = set.name == witness_set_name(&self.want.fleet);
+        let request = Request::DeleteVariableSet {
+            id: set.id.clone(),
+            // The set of witnesses has none of its own.
+            witnesses: if own { Vec::new() } else { self.witnesses_of(&set.variables) },
+        };
+        self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
+    }
+
+    /// A set that this plan creates and that has the same variables.
+    fn set_looks_renamed(&self, seen: &observed::VariableSet) -> Option<Address> {
+        let keys: BTreeSet<&VariableKey> = seen.variables.seen()?.iter().map(|variable| &variable.key).collect();
+        let alike = |set: &desired::VariableSet| !keys.is_empty() && set.variables.keys().eq(keys.iter().copied());
+        let mut sets = self.want.variable_sets.iter().filter(|(_, set)| alike(set));
+        sets.find_map(|(name, _)| Some(variable_set_address(name)).filter(|address| self.is_created(address)))
     }
 
     /// A pool can carry no mark, so one that the spec does not name is never removed.
