@@ -21,6 +21,7 @@ struct Project {
     described: bool,
 }
 
+#[allow(clippy::struct_excessive_bools)] // Each is drawn by itself.
 #[derive(Debug, Clone)]
 struct Workspace {
     runs_on: usize,
