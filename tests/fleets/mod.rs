@@ -96,11 +96,18 @@ fn fleet(
     defaults: bool,
 ) -> Value {
     let places: Vec<String> =
-        (0..pools).map(|n| format!("p{n}")).chain(["cloud".to_owned(), "local".to_owned()]).collect();
+        (0..pools).map(|n| format!("p{n}")).chain(["cloud", "local", "inherited"].map(str::to_owned)).collect();
     let first_project = projects.keys().next().cloned().unwrap_or_default();
     let names: Vec<String> = projects
         .iter()
         .flat_map(|(project, body)| body.workspaces.keys().map(move |key| format!("{project}/{key}")))
+        .collect();
+    // HCP evaluates no variables of a local one, and `check` refuses a set for it.
+    let running: Vec<String> = projects
+        .iter()
+        .flat_map(|(project, body)| body.workspaces.iter().map(move |(key, workspace)| (project, key, workspace)))
+        .filter(|(.., workspace)| places[workspace.runs_on % places.len()] != "local")
+        .map(|(project, key, _)| format!("{project}/{key}"))
         .collect();
     let mut spec = json!({
         "fleet": "made-up",
@@ -120,7 +127,7 @@ fn fleet(
         let reach = match reach {
             0 => json!("global"),
             1 => json!({ "projects": [first_project] }),
-            _ => json!({ "workspaces": names.iter().take(1).collect::<Vec<_>>() }),
+            _ => json!({ "workspaces": running.iter().take(1).collect::<Vec<_>>() }),
         };
         // HCP refuses one key in two global sets.
         let prefixed = variables.iter().cloned().map(|v| Variable { key: format!("S{n}_{}", v.key), ..v });
@@ -144,6 +151,7 @@ fn project_of(project: &Project, places: &[String], names: &[String]) -> Value {
     }
     if project.described {
         body["description"] = json!("made up");
+        body["defaultRunsOn"] = json!(places.first());
     }
     body
 }

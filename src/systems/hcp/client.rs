@@ -116,7 +116,7 @@ impl Reader {
         let first = self.list_once(list, includes).await;
         match first.trouble {
             Some(Trouble::Moved { .. }) => self.list_once(list, includes).await,
-            Some(Trouble::Failed(_)) | None => first,
+            Some(Trouble::Failed(_) | Trouble::Astray { .. }) | None => first,
         }
     }
 
@@ -144,9 +144,10 @@ impl Reader {
                 }
                 None => links.next.map(|_| page + 1),
             };
-            match next {
-                Some(next) if next > page && next <= MOST_PAGES => page = next,
-                _ => break moved(list.path, things.len(), &totals),
+            match following(list.path, page, next) {
+                Ok(Some(next)) => page = next,
+                Ok(None) => break moved(list.path, things.len(), &totals),
+                Err(trouble) => break Some(trouble),
             }
         };
         Listed { items: things.into_values().collect(), included, trouble }
@@ -175,6 +176,15 @@ impl Reader {
 
 fn refuses_include(failure: &Failure) -> bool {
     failure.status() == Some(400) && failure.says("include")
+}
+
+/// The page to read next. A list that goes on somewhere else than forwards is not one that has ended.
+fn following(path: &str, page: u32, next: Option<u32>) -> Result<Option<u32>, Trouble> {
+    match next {
+        None => Ok(None),
+        Some(next) if next > page && next <= MOST_PAGES => Ok(Some(next)),
+        Some(next) => Err(Trouble::Astray { path: path.to_owned(), page, next }),
+    }
 }
 
 /// Each page says how many things there are in all; all pages must agree, with each other and with what came.
@@ -220,6 +230,8 @@ pub(super) enum Trouble {
     Failed(Failure),
     /// It was changed while it was read, twice.
     Moved { path: String, seen: usize, total: usize },
+    /// A page names one as the next that cannot be.
+    Astray { path: String, page: u32, next: u32 },
 }
 
 impl Trouble {
@@ -228,6 +240,7 @@ impl Trouble {
         match self {
             Self::Failed(failure) => failure.remedy(),
             Self::Moved { .. } => "somebody changes it at this moment: run it again",
+            Self::Astray { .. } => "something between here and HCP changes its answers: check the address and proxies",
         }
     }
 
@@ -235,7 +248,7 @@ impl Trouble {
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Failed(failure) => Some(failure.kind()),
-            Self::Moved { .. } => None,
+            Self::Moved { .. } | Self::Astray { .. } => None,
         }
     }
 }
@@ -246,6 +259,9 @@ impl fmt::Display for Trouble {
             Self::Failed(failure) => failure.fmt(f),
             Self::Moved { path, seen, total } => {
                 write!(f, "GET {path}: it gave {seen} things and counts {total}, at two attempts")
+            }
+            Self::Astray { path, page, next } => {
+                write!(f, "GET {path}: its page {page} says that page {next} is the next one")
             }
         }
     }
@@ -329,4 +345,19 @@ pub(super) fn attributes(kind: &'static str, attributes: &impl Serialize) -> Bod
 pub(super) fn related(kind: &'static str, attributes: &impl Serialize, relationships: &impl Serialize) -> Body {
     let data = SentData { kind, attributes, relationships: Some(relationships) };
     Body::of(&Sent { data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_does_not_go_forwards_has_not_ended() {
+        assert!(matches!(following("projects", 1, None), Ok(None)));
+        assert!(matches!(following("projects", 1, Some(2)), Ok(Some(2))));
+        for next in [0, 2, 1, MOST_PAGES + 1] {
+            let trouble = following("projects", 2, Some(next)).expect_err("it is no next page");
+            assert_eq!(trouble.to_string(), format!("GET projects: its page 2 says that page {next} is the next one"));
+        }
+    }
 }

@@ -166,6 +166,12 @@ pub fn placement_address(name: &str) -> Address {
     workspace_address(name).within(["placement"])
 }
 
+/// `hcp/project/NAME/placement`: where runs of its workspaces go by default, which its pool has to allow first.
+#[must_use]
+pub fn project_placement_address(name: &str) -> Address {
+    project_address(name).within(["placement"])
+}
+
 /// `hcp/workspace/NAME/consumers`: who may read its state.
 #[must_use]
 pub fn consumers_address(name: &str) -> Address {

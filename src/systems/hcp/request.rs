@@ -32,6 +32,15 @@ pub enum Request {
         /// What changes; the name only if it does.
         change: ProjectRequest,
     },
+    /// `PATCH /projects/:id`: where runs of its workspaces go by default.
+    PlaceProject {
+        /// Which.
+        project: Later<ProjectId>,
+        /// Where.
+        mode: ModeRequest,
+        /// The pool lets it in, which takes its id: so a project is placed after it was made.
+        allowed: Later<Holds>,
+    },
     /// `DELETE /projects/:id`
     DeleteProject {
         /// Which.
@@ -239,8 +248,6 @@ pub struct ProjectRequest {
     pub name: Option<String>,
     /// Its settings.
     pub settings: ProjectSettings,
-    /// Where runs of its workspaces go by default.
-    pub mode: Option<ModeRequest>,
     /// All its own tags, our mark among them.
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -421,9 +428,7 @@ impl Request {
         let needs = Needs(BTreeSet::new());
         match self {
             Self::UpdateOrganization { mode, .. } => needs.mode(mode.as_ref()),
-            Self::CreateProject(project) | Self::UpdateProject { change: project, .. } => {
-                needs.mode(project.mode.as_ref())
-            }
+            Self::PlaceProject { project, mode, allowed } => needs.of([project]).of([allowed]).mode(Some(mode)),
             Self::DeleteProject { id: _, emptied } => needs.of(emptied),
             Self::CreateWorkspace { workspace, mode } => needs.of(&workspace.project).mode(Some(mode)),
             Self::UpdateWorkspace { id: _, change } => needs.of(&change.project),
@@ -446,6 +451,8 @@ impl Request {
             Self::ReplaceNotification { id: _, subject, notification: _ } => needs.subject(subject),
             Self::DeleteNotification { id: _, replaced } => needs.of(replaced),
             Self::DeleteWorkspace { .. }
+            | Self::CreateProject(_)
+            | Self::UpdateProject { .. }
             | Self::CreateVariableSet(_)
             | Self::UpdateVariableSet { .. }
             | Self::DeleteVariableSet { .. }

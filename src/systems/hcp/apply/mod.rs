@@ -61,6 +61,9 @@ impl Task<'_> {
             }
             Request::CreateProject(project) => return self.create_project(project).await.map(Some),
             Request::UpdateProject { id, change } => self.update_project(id, change).await?,
+            Request::PlaceProject { project, mode, allowed: _ } => {
+                self.place_project(&self.id(project)?, mode).await?;
+            }
             Request::DeleteProject { id, emptied: _ } => self.delete_project(id).await?,
             Request::CreateWorkspace { workspace, mode } => {
                 return self.create_workspace(workspace, mode).await.map(Some);

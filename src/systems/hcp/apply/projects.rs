@@ -13,7 +13,7 @@ use super::super::wire::tags::{TagAttributes, TagRelations, seen};
 use super::super::wire::{Resource, Unrelated};
 use super::remove::pages;
 use super::{Named, Stop, Task};
-use crate::http::path;
+use crate::http::{Body, path};
 use crate::owner::TAG_KEY;
 
 /// The attribute of which "" has to be sent as null: its text is a duration.
@@ -70,42 +70,23 @@ impl Task<'_> {
         Ok(())
     }
 
-    fn project_body(&self, project: &ProjectRequest) -> Result<crate::http::Body, Stop> {
-        let ProjectRequest { name, settings: changes, mode, tags } = project;
+    fn project_body(project: &ProjectRequest) -> Body {
+        let ProjectRequest { name, settings: changes, tags } = project;
         let mut attributes = settings(changes.fields());
         if let Some(name) = name {
             attributes.insert("name".to_owned(), json!(name));
-        }
-        if let Some(mode) = mode {
-            let own = |word: &str| json!(word);
-            match mode {
-                ModeRequest::Agent(pool) => {
-                    attributes.insert("default-execution-mode".to_owned(), own("agent"));
-                    attributes.insert("default-agent-pool-id".to_owned(), json!(self.id(pool)?));
-                }
-                ModeRequest::Remote => {
-                    attributes.insert("default-execution-mode".to_owned(), own("remote"));
-                }
-                ModeRequest::Local => {
-                    attributes.insert("default-execution-mode".to_owned(), own("local"));
-                }
-                ModeRequest::Inherited => {
-                    let inherit = json!({ "default-execution-mode": false, "default-agent-pool": false });
-                    attributes.insert("setting-overwrites".to_owned(), inherit);
-                }
-            }
         }
         let mut relationships = Map::new();
         if let Some(tags) = tags {
             relationships.insert("tag-bindings".to_owned(), tag_bindings(tags));
         }
-        Ok(related("projects", &attributes, &relationships))
+        related("projects", &attributes, &relationships)
     }
 
     pub(super) async fn create_project(&self, project: &ProjectRequest) -> Result<String, Stop> {
         let path = self.writer.reader().within(&["projects"]);
         let name = project.name.clone().unwrap_or_default();
-        let body = self.project_body(project)?;
+        let body = Self::project_body(project);
         let find = async || {
             let projects: Vec<Resource<Name>> = self.things(&path, true).await?;
             let found = projects.into_iter().find(|found| found.attributes.name == name);
@@ -142,7 +123,24 @@ impl Task<'_> {
     }
 
     pub(super) async fn update_project(&self, id: &ProjectId, change: &ProjectRequest) -> Result<(), Stop> {
-        let body = self.project_body(change)?;
+        let body = Self::project_body(change);
+        let _: Named = self.writer.patch(&path(&["projects", &id.0]), &body).await?;
+        Ok(())
+    }
+
+    /// Where runs of its workspaces go by default: its own word, or the organisation's.
+    pub(super) async fn place_project(&self, id: &ProjectId, mode: &ModeRequest) -> Result<(), Stop> {
+        let attributes = match mode {
+            ModeRequest::Agent(pool) => {
+                json!({ "default-execution-mode": "agent", "default-agent-pool-id": self.id(pool)? })
+            }
+            ModeRequest::Remote => json!({ "default-execution-mode": "remote" }),
+            ModeRequest::Local => json!({ "default-execution-mode": "local" }),
+            ModeRequest::Inherited => {
+                json!({ "setting-overwrites": { "default-execution-mode": false, "default-agent-pool": false } })
+            }
+        };
+        let body = related("projects", &attributes, &json!({}));
         let _: Named = self.writer.patch(&path(&["projects", &id.0]), &body).await?;
         Ok(())
     }

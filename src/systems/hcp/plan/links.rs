@@ -25,6 +25,8 @@ pub(super) struct Links<'a> {
     project_names: BTreeMap<&'a ProjectId, &'a str>,
     workspace_names: BTreeMap<&'a WorkspaceId, &'a str>,
     pool_names: BTreeMap<&'a PoolId, &'a str>,
+    /// What the spec calls the workspaces that it knows, renamed ones included.
+    wanted_names: BTreeMap<&'a WorkspaceId, &'a str>,
 }
 
 impl<'a> Links<'a> {
@@ -75,6 +77,9 @@ impl Planner<'_, '_> {
                 &workspace.stewardship,
                 Self::workspace_owner,
             );
+            if let Some(thing) = standing.thing() {
+                self.links.wanted_names.insert(&thing.id, name);
+            }
             self.links.workspaces.insert(name, standing);
         }
     }
@@ -88,6 +93,10 @@ impl Planner<'_, '_> {
                 self.standing(&pool_address(name), (name, pool.was.as_deref()), &index, &pool.stewardship, |_, _| {
                     Ok(Owner::Ours)
                 });
+            // Under its new name from here on: who runs on it goes on doing so, and is not moved.
+            if let Standing::Ours { thing, renamed: true } = standing {
+                self.links.pool_names.insert(&thing.id, name);
+            }
             self.links.pools.insert(name, standing);
         }
     }
@@ -195,7 +204,12 @@ impl Planner<'_, '_> {
         self.links.workspace_names.get(id).map_or_else(|| id.0.clone(), ToString::to_string)
     }
 
-    /// What the pool of this id is called over there.
+    /// What the spec calls the workspace of this id, if it knows it.
+    pub(super) fn wanted_name(&self, id: &WorkspaceId) -> Option<&str> {
+        self.links.wanted_names.get(id).copied()
+    }
+
+    /// What the pool of this id is called over there, or is about to be.
     pub(super) fn pool_name(&self, id: &PoolId) -> String {
         self.links.pool_names.get(id).map_or_else(|| id.0.clone(), ToString::to_string)
     }

@@ -14,6 +14,7 @@ use crate::plan::Cause;
 fn order(on: Marked) -> &'static [String] {
     static WORKSPACE: LazyLock<Vec<String>> =
         LazyLock::new(|| with(WorkspaceSettings::names(), &["vcs", "project", "tags"]));
+    // A project's placement goes by itself, as a workspace's does; its place in the order stays taken.
     static PROJECT: LazyLock<Vec<String>> = LazyLock::new(|| with(ProjectSettings::names(), &["runs-on", "tags"]));
     match on {
         Marked::Workspace => &WORKSPACE,

@@ -1,8 +1,11 @@
 //! The organisation itself: is it the right one, and the settings that the spec names.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::super::desired::Placement;
+use super::super::observed::Workspace;
 use super::super::request::Request;
 use super::super::settings::spec_name;
 use super::Planner;
@@ -38,9 +41,12 @@ impl Planner<'_, '_> {
         live.insert("runs-on".to_owned(), self.mode_value(&seen.runs_on));
         if let Some(placement) = want.runs_on.as_ref().filter(|placement| **placement != Placement::Inherited) {
             let value: Value = wanted_placement(placement);
-            if live.get("runs-on") != Some(&value) {
-                match self.default_mode(&address, Some(placement)) {
-                    Some(request) => mode = request,
+            let projects = self.seen.projects.seen();
+            let own: BTreeSet<_> = projects.iter().filter(|seen| seen.placement.own).map(|seen| &seen.id).collect();
+            let heir = |workspace: &Workspace| workspace.project.as_ref().is_none_or(|project| !own.contains(project));
+            if live.get("runs-on") != Some(&value) && self.heirs_may_move(&address, heir) {
+                match self.mode_request(&address, placement) {
+                    Some(request) => mode = Some(request),
                     None => return,
                 }
                 different.insert("runs-on".to_owned(), value);

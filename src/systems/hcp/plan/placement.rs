@@ -11,7 +11,8 @@ use super::{Planner, shown};
 use crate::address::Address;
 use crate::plan::{Cause, Fact, Holds, Later, Output, Shown, Verb, What};
 use crate::systems::hcp::{
-    PoolId, organization_address, placement_address, pool_address, project_address, scope_address, workspace_address,
+    PoolId, organization_address, placement_address, pool_address, project_address, project_placement_address,
+    scope_address, workspace_address,
 };
 
 /// What the reason of a lock of ours begins with.
@@ -48,20 +49,63 @@ impl Planner<'_, '_> {
         id
     }
 
-    /// The default mode of a project or the organisation. The outer `None` says that it has to be waited for.
-    #[allow(clippy::option_option)] // "Not now" and "not spoken of" are two things.
-    pub(super) fn default_mode(
-        &mut self,
-        address: &Address,
-        placement: Option<&Placement>,
-    ) -> Option<Option<ModeRequest>> {
-        match placement {
-            None => Some(None),
-            Some(placement) => self.mode_request(address, placement).map(Some),
+    /// Where a project's workspaces run by default, if that changes. Its pool has to let it in first, and for that it
+    /// has to be there.
+    pub(super) fn project_placement(&mut self, name: &str, project: &desired::Project) {
+        let Some(placement) = &project.runs_on else {
+            return;
+        };
+        let seen = self.links.projects.get(name).and_then(Standing::thing);
+        if project.stewardship.ignore.contains("runsOn") && seen.is_some() {
+            return;
         }
+        let old = seen.map_or_else(|| json!("inherited"), |seen| self.placement_value(&seen.placement));
+        let want = wanted_placement(placement);
+        if old == want {
+            return;
+        }
+        let address = project_placement_address(name);
+        if let Some(seen) = seen
+            && !self.heirs_may_move(&address, |workspace| workspace.project.as_ref() == Some(&seen.id))
+        {
+            return;
+        }
+        let Some(id) = self.project_id(name) else {
+            return;
+        };
+        let Some(mode) = self.mode_request(&address, placement) else {
+            return;
+        };
+        let allowed = match placement {
+            Placement::Pool(pool) => self.project_allowed(name, pool, seen),
+            Placement::Cloud | Placement::Local | Placement::Inherited => Later::Known(Holds),
+        };
+        let (cause, verb, old) = match seen {
+            Some(_) => (Cause::Differs, Verb::Change, shown(Some(&old))),
+            None => (Cause::Spec, Verb::Create, Shown::Nothing),
+        };
+        let change = self.change(&cause, &project_address(name), "runsOn", old, shown(Some(&want)));
+        let why = change.why.clone();
+        let request = Request::PlaceProject { project: id, mode, allowed };
+        self.act(address, &project.stewardship, verb, vec![change], why, request);
     }
 
-    fn mode_request(&mut self, address: &Address, placement: &Placement) -> Option<ModeRequest> {
+    /// The proof that a pool lets a project in.
+    fn project_allowed(&self, name: &str, pool: &str, seen: Option<&observed::Project>) -> Later<Holds> {
+        let pool_seen = self.links.pools.get(pool).and_then(Standing::thing);
+        let open = pool_seen.is_some_and(|pool| {
+            pool.organization_scoped || seen.is_some_and(|project| pool.allowed_projects.contains(&project.id))
+        });
+        if open {
+            return Later::Known(Holds);
+        }
+        let for_all = self.want.pools.get(pool).is_some_and(|pool| pool.scope == Scope::Organization);
+        // A pool that is made for everybody is so from the start.
+        let of = if for_all && pool_seen.is_none() { pool_address(pool) } else { scope_address(pool) };
+        Later::From(Output { of, what: What::Fact(Fact::Allowed(name.to_owned())) })
+    }
+
+    pub(super) fn mode_request(&mut self, address: &Address, placement: &Placement) -> Option<ModeRequest> {
         Some(match placement {
             Placement::Pool(name) => ModeRequest::Agent(self.pool_or_wait(address, name)?),
             Placement::Cloud => ModeRequest::Remote,
@@ -121,6 +165,30 @@ impl Planner<'_, '_> {
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
         let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
+    }
+
+    /// Who inherits a placement moves with it, so it waits for their runs too.
+    pub(super) fn heirs_may_move(&mut self, address: &Address, heir: impl Fn(&observed::Workspace) -> bool) -> bool {
+        let seen = self.seen;
+        if let Some(gap) = seen.workspaces.gap() {
+            self.unread(address, gap, "not changed: nothing tells whether a run of those who inherit it is under way");
+            return false;
+        }
+        let mut heirs = seen.workspaces.seen().iter().filter(|workspace| !workspace.placement.own && heir(workspace));
+        let busy = heirs.find_map(|workspace| {
+            Some((workspace, workspace.current_run.as_ref()?)).filter(|(_, run)| !run.is_final())
+        });
+        if let Some((workspace, run)) = busy {
+            self.wait(
+                address.clone(),
+                format!(
+                    "{} of {}, which inherits it, is {}; a move would make it fail",
+                    run.id, workspace.name, run.status
+                ),
+                "whoever confirms or discards that run; the next apply goes on",
+            );
+        }
+        busy.is_none()
     }
 
     /// A move while a run is under way makes that run fail, so it waits.
@@ -198,9 +266,13 @@ impl Planner<'_, '_> {
     }
 
     fn inherited_in_place(&self, workspace: &desired::Workspace) -> Later<Holds> {
-        match &workspace.project {
-            Some(project) => self.in_place(&project_address(project)),
-            None => self.in_place(&organization_address()),
+        let project = workspace.project.as_deref();
+        match project.and_then(|name| Some((name, self.want.projects.get(name)?.runs_on.as_ref()?))) {
+            Some((name, Placement::Pool(_) | Placement::Cloud | Placement::Local)) => {
+                self.in_place(&project_placement_address(name))
+            }
+            // What the project inherits in turn.
+            Some((_, Placement::Inherited)) | None => self.in_place(&organization_address()),
         }
     }
 }

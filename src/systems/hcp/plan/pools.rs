@@ -12,8 +12,21 @@ use super::{Planner, id_of};
 use crate::address::Address;
 use crate::plan::{Cause, Fact, Holds, Later, Output, Shown, Verb, What};
 use crate::systems::hcp::{
-    ProjectId, WorkspaceId, placement_address, pool_address, project_address, scope_address, workspace_address,
+    ProjectId, WorkspaceId, placement_address, pool_address, project_address, project_placement_address, scope_address,
+    workspace_address,
 };
+
+/// Who is let in: projects and workspaces.
+type LetIn = (BTreeSet<Later<ProjectId>>, BTreeSet<Later<WorkspaceId>>);
+
+/// Who uses a pool now, and is moved away from it by this plan.
+#[derive(Default)]
+struct Leaving {
+    workspaces: BTreeSet<WorkspaceId>,
+    projects: BTreeSet<ProjectId>,
+    /// That they have left.
+    left: Vec<Later<Holds>>,
+}
 
 /// Why a difference in a pool is ours to mend although a pool can carry no mark.
 fn claimed() -> Cause {
@@ -29,7 +42,9 @@ impl Planner<'_, '_> {
                 Some(Standing::Missing) if !pool.stewardship.absent && !pool.stewardship.released => {
                     self.create_pool(&address, name, pool);
                 }
-                Some(Standing::Ours { thing, renamed: true }) if !pool.stewardship.absent => {
+                Some(Standing::Ours { thing, renamed: true })
+                    if !pool.stewardship.absent && !pool.stewardship.released =>
+                {
                     let change =
                         self.change(&Cause::Spec, &address, "name", Shown::text(&thing.name), Shown::text(name));
                     let why = self.why(Cause::Spec, &address, "was");
@@ -83,9 +98,10 @@ impl Planner<'_, '_> {
             return;
         };
         let (mut wanted, all_known) = self.scope_workspaces(workspaces);
-        let mut left = Vec::new();
+        let mut leaving = Leaving::default();
         if let Some(seen) = seen {
-            self.keep_users(name, seen, projects, &mut wanted, &mut left);
+            self.keep_users(name, seen, projects, &mut wanted, &mut leaving);
+            self.leaving_projects(seen, &wanted_projects, &mut leaving);
             if !all_known {
                 // Those that cannot be told now keep what they have.
                 wanted.extend(seen.allowed_workspaces.iter().cloned().map(Later::Known));
@@ -103,7 +119,38 @@ impl Planner<'_, '_> {
             return;
         }
         let old = seen.map_or(Shown::Nothing, |seen| Shown::Value(self.seen_scope(seen)));
-        let new = self.wanted_scope(&wanted_projects, &wanted);
+        let Leaving { workspaces: leavers, projects: leaving_projects, mut left } = leaving;
+        let gains = seen.is_some_and(|seen| {
+            !seen.organization_scoped
+                && !(wanted.is_subset(&known(&seen.allowed_workspaces))
+                    && wanted_projects.is_subset(&known(&seen.allowed_projects)))
+        });
+        if gains && !left.is_empty() {
+            // Whoever leaves may wait for a pool whose own leavers wait for this one: so it opens first, and closes
+            // behind them.
+            let wider = (
+                wanted_projects.union(&known(&leaving_projects)).cloned().collect(),
+                wanted.union(&known(&leavers)).cloned().collect(),
+            );
+            let between = Shown::Value(self.wanted_scope(&wider.0, &wider.1));
+            self.scope_action(&address, (name, pool), seen, (old, wider), Vec::new());
+            left.push(self.in_place(&address));
+            let narrow = address.within(["narrow"]);
+            self.scope_action(&narrow, (name, pool), seen, (between, (wanted_projects, wanted)), left);
+        } else {
+            self.scope_action(&address, (name, pool), seen, (old, (wanted_projects, wanted)), left);
+        }
+    }
+
+    fn scope_action(
+        &mut self,
+        address: &Address,
+        (name, pool): (&str, &desired::Pool),
+        seen: Option<&observed::Pool>,
+        (old, (projects, workspaces)): (Shown, LetIn),
+        left: Vec<Later<Holds>>,
+    ) {
+        let new = self.wanted_scope(&projects, &workspaces);
         let cause = if seen.is_some() { claimed() } else { Cause::Spec };
         let pool_at = pool_address(name);
         let change = self.change(&cause, &pool_at, "scope", old, Shown::Value(new));
@@ -112,11 +159,25 @@ impl Planner<'_, '_> {
         let request = Request::ScopePool {
             pool: seen.map_or_else(|| id_of(&pool_at), |seen| Later::Known(seen.id.clone())),
             organization_scoped: false,
-            projects: wanted_projects.into_iter().collect(),
-            workspaces: wanted.into_iter().collect(),
+            projects: projects.into_iter().collect(),
+            workspaces: workspaces.into_iter().collect(),
             left,
         };
-        self.act(address, &pool.stewardship, verb, vec![change], why, request);
+        self.act(address.clone(), &pool.stewardship, verb, vec![change], why, request);
+    }
+
+    /// Projects that lose the pool and are placed elsewhere by this plan lose it after that.
+    fn leaving_projects(&self, seen: &observed::Pool, wanted: &BTreeSet<Later<ProjectId>>, leaving: &mut Leaving) {
+        for (name, standing) in &self.links.projects {
+            let Some(project) = standing.thing().filter(|project| seen.allowed_projects.contains(&project.id)) else {
+                continue;
+            };
+            let of = project_placement_address(name);
+            if !wanted.contains(&Later::Known(project.id.clone())) && self.plan.actions.contains_key(&of) {
+                leaving.projects.insert(project.id.clone());
+                leaving.left.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) }));
+            }
+        }
     }
 
     fn scope_projects(&mut self, address: &Address, names: &BTreeSet<String>) -> Option<BTreeSet<Later<ProjectId>>> {
@@ -156,7 +217,7 @@ impl Planner<'_, '_> {
         seen: &observed::Pool,
         projects: &BTreeSet<String>,
         wanted: &mut BTreeSet<Later<WorkspaceId>>,
-        left: &mut Vec<Later<Holds>>,
+        leaving: &mut Leaving,
     ) {
         for id in seen.workspaces.intersection(&seen.allowed_workspaces) {
             let later = Later::Known(id.clone());
@@ -164,15 +225,18 @@ impl Planner<'_, '_> {
                 continue;
             }
             let user = self.workspace_name(id);
-            let project = self.want.workspaces.get(&user).and_then(|workspace| workspace.project.as_ref());
+            let in_spec = self.wanted_name(id).and_then(|name| self.want.workspaces.get(name));
+            let project = in_spec.and_then(|workspace| workspace.project.as_ref());
+            let unknown = in_spec.is_none() && !self.want.workspaces.contains_key(&user);
             if project.is_some_and(|project| projects.contains(project)) {
                 continue;
             }
             if let Some(of) = self.leaves_pool(id, &user) {
-                left.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) }));
+                leaving.workspaces.insert(id.clone());
+                leaving.left.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) }));
                 continue;
             }
-            if !self.want.workspaces.contains_key(&user) {
+            if unknown {
                 let note = format!("not in the spec, runs on {}: keeps it", pool_address(name));
                 self.leave(workspace_address(&user), note);
             }
@@ -192,11 +256,7 @@ impl Planner<'_, '_> {
 
     /// Where the placement of the workspace with this id is planned, if the spec knows it.
     fn placement_of(&self, id: &WorkspaceId) -> Option<Address> {
-        self.links
-            .workspaces
-            .iter()
-            .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == *id))
-            .map(|(name, _)| placement_address(name))
+        self.wanted_name(id).map(placement_address)
     }
 
     fn open_pool(&mut self, address: &Address, name: &str, pool: &desired::Pool, seen: &observed::Pool) {

@@ -27,7 +27,7 @@ impl Planner<'_, '_> {
                 Some(Standing::Missing) => self.create_project(&address, name, project),
                 Some(Standing::Ours { thing, renamed }) => {
                     if project.stewardship.released {
-                        self.release_project(&address, thing);
+                        self.release_project(&address, &project.stewardship, thing);
                         continue;
                     }
                     self.update_project(&address, name, project, thing, renamed, false);
@@ -37,6 +37,7 @@ impl Planner<'_, '_> {
                 }
                 Some(Standing::Refused(_) | Standing::Unknown) | None => continue,
             }
+            self.project_placement(name, project);
             self.project_notifications(&address, name, project);
         }
     }
@@ -44,10 +45,7 @@ impl Planner<'_, '_> {
     fn create_project(&mut self, address: &Address, name: &str, project: &desired::Project) {
         let mut settings = project.settings.clone();
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
-        let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
-            return;
-        };
-        let fields = wanted_fields(project, &settings, &project.tags);
+        let fields = wanted_fields(&settings, &project.tags);
         let mut tags = project.tags.clone();
         let mark = self.project_mark_for(project, &fields, None);
         tags.insert(TAG_KEY.to_owned(), mark.to_string());
@@ -60,7 +58,7 @@ impl Planner<'_, '_> {
             .collect();
         let why = self.why(Cause::Spec, address, "");
         let request =
-            Request::CreateProject(ProjectRequest { name: Some(name.to_owned()), settings, mode, tags: Some(tags) });
+            Request::CreateProject(ProjectRequest { name: Some(name.to_owned()), settings, tags: Some(tags) });
         self.act(address.clone(), &project.stewardship, Verb::Create, changes, why, request);
     }
 
@@ -81,10 +79,9 @@ impl Planner<'_, '_> {
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let mark = self.project_mark(seen);
         let tags = marks::tags(&project.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
-        let want = wanted_fields(project, &settings, &project.tags);
+        let want = wanted_fields(&settings, &project.tags);
         let mut live = seen.settings.fields();
         live.insert("tags".to_owned(), tags_value(&tags.ours));
-        live.insert("runs-on".to_owned(), self.placement_value(&seen.placement));
         let cause = if adopted { Cause::Differs } else { marks::cause(mark.as_ref(), &live) };
         let mut different = differing(&want, &live);
         if ignored("tags") {
@@ -102,14 +99,6 @@ impl Planner<'_, '_> {
         if changes.is_empty() && !adopted {
             return;
         }
-        let mode = if different.contains_key("runs-on") {
-            let Some(mode) = self.default_mode(address, project.runs_on.as_ref()) else {
-                return;
-            };
-            mode
-        } else {
-            None
-        };
         let mut all_tags = tags.wanted;
         all_tags.insert(TAG_KEY.to_owned(), new_mark.to_string());
         settings.retain(|field| different.contains_key(field));
@@ -117,12 +106,12 @@ impl Planner<'_, '_> {
         let why = self.why(if adopted { Cause::Because("adopted".to_owned()) } else { cause }, address, "");
         let request = Request::UpdateProject {
             id: seen.id.clone(),
-            change: ProjectRequest { name: renamed.then(|| name.to_owned()), settings, mode, tags: Some(all_tags) },
+            change: ProjectRequest { name: renamed.then(|| name.to_owned()), settings, tags: Some(all_tags) },
         };
         self.act(address.clone(), &project.stewardship, verb, changes, why, request);
     }
 
-    fn release_project(&mut self, address: &Address, seen: &observed::Project) {
+    pub(super) fn release_project(&mut self, address: &Address, stewardship: &Stewardship, seen: &observed::Project) {
         let Read::Seen(tags) = &seen.tags else {
             return;
         };
@@ -131,7 +120,7 @@ impl Planner<'_, '_> {
             change: ProjectRequest { tags: Some(without_mark(&tags.own)), ..ProjectRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
+        self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
     fn project_mark_for(&self, project: &desired::Project, fields: &Fields, old: Option<&Mark>) -> Mark {
@@ -170,13 +159,8 @@ impl Planner<'_, '_> {
     }
 }
 
-fn wanted_fields(project: &desired::Project, settings: &ProjectSettings, tags: &BTreeMap<String, String>) -> Fields {
+fn wanted_fields(settings: &ProjectSettings, tags: &BTreeMap<String, String>) -> Fields {
     let mut fields = settings.fields();
-    if let Some(placement) = &project.runs_on
-        && !project.stewardship.ignore.contains("runsOn")
-    {
-        fields.insert("runs-on".to_owned(), wanted_placement(placement));
-    }
     fields.insert("tags".to_owned(), tags_value(tags));
     fields
 }

@@ -145,6 +145,10 @@ impl<'a> Planner<'a, '_> {
         for project in surplus {
             let address = project_address(&project.name);
             match self.project_owner(project) {
+                // HCP never removes its default project: ours no longer, it stays.
+                Ok(Owner::Ours) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {
+                    self.release_project(&address, &Stewardship::default(), project);
+                }
                 Ok(Owner::Ours) => {
                     let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
                     self.remove_project(address, project, inside);
@@ -197,7 +201,9 @@ impl<'a> Planner<'a, '_> {
     fn project_looks_renamed(&self, inside: &[&observed::Workspace]) -> Option<Address> {
         inside
             .iter()
-            .filter_map(|workspace| self.want.workspaces.get(self.wanted_name(workspace))?.project.as_deref())
+            .filter_map(|workspace| {
+                self.want.workspaces.get(self.wanted_name(&workspace.id).unwrap_or(&workspace.name))?.project.as_deref()
+            })
             .map(project_address)
             .find(|address| self.is_created(address))
     }
@@ -206,18 +212,10 @@ impl<'a> Planner<'a, '_> {
         self.plan.actions.get(address).is_some_and(|action| action.verb == Verb::Create)
     }
 
-    /// What the spec calls a workspace that was seen.
-    fn wanted_name<'n>(&'n self, workspace: &'n observed::Workspace) -> &'n str {
-        self.links
-            .workspaces
-            .iter()
-            .find(|(_, standing)| standing.thing().is_some_and(|thing| thing.id == workspace.id))
-            .map_or(workspace.name.as_str(), |(name, _)| name)
-    }
-
     /// The action of this plan that takes a workspace out of its project.
     fn leaves_project(&self, workspace: &observed::Workspace) -> Option<Address> {
-        let address = workspace_address(self.wanted_name(workspace));
+        let wanted = self.wanted_name(&workspace.id).unwrap_or(&workspace.name);
+        let address = workspace_address(wanted);
         let leaves = match &self.plan.actions.get(&address)?.request {
             crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
             crate::systems::Request::Hcp(Request::UpdateWorkspace { change, .. }) => change.project.is_some(),

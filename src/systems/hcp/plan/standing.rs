@@ -122,9 +122,10 @@ impl Planner<'_, '_> {
             Ok(Owner::Nobody) if !stewardship.released && self.may_adopt(address, stewardship) => {
                 Standing::Adopted { thing, renamed }
             }
-            // What is only compared may be anybody's, and what is released already stays so.
+            // What is released already stays so, whoever has it now: only our own mark is ever taken off.
+            Ok(Owner::Nobody | Owner::Fleet(_)) if stewardship.released => Standing::Refused(thing),
+            // What is only compared may be anybody's.
             Ok(_) if self.is_verified(stewardship) => Standing::Ours { thing, renamed },
-            Ok(Owner::Nobody) if stewardship.released => Standing::Refused(thing),
             Ok(Owner::Nobody) => {
                 self.refuse(Rule::NotOurs, address.clone(), "exists and does not carry this fleet's mark");
                 Standing::Refused(thing)

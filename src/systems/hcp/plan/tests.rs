@@ -511,3 +511,154 @@ fn an_ignored_field_stays_as_it_is_found() {
     vault(&mut seen).placement.mode = Mode::Remote;
     assert_lines(&make(&want, &seen), &[]);
 }
+
+/// Two pools, and a workspace on each.
+fn two_pools() -> (desired::Desired, observed::Observed) {
+    let mut want = fleet();
+    want.workspaces.insert("grafana".to_owned(), workspace());
+    let mut seen = converged(&want);
+    let on = |id: &str| [WorkspaceId(id.to_owned())].into();
+    let pools = seen.pools.seen_mut();
+    pools[0].allowed_workspaces = on("ws-grafana");
+    pools[0].workspaces = on("ws-grafana");
+    let other = observed::Pool {
+        id: PoolId("apool-lab".to_owned()),
+        name: "lab".to_owned(),
+        allowed_workspaces: on("ws-vault"),
+        workspaces: on("ws-vault"),
+        ..pools[0].clone()
+    };
+    pools.push(other);
+    let vault = seen.workspaces.seen_mut().iter_mut().find(|seen| seen.name == "vault").unwrap();
+    vault.placement.mode = Mode::Agent(Some(PoolId("apool-lab".to_owned())));
+    want.pools = [("nas".to_owned(), pool(&["grafana"])), ("lab".to_owned(), pool(&["vault"]))].into();
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Pool("lab".to_owned());
+    (want, seen)
+}
+
+#[test]
+fn two_workspaces_change_places() {
+    let (mut want, seen) = two_pools();
+    assert_lines(&make(&want, &seen), &[]);
+    want.pools = [("nas".to_owned(), pool(&["vault"])), ("lab".to_owned(), pool(&["grafana"]))].into();
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Pool("nas".to_owned());
+    want.workspaces.get_mut("grafana").unwrap().runs_on = Placement::Pool("lab".to_owned());
+    let plan = make(&want, &seen);
+    let order: Vec<&str> = order::order(&plan).unwrap().into_iter().map(crate::address::Address::as_str).collect();
+    let at = |address: &str| order.iter().position(|other| *other == address).unwrap();
+    for pool in ["hcp/pool/lab/scope", "hcp/pool/nas/scope"] {
+        for placement in ["hcp/workspace/grafana/placement", "hcp/workspace/vault/placement"] {
+            assert!(at(pool) < at(placement), "{order:?}");
+        }
+    }
+    assert!(at("hcp/workspace/grafana/placement") < at("hcp/pool/nas/scope/narrow"), "{order:?}");
+    assert!(at("hcp/workspace/vault/placement") < at("hcp/pool/lab/scope/narrow"), "{order:?}");
+}
+
+#[test]
+fn a_renamed_pool_moves_nobody() {
+    let mut want = fleet();
+    let seen = converged(&want);
+    want.pools = [("attic".to_owned(), Pool { was: Some("nas".to_owned()), ..pool(&["vault"]) })].into();
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Pool("attic".to_owned());
+    assert_lines(&make(&want, &seen), &["rename hcp/pool/attic [name]"]);
+}
+
+#[test]
+fn a_project_is_placed_once_its_pool_lets_it_in() {
+    let mut want = fleet();
+    want.projects.get_mut("main").unwrap().runs_on = Some(Placement::Pool("nas".to_owned()));
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Inherited;
+    let scope = Scope::Some { projects: ["main".to_owned()].into(), workspaces: BTreeSet::new() };
+    want.pools.get_mut("nas").unwrap().scope = scope;
+    let plan = make(&want, &nothing());
+    let order: Vec<&str> = order::order(&plan).unwrap().into_iter().map(crate::address::Address::as_str).collect();
+    let at = |address: &str| order.iter().position(|other| *other == address).unwrap();
+    assert!(at("hcp/project/main") < at("hcp/pool/nas/scope"), "{order:?}");
+    assert!(at("hcp/pool/nas/scope") < at("hcp/project/main/placement"), "{order:?}");
+    assert!(at("hcp/project/main/placement") < at("hcp/workspace/vault/placement"), "{order:?}");
+}
+
+#[test]
+fn what_a_project_inherits_is_in_place_before_its_workspaces_inherit_it() {
+    let mut want = fleet();
+    let seen = converged(&want);
+    want.organization.runs_on = Some(Placement::Local);
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Inherited;
+    want.pools.get_mut("nas").unwrap().scope = Scope::Some { projects: BTreeSet::new(), workspaces: BTreeSet::new() };
+    let plan = make(&want, &seen);
+    let order: Vec<&str> = order::order(&plan).unwrap().into_iter().map(crate::address::Address::as_str).collect();
+    assert_eq!(order[..2], ["hcp/organization", "hcp/workspace/vault/placement"]);
+}
+
+#[test]
+fn the_mark_of_another_fleet_is_never_taken_off() {
+    let mut want = fleet();
+    let mut seen = converged(&want);
+    let Read::Seen(tags) = &mut vault(&mut seen).tags else { panic!("its tags were read") };
+    let mark = tags.own.get_mut(TAG_KEY).unwrap();
+    *mark = mark.replace("lab.", "other.");
+    want.workspaces.get_mut("vault").unwrap().stewardship =
+        Stewardship { released: true, verify: true, ..Stewardship::default() };
+    assert_lines(&make(&want, &seen), &[]);
+    want.workspaces.get_mut("vault").unwrap().stewardship = Stewardship { released: true, ..Stewardship::default() };
+    assert_lines(&make(&want, &seen), &[]);
+}
+
+#[test]
+fn an_ignored_variable_stays_even_where_the_spec_is_exclusive() {
+    let (mut want, mut seen) = variable_world();
+    vault(&mut seen).variables = Read::Seen(vec![seen_variable("THEIRS", "", SeenValue::Plain("1".to_owned()))]);
+    let workspace = want.workspaces.get_mut("vault").unwrap();
+    workspace.exclusive_variables = true;
+    assert_lines(&make(&want, &seen), &["remove hcp/workspace/vault/env/THEIRS []"]);
+    want.workspaces.get_mut("vault").unwrap().stewardship.ignore = ["env.THEIRS".to_owned()].into();
+    assert_lines(&make(&want, &seen), &[]);
+}
+
+#[test]
+fn ignored_tags_do_not_make_a_changed_spec_look_like_drift() {
+    let mut want = fleet();
+    let workspace = want.workspaces.get_mut("vault").unwrap();
+    workspace.tags = [("lab".to_owned(), String::new())].into();
+    workspace.stewardship.ignore = ["tags".to_owned()].into();
+    let mut seen = converged(&want);
+    let Read::Seen(tags) = &mut vault(&mut seen).tags else { panic!("its tags were read") };
+    tags.own.remove("lab");
+    want.workspaces.get_mut("vault").unwrap().settings.auto_apply = Some(true);
+    let plan = make(&want, &seen);
+    assert_eq!(plan.actions[&workspace_address("vault")].why.cause, crate::plan::Cause::Spec);
+}
+
+#[test]
+fn the_default_project_is_let_go_and_never_removed() {
+    let mut want = fleet();
+    let mut seen = converged(&want);
+    seen.organization.default_project = Some(ProjectId("prj-main".to_owned()));
+    want.projects.clear();
+    want.workspaces.get_mut("vault").unwrap().project = None;
+    let plan = make(&want, &seen);
+    assert_eq!(plan.actions[&super::super::project_address("main")].verb, crate::plan::Verb::Release, "{plan:#?}");
+}
+
+#[test]
+fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
+    let mut want = fleet();
+    let mut seen = converged(&want);
+    want.workspaces.get_mut("vault").unwrap().runs_on = Placement::Inherited;
+    want.pools = [("nas".to_owned(), pool(&[]))].into();
+    let pool = &mut seen.pools.seen_mut()[0];
+    pool.allowed_workspaces.clear();
+    vault(&mut seen).placement = SeenPlacement { mode: Mode::Remote, own: false };
+    assert_lines(&make(&want, &seen), &[]);
+    vault(&mut seen).current_run =
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+    let what = "run-1 of vault, which inherits it, is planned; a move would make it fail";
+    want.projects.get_mut("main").unwrap().runs_on = Some(Placement::Local);
+    assert_lines(&make(&want, &seen), &[&format!("wait hcp/project/main/placement: {what}")]);
+    want.projects.get_mut("main").unwrap().runs_on = None;
+    want.organization.runs_on = Some(Placement::Local);
+    assert_lines(&make(&want, &seen), &[&format!("wait hcp/organization: {what}")]);
+    seen.projects.seen_mut()[0].placement = SeenPlacement { mode: Mode::Remote, own: true };
+    assert_lines(&make(&want, &seen), &["change hcp/organization [runsOn]"]);
+}

@@ -26,7 +26,7 @@ impl Planner<'_, '_> {
                 Some(Standing::Missing) if set.stewardship.released => continue,
                 Some(Standing::Missing) => self.create_set(&address, name, set),
                 Some(Standing::Ours { thing, .. }) if set.stewardship.released => {
-                    self.release_set(&address, thing);
+                    self.release_set(&address, &set.stewardship, thing);
                     continue;
                 }
                 Some(Standing::Ours { thing, renamed }) => {
@@ -103,14 +103,14 @@ impl Planner<'_, '_> {
         self.act(address.clone(), &set.stewardship, verb(renamed, adopted), changes, why, request);
     }
 
-    fn release_set(&mut self, address: &Address, seen: &observed::VariableSet) {
+    fn release_set(&mut self, address: &Address, stewardship: &Stewardship, seen: &observed::VariableSet) {
         let worded = self.descriptions.take(&seen.description).unwrap_or_default().to_owned();
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
         let request = Request::UpdateVariableSet {
             id: seen.id.clone(),
             change: VariableSetRequest { description: Some(worded), ..VariableSetRequest::default() },
         };
-        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
+        self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
     /// For whom the set is. It is attached once its variables are in place, so that no run sees half of them.

@@ -21,6 +21,14 @@ pub(super) struct Drawer<'a> {
     pub(super) stewardship: &'a Stewardship,
 }
 
+impl Drawer<'_> {
+    /// The spec leaves this variable as it is found.
+    fn leaves(&self, key: &VariableKey) -> bool {
+        let ignore = &self.stewardship.ignore;
+        !ignore.is_empty() && ignore.contains(&format!("{}.{}", key.category.as_str(), key.key))
+    }
+}
+
 impl Planner<'_, '_> {
     pub(super) fn workspace_variables(
         &mut self,
@@ -122,8 +130,7 @@ impl Planner<'_, '_> {
     }
 
     fn update_variable(&mut self, drawer: &Drawer<'_>, address: Address, want: &Variable, seen: &observed::Variable) {
-        let ignored = format!("{}.{}", seen.key.category.as_str(), seen.key.key);
-        if drawer.stewardship.ignore.contains(&ignored) {
+        if drawer.leaves(&seen.key) {
             return;
         }
         if let (VariableValue::Plain(value), SeenValue::Sensitive(_)) = (&want.value, &seen.value) {
@@ -216,6 +223,9 @@ impl Planner<'_, '_> {
     }
 
     fn surplus_variable(&mut self, drawer: &Drawer<'_>, seen: &observed::Variable) {
+        if drawer.leaves(&seen.key) {
+            return;
+        }
         let address = variable_address(drawer.at, &seen.key);
         let ours = self.descriptions.take(&seen.description).is_some();
         if !ours && !drawer.exclusive {

@@ -45,7 +45,7 @@ impl Planner<'_, '_> {
             let standing = self.links.workspaces.get(name.as_str()).copied();
             if workspace.stewardship.released {
                 if let Some(Standing::Ours { thing, .. }) = standing {
-                    self.release_workspace(&address, thing);
+                    self.release_workspace(&address, &workspace.stewardship, thing);
                 }
                 continue;
             }
@@ -225,9 +225,6 @@ impl Planner<'_, '_> {
         different.remove("project");
         let here = seen.project.clone().map(Later::Known);
         let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
-        if ignored("tags") {
-            different.remove("tags");
-        }
         let vcs = different.remove("vcs").is_some();
         let mut changes = Vec::new();
         if moves {
@@ -244,7 +241,7 @@ impl Planner<'_, '_> {
         Difference { changes, settings, vcs, moves }
     }
 
-    fn release_workspace(&mut self, address: &Address, seen: &observed::Workspace) {
+    fn release_workspace(&mut self, address: &Address, stewardship: &Stewardship, seen: &observed::Workspace) {
         let Read::Seen(tags) = &seen.tags else {
             return;
         };
@@ -253,7 +250,7 @@ impl Planner<'_, '_> {
             change: WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() },
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
-        self.act(address.clone(), &Stewardship::default(), Verb::Release, Vec::new(), why, request);
+        self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
     fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
@@ -284,7 +281,11 @@ fn first_mode(workspace: &desired::Workspace) -> ModeRequest {
 
 fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspace: &desired::Workspace) -> Fields {
     let mut fields = settings.fields();
-    fields.insert("tags".to_owned(), tags_value(&workspace.tags));
+    // What is left as it is found is not written, so the mark does not speak of it.
+    let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
+    if !ignored("tags") {
+        fields.insert("tags".to_owned(), tags_value(&workspace.tags));
+    }
     match vcs {
         Some(VcsChange::Connect(VcsRequest { repository, branch, token, ingress_submodules, tags_regex })) => {
             let value = vcs_value(repository, branch, &token.0, *ingress_submodules, tags_regex);
@@ -295,7 +296,7 @@ fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspac
         }
         None => {}
     }
-    if let Some(project) = &workspace.project {
+    if let Some(project) = workspace.project.as_ref().filter(|_| !ignored("project")) {
         fields.insert("project".to_owned(), Value::String(project.clone()));
     }
     fields
