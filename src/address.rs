@@ -167,10 +167,14 @@ pub struct NotAPattern {
 }
 
 impl Pattern {
-    /// True when the pattern names this address or something that it lies in.
+    /// True when the pattern names this address or something that it lies in. Under a system's heading a plan shows
+    /// addresses without the system, and these can be pasted too.
     #[must_use]
     pub fn covers(&self, address: &Address) -> bool {
-        let text = address.as_str();
+        self.covers_text(address.as_str()) || self.covers_text(address.in_system())
+    }
+
+    fn covers_text(&self, text: &str) -> bool {
         self.glob.is_match(text) || text.match_indices('/').any(|(end, _)| self.glob.is_match(&text[..end]))
     }
 
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn a_pattern_covers_what_lies_inside() {
         let variable = Address::new(["hcp", "workspace", "main-vault", "env", "TF_LOG"]);
-        for text in ["hcp/workspace/main-*", "hcp/**", "hcp/*/main-vault/env/*"] {
+        for text in ["hcp/workspace/main-*", "workspace/main-vault", "hcp/**", "hcp/*/main-vault/env/*"] {
             assert!(text.parse::<Pattern>().unwrap().covers(&variable), "{text}");
         }
         for text in ["hcp/workspace/mai", "vault/**", "hcp/workspace/main-vault/terraform/*"] {

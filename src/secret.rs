@@ -95,23 +95,23 @@ pub enum Unreadable {
     #[error("{0} is not UTF-8 text")]
     NotText(SecretRef),
     /// The file cannot be read.
-    #[error("cannot read the file {path}: {source}")]
+    #[error("cannot read the file {path}: {cause}")]
     File {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why; part of the message, so it is not a source that would be told a second time.
+        cause: std::io::Error,
     },
     /// Commands are not allowed here.
     #[error("commands as secret sources are not run where CI is set; allow them with --allow-commands")]
     CommandsNotAllowed,
     /// The program cannot be started.
-    #[error("cannot run {program}: {source}")]
+    #[error("cannot run {program}: {cause}")]
     Command {
         /// Which.
         program: String,
-        /// Why.
-        source: std::io::Error,
+        /// Why; part of the message, so it is not a source that would be told a second time.
+        cause: std::io::Error,
     },
     /// The program failed. Its output is not shown: it may hold the secret.
     #[error("{program} ended with {status}")]
@@ -179,7 +179,7 @@ fn from_environment(name: &str, source: &SecretRef) -> Result<Secret, Unreadable
 fn from_file(path: PathBuf, source: &SecretRef) -> Result<Secret, Unreadable> {
     match std::fs::read(&path) {
         Ok(bytes) => text(bytes, source),
-        Err(source) => Err(Unreadable::File { path, source }),
+        Err(cause) => Err(Unreadable::File { path, cause }),
     }
 }
 
@@ -195,7 +195,7 @@ async fn from_command(words: &[String], directory: &std::path::Path, source: &Se
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| Unreadable::Command { program: program.clone(), source })?;
+        .map_err(|cause| Unreadable::Command { program: program.clone(), cause })?;
     if !output.status.success() {
         drop(Zeroizing::new(output.stdout));
         return Err(Unreadable::Failed { program: program.clone(), status: output.status });

@@ -2,6 +2,7 @@
 //! twice. Seeded, so that a failure names the mutation that made it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -125,11 +126,11 @@ fn table(name: &str, json: &serde_json::Value, text: &mut String) {
     let map = json.as_object().unwrap();
     let key = |key: &str| serde_json::Value::from(key).to_string();
     for (name, value) in map.iter().filter(|(_, value)| !value.is_object()) {
-        text.push_str(&format!("{} = {value}\n", key(name)));
+        writeln!(text, "{} = {value}", key(name)).unwrap();
     }
     for (inner, value) in map.iter().filter(|(_, value)| value.is_object()) {
         let path = if name.is_empty() { key(inner) } else { format!("{name}.{}", key(inner)) };
-        text.push_str(&format!("[{path}]\n"));
+        writeln!(text, "[{path}]").unwrap();
         table(&path, value, text);
     }
 }
@@ -180,7 +181,7 @@ fn mutate(text: &mut String, random: &mut StdRng) {
             let mut bomb = "zz0: &zz0 [x, x]\n".to_owned();
             for n in 1..random.random_range(2..30) {
                 let items = vec![format!("*zz{}", n - 1); width].join(", ");
-                bomb.push_str(&format!("zz{n}: &zz{n} [{items}]\n"));
+                writeln!(bomb, "zz{n}: &zz{n} [{items}]").unwrap();
             }
             let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
             text.insert_str(line, &bomb);

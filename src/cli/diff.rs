@@ -42,7 +42,7 @@ pub fn run(arguments: &Diff, globals: &Globals, output: Output) -> Ended {
 
 /// Two revisions; a file of that name is meant as a file.
 fn is_range(text: &str) -> bool {
-    text.contains("..") && !Path::new(text).exists() && !text.starts_with("..")
+    text.contains("..") && !Path::new(text).exists() && !text.starts_with("../") && !text.contains("/../")
 }
 
 /// What a spec means, or its findings.

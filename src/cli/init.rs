@@ -12,10 +12,14 @@ use super::arguments::Init;
 use super::exit::Exit;
 use super::output::Output;
 use crate::error::Error;
+use crate::spec::Format;
 
 /// `init`
 pub fn run(arguments: &Init, output: Output) -> Ended {
     let failed = || Error::new(format!("writing a first spec to {}", arguments.file.display()));
+    if Format::of(&arguments.file.display().to_string()) != Format::Yaml {
+        return Err(failed().because("a first spec is written as YAML").hint("give it a name that ends in .yaml"));
+    }
     let Found { organization, modules, repository } = found::look(Path::new("."), output)?;
     let organization = arguments.organization.clone().or(organization).ok_or_else(|| {
         failed()

@@ -165,9 +165,10 @@ impl Session {
     }
 }
 
-/// The folder of the first file of the spec.
+/// The folder of the first file of the spec. A bare name has no folder in it, and no process can be started in "".
 fn folder(files: &[PathBuf]) -> PathBuf {
-    files.first().and_then(|file| file.parent()).map(Path::to_owned).unwrap_or_default()
+    let folder = files.first().and_then(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The directory of the sandbox: the one that is given, else one that belongs to the spec's path.

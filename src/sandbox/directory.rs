@@ -48,7 +48,7 @@ pub struct Claimed {
 
 fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SandboxError {
     let path = path.to_owned();
-    move |source| SandboxError::Files { doing, path, source }
+    move |cause| SandboxError::Files { doing, path, cause }
 }
 
 /// Claims a directory, or finds who has it.
@@ -104,7 +104,7 @@ impl Claimed {
         let path = self.directory.join(WORLD);
         let mut world = match fs::read(&path) {
             Ok(text) => {
-                serde_json::from_slice(&text).map_err(|source| SandboxError::World { path: path.clone(), source })?
+                serde_json::from_slice(&text).map_err(|cause| SandboxError::World { path: path.clone(), cause })?
             }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => World::new(seed, &token),
             Err(source) => return Err(error("reading", &path)(source)),

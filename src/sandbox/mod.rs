@@ -36,29 +36,29 @@ pub use world::{Connection, IncludeVars, RateLimit, Seed, Switches, Tier, TokenK
 /// The API token of a stand-in that lives in memory.
 const TOKEN: &str = "sandbox.atlasv1.in-memory";
 
-/// Why a stand-in does not start.
+/// Why a stand-in does not start. A cause is part of the message and no source, so that it is told once.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// Files of the directory.
-    #[error("starting the sandbox: {doing} {}: {source}", path.display())]
+    #[error("starting the sandbox: {doing} {}: {cause}", path.display())]
     Files {
         /// What was being done.
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// Why it failed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A world that cannot be read.
     #[error(
-        "starting the sandbox: {} is no world of this version: {source}; remove the directory to begin anew",
+        "starting the sandbox: {} is no world of this version: {cause}; remove the directory to begin anew",
         path.display()
     )]
     World {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// A lock that nobody explains.
     #[error(
@@ -78,12 +78,12 @@ pub enum SandboxError {
         address: String,
     },
     /// An address that cannot be listened on.
-    #[error("starting the sandbox: listening on {address}: {source}")]
+    #[error("starting the sandbox: listening on {address}: {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why it failed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// An address that others could reach.
     #[error("starting the sandbox: {address} is not a loopback address; use 127.0.0.1:PORT")]
@@ -174,7 +174,7 @@ impl Sandbox {
         if !address.ip().is_loopback() {
             return Err(SandboxError::NotLoopback { address });
         }
-        let failed = |source| SandboxError::Listen { address, source };
+        let failed = |cause| SandboxError::Listen { address, cause };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let origin = format!("http://{}", listener.local_addr().map_err(failed)?);
         let saver = claimed.as_ref().map(|_| Saver::new());

@@ -12,6 +12,7 @@ use super::facts::{Fact, Facts, facts, shown};
 use super::{CheckOptions, Loaded, load_texts};
 use crate::address::Address;
 use crate::error::Error;
+use crate::origin::Origin;
 
 /// The differences between two specs, by address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -39,6 +40,7 @@ pub enum Difference {
 /// Compares what two specs mean.
 #[must_use]
 pub fn diff(old: &Desired, new: &Desired) -> Differences {
+    let origins = &new.origins;
     let (old, new) = (facts(old), facts(new));
     let mut moved: BTreeMap<Address, Address> = BTreeMap::new();
     for (address, fields) in &new {
@@ -51,7 +53,9 @@ pub fn diff(old: &Desired, new: &Desired) -> Differences {
     for (address, fields) in &new {
         let was = old_address(address, &moved);
         let Some(before) = old.get(&was) else {
-            let said = fields.iter().filter(|(_, value)| value.is_some());
+            // What HCP would do anyway says nothing about the thing.
+            let told = |name: &str| !matches!(origins.of(address, name), None | Some(Origin::Documented));
+            let said = fields.iter().filter(|(name, value)| value.is_some() && told(name));
             let said = said.map(|(name, value)| (name.clone(), value.clone())).collect();
             differences.insert(address.clone(), Difference::Added(said));
             continue;

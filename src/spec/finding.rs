@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
-use super::node::{At, Sources};
+use super::node::{At, LONG_LINE, Sources};
 use crate::origin::Place;
 
 macro_rules! rules {
@@ -237,7 +237,7 @@ impl Findings {
     /// The line that a finding is about, unless it may hold a secret.
     #[must_use]
     pub fn excerpt(&self, finding: &Finding) -> Option<&str> {
-        let line = self.sources.line(finding.at)?;
+        let line = self.sources.line(finding.at).filter(|line| line.len() <= LONG_LINE)?;
         let lower = line.to_ascii_lowercase();
         let telling = ["sensitive", "secret", "token", "passw", "private", "webhook"];
         let hide = self.hidden.contains(&(finding.at.file, finding.at.line))
@@ -300,9 +300,15 @@ impl Serialize for Findings {
 /// The name that was probably meant: `did you mean …?`
 #[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The comparison takes the product of both lengths, and a name is short.
+    const LONGEST: usize = 200;
+    if written.len() > LONGEST {
+        return None;
+    }
     let written = written.to_lowercase();
     known
         .into_iter()
+        .filter(|name| name.len() <= LONGEST)
         .map(|name| (strsim::jaro_winkler(&written, &name.to_lowercase()), name))
         .filter(|(similarity, _)| *similarity >= 0.82)
         .max_by(|(one, name), (other, other_name)| one.total_cmp(other).then_with(|| other_name.cmp(name)))

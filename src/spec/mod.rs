@@ -112,3 +112,6 @@ fn finish(sources: Sources, files: &[(u16, Format)], mut findings: Vec<Finding>,
     let sound = !findings.iter().any(|finding| finding.severity == Severity::Error);
     Loaded { spec, desired: desired.filter(|_| sound), findings: Findings::new(sources, findings, hidden), unchecked }
 }
+
+#[cfg(test)]
+mod tests;

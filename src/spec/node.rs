@@ -59,8 +59,8 @@ impl Sources {
         let source = self.0.get(usize::from(at.file))?;
         let number = usize::try_from(at.line).ok()?.checked_sub(1)?;
         let start = *source.lines.get(number)?;
-        let rest = source.text.get(start..)?;
-        Some(rest.split('\n').next().unwrap_or_default().trim_end_matches('\r'))
+        let end = source.lines.get(number + 1).map_or(source.text.len(), |next| next - 1);
+        Some(source.text.get(start..end)?.trim_end_matches(['\r', '\n']))
     }
 
     /// The place of a byte of a source.
@@ -71,10 +71,17 @@ impl Sources {
         };
         let line = source.lines.partition_point(|&start| start <= offset).max(1);
         let start = source.lines.get(line - 1).copied().unwrap_or_default();
-        let before = source.text.get(start..offset).map_or(0, |text| text.chars().count());
+        // In a file of one endless line the column is counted in bytes, or counting would take for ever.
+        let before = match source.text.get(start..offset) {
+            Some(text) if text.len() <= LONG_LINE => text.chars().count(),
+            _ => offset.saturating_sub(start),
+        };
         At { file, line: narrow(line), column: narrow(before + 1) }
     }
 }
+
+/// Lines up to this many bytes are counted by character, and shown.
+pub(super) const LONG_LINE: usize = 4096;
 
 /// A count that files within the budget never exceed.
 pub(super) fn narrow(number: usize) -> u32 {
@@ -208,11 +215,13 @@ pub struct Budget {
     pub nodes: usize,
     /// Values that aliases repeat.
     pub aliased: usize,
+    /// Values that are kept behind anchors.
+    pub anchored: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: 64 << 20, depth: 40, nodes: 4_000_000, aliased: 200_000 }
+        Self { bytes: 64 << 20, depth: 40, nodes: 4_000_000, aliased: 200_000, anchored: 1_000_000 }
     }
 }
 

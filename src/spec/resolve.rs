@@ -228,7 +228,8 @@ impl<'s> Fleet<'s> {
                 if !self.spec.pools.knows(key) {
                     let words = ["cloud", "local", "inherited"];
                     let known = self.spec.pools.names().chain(words);
-                    let remedy = match nearest(key, known) {
+                    let near = if findings.len() < SUGGESTIONS { nearest(key, known) } else { None };
+                    let remedy = match near {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("write {}", self.placements()),
                     };
@@ -241,7 +242,7 @@ impl<'s> Fleet<'s> {
     }
 
     fn placements(&self) -> String {
-        let mut words: Vec<&str> = self.spec.pools.names().collect();
+        let mut words: Vec<&str> = self.spec.pools.names().take(20).collect();
         words.extend(["cloud", "local", "inherited"]);
         words.join(", ")
     }
@@ -311,11 +312,12 @@ impl<'s> Fleet<'s> {
                     .is_some_and(|key| project.workspaces.knows(key))
         });
         if !broken {
-            let paths: Vec<String> = self.workspaces.iter().map(Resolved::path).collect();
-            let known = paths.iter().map(String::as_str).chain(self.by_key.keys().copied());
-            let mut known: Vec<&str> = known.collect();
-            known.sort_unstable();
-            unknown("workspace", reference, nearest(text, known), findings);
+            let near = || {
+                let paths: Vec<String> = self.workspaces.iter().map(Resolved::path).collect();
+                let known = paths.iter().map(String::as_str).chain(self.by_key.keys().copied());
+                nearest(text, known).map(str::to_owned)
+            };
+            unknown("workspace", reference, near, findings);
         }
         None
     }
@@ -358,7 +360,7 @@ pub fn named<'s, T>(
         return Some(reference);
     }
     if !things.knows(reference) {
-        unknown(kind, reference, nearest(reference, things.names()), findings);
+        unknown(kind, reference, || nearest(reference, things.names()).map(str::to_owned), findings);
     }
     None
 }
@@ -374,9 +376,18 @@ fn star(reference: &Located<String>, findings: &mut Vec<Finding>) -> bool {
     starred
 }
 
-fn unknown(kind: &str, reference: &Located<String>, near: Option<&str>, findings: &mut Vec<Finding>) {
+/// So many findings, and the next ones come without a suggestion: each takes a look at every name there is.
+const SUGGESTIONS: usize = 500;
+
+fn unknown(
+    kind: &str,
+    reference: &Located<String>,
+    near: impl FnOnce() -> Option<String>,
+    findings: &mut Vec<Finding>,
+) {
     let message = format!("there is no {kind} `{}`", reference.value);
     let finding = Finding::error(Rule::UnknownReference, reference.at, message);
+    let near = if findings.len() < SUGGESTIONS { near() } else { None };
     findings.push(match near {
         Some(near) => finding.remedy(format!("did you mean `{near}`?")),
         None => finding.remedy("add it to the spec, or take the reference out"),

@@ -174,3 +174,19 @@ async fn the_second_signal_leaves_at_once_and_says_what_is_unknown() {
     assert_eq!(stage.run_beside("apply --yes --sandbox=box").await.code, 0);
     assert_eq!(stage.run_beside("plan --sandbox=box").await.code, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_gives_its_secret_where_the_spec_is_named_without_a_folder() {
+    let stage = Stage::empty();
+    stage.write(
+        "fleet.yaml",
+        "fleet: x\nhcp: { organization: example-house }\nprojects:\n  main:\n    workspaces:\n      dns:\n        runsOn: cloud\n        \
+         variables: { env: { A: { sensitive: { command: [cat, value] } } } }\n",
+    );
+    stage.write("value", "from beside the spec\n");
+    let sandbox = stage.sandbox().await;
+    let mut command = stage.command("apply --yes fleet.yaml");
+    command.env("TFE_ADDRESS", sandbox.address()).env("TFE_TOKEN", sandbox.token());
+    let ran = tokio::task::spawn_blocking(move || Ran::of(&command.output().unwrap())).await.unwrap();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}

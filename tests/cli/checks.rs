@@ -49,6 +49,17 @@ fn a_first_spec_without_anything_around_needs_a_name() {
 }
 
 #[test]
+fn a_first_spec_is_written_as_yaml_alone() {
+    let stage = Stage::empty();
+    for name in ["fleet.json", "fleet.toml"] {
+        let ran = stage.run(&format!("init --organization example-house {name}"));
+        assert_eq!(ran.code, 1);
+        assert!(ran.err.contains("ends in .yaml"), "{}", ran.err);
+        assert!(!stage.path(name).exists());
+    }
+}
+
+#[test]
 fn explain_takes_an_address_as_a_plan_shows_it() {
     let stage = Stage::new();
     assert_output!(stage.show("explain hcp/workspace/main-dns"));

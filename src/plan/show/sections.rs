@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::{Page, Text, Tone};
+use super::layout::{Page, Text, Tone, WIDTH};
 use super::words::clean;
 use crate::address::Address;
 use crate::plan::{Gap, Plan, Refusal, Rule, Untouched, Wait};
@@ -11,6 +11,8 @@ use crate::plan::{Gap, Plan, Refusal, Rule, Untouched, Wait};
 const FEW: usize = 5;
 /// Where the words beside an address begin.
 const BESIDE: usize = 42;
+/// Where the words below an address begin.
+const BELOW: usize = 6;
 
 /// Writes the sections that are not empty.
 pub(super) fn write(page: &mut Page, plan: &Plan) {
@@ -27,6 +29,16 @@ fn title(page: &mut Page, text: &str) {
 
 fn entry(sign: &str, tone: Tone, words: &str) -> Text {
     Text::indent(2).and(sign, tone).and(words, Tone::Plain)
+}
+
+/// A head and what is said of it: beside it if there is room in one line, else below.
+fn about(page: &mut Page, head: &Text, text: &Text) {
+    if head.width() + 2 <= BESIDE && BESIDE + text.width() <= WIDTH {
+        page.beside(head, BESIDE, text);
+    } else {
+        page.beside(head, 0, &Text::default());
+        page.beside(&Text::default(), BELOW, text);
+    }
 }
 
 /// Addresses as they are shown, the system's name left out where it is HCP's.
@@ -48,14 +60,13 @@ fn waits(page: &mut Page, waits: &[Wait]) {
         }
     }
     for ((what, until), addresses) in groups {
-        let text = Text::plain(&clean(what));
-        let until = Text::plain("until").and(&clean(until), Tone::Plain);
-        if let [address] = addresses.as_slice() {
-            page.beside(&entry(".", Tone::Waiting, address.in_system()), BESIDE, &text);
-            page.beside(&Text::default(), BESIDE, &until);
-        } else {
-            page.beside(&entry(".", Tone::Waiting, &format!("{} things", addresses.len())), BESIDE, &text);
-            page.beside(&Text::default(), BESIDE, &until);
+        let head = match addresses.as_slice() {
+            [address] => address.in_system().to_owned(),
+            several => format!("{} things", several.len()),
+        };
+        about(page, &entry(".", Tone::Waiting, &head), &Text::plain(&clean(what)));
+        page.beside(&Text::plain("      until"), 14, &Text::plain(&clean(until)));
+        if addresses.len() > 1 {
             page.beside(&Text::plain("      namely"), 14, &Text::plain(&names(&addresses)));
         }
     }
@@ -78,7 +89,7 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
     for (first, also) in groups {
         let Gap { address, doing, cause, follows, hint } = first;
         let text = Text::plain(&format!("{}: {}", clean(doing), clean(cause)));
-        page.beside(&entry("?", Tone::Bad, address.in_system()), BESIDE, &text);
+        about(page, &entry("?", Tone::Bad, address.in_system()), &text);
         if !follows.is_empty() {
             page.beside(&Text::plain("      so"), 14, &Text::plain(&clean(follows)));
         }
@@ -127,7 +138,7 @@ fn refusals(page: &mut Page, refusals: &[Refusal]) {
         page.beside(&entry("!", Tone::Bad, rule_title(rule)), 0, &Text::default());
         for (address, cause) in cases {
             let head = Text::indent(6).and(address.in_system(), Tone::Plain);
-            page.beside(&head, BESIDE, &Text::plain(&clean(cause)));
+            about(page, &head, &Text::plain(&clean(cause)));
         }
         page.beside(&Text::plain("      do"), 14, &Text::plain(rule.remedy()));
     }
@@ -140,7 +151,7 @@ fn untouched(page: &mut Page, untouched: &[Untouched]) {
     title(page, "left alone");
     let many = if page.look().full { usize::MAX } else { FEW };
     for Untouched { address, note } in untouched.iter().take(many) {
-        page.beside(&entry("=", Tone::Plain, address.in_system()), BESIDE, &Text::plain(&clean(note)));
+        about(page, &entry("=", Tone::Plain, address.in_system()), &Text::plain(&clean(note)));
     }
     if untouched.len() > many {
         page.line(&format!("    {} more: --full", untouched.len() - many));

@@ -15,6 +15,9 @@ use crate::systems::hcp::{
     workspace_address,
 };
 
+/// Addresses in all `manages` together: each is held against what each workspace stands on.
+const MOST: usize = 2_000;
+
 /// A workspace with `manages`.
 struct Maker<'f, 's> {
     number: usize,
@@ -65,9 +68,16 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
 fn makers<'f, 's>(fleet: &'f Fleet<'s>, findings: &mut Vec<Finding>) -> Vec<Maker<'f, 's>> {
     let mut makers = Vec::new();
     let known = known_addresses(fleet);
+    let mut count = 0;
     for (number, workspace) in fleet.workspaces.iter().enumerate() {
         let mut manages = Vec::new();
         for text in workspace.wish.manages.iter().flatten() {
+            count += 1;
+            if count > MOST {
+                let message = format!("more than {MOST} addresses in `manages`");
+                findings.push(Finding::error(Rule::TooMuch, text.at, message).remedy("write patterns: hcp/pool/*"));
+                return Vec::new();
+            }
             match text.parse::<Pattern>() {
                 Ok(pattern) => {
                     if ["hcp", "targets"].contains(&text.split('/').next().unwrap_or_default())

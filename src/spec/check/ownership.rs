@@ -29,8 +29,9 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
             ignore: pool.ignore.as_deref(),
         };
         one(&words, &["scope".to_owned()], findings);
-        let users = fleet.users_of(key);
-        if let Some(absent) = pool.absent.as_ref().filter(|absent| absent.value && !users.is_empty()) {
+        let absent = pool.absent.as_ref().filter(|absent| absent.value);
+        let users = if absent.is_some() { fleet.users_of(key) } else { Vec::new() };
+        if let Some(absent) = absent.filter(|_| !users.is_empty()) {
             let message = format!("pools.{key} is to go, and {} runs on it", first_of(&users));
             let finding = Finding::error(Rule::Ownership, absent.at, message);
             findings.push(finding.remedy("let them run elsewhere first"));

@@ -1,6 +1,8 @@
 //! Tags: at most 10 on a workspace and 10 on a project, keys of at most 128 and values of at most 256 characters out of
 //! `A-Z a-z 0-9 _ . = + - @ :`, no key that begins with `hc:` or `hcp:` (API, page `workspaces`, "Tag bindings").
 
+use std::collections::BTreeMap;
+
 use super::super::desired::split_tag;
 use super::super::finding::{Finding, Rule};
 use super::super::node::At;
@@ -29,20 +31,22 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn list(of: &str, tags: &[(String, At)], at: At, findings: &mut Vec<Finding>) {
-    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (tag, at) in tags {
         let (key, value) = split_tag(tag);
         if let Some(finding) = one(key, value, *at) {
             findings.push(finding);
             continue;
         }
-        match seen.iter().find(|(other, _)| *other == key) {
-            Some((_, other)) if *other != value => {
+        match seen.get(key) {
+            Some(other) if *other != value => {
                 let message = format!("{of} has the tag `{key}` with two values");
                 findings.push(Finding::error(Rule::Tag, *at, message).remedy("keep one"));
             }
             Some(_) => {}
-            None => seen.push((key, value)),
+            None => {
+                seen.insert(key, value);
+            }
         }
     }
     if seen.len() > MOST {

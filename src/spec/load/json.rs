@@ -2,7 +2,7 @@
 //! keys of any length.
 
 use super::super::finding::{Finding, Rule};
-use super::super::node::{At, Budget, Map, Node, Sources, Value};
+use super::super::node::{At, Budget, LONG_LINE, Map, Node, Sources, Value};
 use super::yaml::duplicate;
 
 struct Reader<'s> {
@@ -50,7 +50,7 @@ impl Reader<'_> {
 
     fn at(&self) -> At {
         // A generated file may be one line of megabytes: the exact column is worked out only for what is reported.
-        if self.here - self.line_start > 4096 {
+        if self.here - self.line_start > LONG_LINE {
             return At {
                 file: self.file,
                 line: self.line,

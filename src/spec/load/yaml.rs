@@ -31,6 +31,7 @@ struct Builder<'f> {
     anchors: Vec<Option<(Node, usize)>>,
     nodes: usize,
     aliased: usize,
+    anchored: usize,
     root: Option<Node>,
     documents: usize,
 }
@@ -49,6 +50,7 @@ pub(super) fn read(file: u16, text: &str, budget: Budget, findings: &mut Vec<Fin
         anchors: Vec::new(),
         nodes: 0,
         aliased: 0,
+        anchored: 0,
         root: None,
         documents: 0,
     };
@@ -94,18 +96,14 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = self.scalar(&text, style, tag.as_deref(), at);
                 self.count(at, 1)?;
-                self.complete(Node { at, value }, 1, anchor);
-                Ok(())
+                self.complete(Node { at, value }, 1, anchor)
             }
             Event::SequenceStart(anchor, tag) => self.begin(Kind::List(Vec::new()), anchor, tag.as_deref(), at),
             Event::MappingStart(anchor, tag) => {
                 let kind = Kind::Map { map: Box::default(), key: None, merged: Vec::new() };
                 self.begin(kind, anchor, tag.as_deref(), at)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.end();
-                Ok(())
-            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
         }
     }
 
@@ -162,13 +160,17 @@ impl Builder<'_> {
         let node = anchored.clone();
         self.aliased += size;
         self.count(at, size)?;
-        self.complete(node, size, 0);
-        Ok(())
+        self.complete(node, size, 0)
     }
 
     /// Puts a complete value where it belongs: into the map or list that is open, or at the top.
-    fn complete(&mut self, node: Node, size: usize, anchor: usize) {
+    fn complete(&mut self, node: Node, size: usize, anchor: usize) -> Result<(), Stop> {
         if anchor > 0 {
+            self.anchored += size;
+            if self.anchored > self.budget.anchored {
+                let message = format!("anchors hold more than {} values", self.budget.anchored);
+                return Err(self.refuse(node.at, message, "write the values out, or use `defaults`"));
+            }
             if self.anchors.len() <= anchor {
                 self.anchors.resize(anchor + 1, None);
             }
@@ -178,7 +180,7 @@ impl Builder<'_> {
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
-            return;
+            return Ok(());
         };
         match &mut open.kind {
             Kind::List(items) => items.push(node),
@@ -199,11 +201,12 @@ impl Builder<'_> {
                 }
             },
         }
+        Ok(())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), Stop> {
         let Some(Open { at, anchor, kind }) = self.open.pop() else {
-            return;
+            return Ok(());
         };
         let value = match kind {
             Kind::List(items) => Value::List(items),
@@ -216,7 +219,7 @@ impl Builder<'_> {
         };
         let node = Node { at, value };
         let size = if anchor > 0 { size(&node) } else { 0 };
-        self.complete(node, size, anchor);
+        self.complete(node, size, anchor)
     }
 
     /// YAML 1.1's `<<`, which 1.2 dropped and everybody still writes: <https://yaml.org/type/merge.html>.

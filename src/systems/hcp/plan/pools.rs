@@ -121,9 +121,9 @@ impl Planner<'_, '_> {
         let old = seen.map_or(Shown::Nothing, |seen| Shown::Value(self.seen_scope(seen)));
         let Leaving { workspaces: leavers, projects: leaving_projects, mut left } = leaving;
         let gains = seen.is_some_and(|seen| {
-            !seen.organization_scoped
-                && !(wanted.is_subset(&known(&seen.allowed_workspaces))
-                    && wanted_projects.is_subset(&known(&seen.allowed_projects)))
+            let lets_in = wanted.is_subset(&known(&seen.allowed_workspaces))
+                && wanted_projects.is_subset(&known(&seen.allowed_projects));
+            !seen.organization_scoped && !lets_in
         });
         if gains && !left.is_empty() {
             // Whoever leaves may wait for a pool whose own leavers wait for this one: so it opens first, and closes
