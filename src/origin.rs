@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -160,6 +161,20 @@ impl Origins {
             let mut fields = FieldOrigins::default();
             fields.note(field, origin);
             self.0.insert(address.clone(), fields);
+        }
+    }
+
+    /// Adds the origins of one thing's fields to those that are known of it.
+    pub fn extend(&mut self, address: Address, fields: FieldOrigins) {
+        match self.0.entry(address) {
+            Entry::Vacant(free) => {
+                free.insert(fields);
+            }
+            Entry::Occupied(mut known) => {
+                for (field, origin) in fields.0 {
+                    known.get_mut().note(field, origin);
+                }
+            }
         }
     }
 

@@ -126,15 +126,12 @@ fn filled(text: &str, world: &World) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         let id = after.split_once('}').and_then(|(inside, tail)| Some((id(inside, world)?, tail)));
-        match id {
-            Some((id, tail)) => {
-                out.push_str(&id);
-                rest = tail;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
+        if let Some((id, tail)) = id {
+            out.push_str(&id);
+            rest = tail;
+        } else {
+            out.push('{');
+            rest = after;
         }
     }
     out + rest

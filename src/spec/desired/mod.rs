@@ -16,7 +16,7 @@ use super::node::At;
 use super::read::Located;
 use super::resolve::{Fleet, RunsOn};
 use crate::address::Address;
-use crate::origin::{Origin, Origins};
+use crate::origin::{FieldOrigins, Origin, Origins};
 use crate::owner::Stewardship;
 use crate::systems::hcp;
 use crate::systems::hcp::desired::{Organization, Placement, Tier};
@@ -35,7 +35,7 @@ pub struct Desired {
 /// Makes the meaning of a fleet; references to nothing are reported. What is made of a spec with errors is good for
 /// nothing but finding more of them.
 pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
-    let mut builder = Builder { fleet, origins: Origins::default(), findings };
+    let mut builder = Builder { fleet, origins: Notes::default(), findings };
     let organization = builder.organization();
     let projects = builder.projects();
     let workspaces = builder.workspaces(&projects);
@@ -50,14 +50,44 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
             variable_sets,
             pools,
         },
-        origins: builder.origins,
+        origins: builder.origins.finish(),
     }
 }
 
 struct Builder<'f, 's> {
     fleet: &'f Fleet<'s>,
-    origins: Origins,
+    origins: Notes,
     findings: &'f mut Vec<Finding>,
+}
+
+/// Origins as they come, which is one thing after another: each is looked up once, not once for each of its fields.
+#[derive(Default)]
+struct Notes {
+    done: Origins,
+    current: Option<(Address, FieldOrigins)>,
+}
+
+impl Notes {
+    fn note(&mut self, address: &Address, field: &'static str, origin: Origin) {
+        if let Some((current, fields)) = &mut self.current
+            && current == address
+        {
+            fields.note(field, origin);
+            return;
+        }
+        let mut fields = FieldOrigins::default();
+        fields.note(field, origin);
+        if let Some((address, fields)) = self.current.replace((address.clone(), fields)) {
+            self.done.extend(address, fields);
+        }
+    }
+
+    fn finish(mut self) -> Origins {
+        if let Some((address, fields)) = self.current {
+            self.done.extend(address, fields);
+        }
+        self.done
+    }
 }
 
 /// What the spec says of the ownership of one thing.
