@@ -53,7 +53,7 @@ async fn play(case: &Path) -> Result<(), String> {
     let before = std::fs::read_to_string(case.join("before.yaml")).ok().map(|text| lab::fleet("before.yaml", &text));
     let lab = Lab::new(before.as_ref().unwrap_or(&want)).await;
     if let Some(before) = &before {
-        lab.converge(before).await;
+        lab.converge_one_by_one(before).await;
     }
     for hand in read::<Vec<Hand>>(&case.join("hands.json")) {
         by_hand(&lab, &hand).await;

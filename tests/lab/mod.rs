@@ -93,9 +93,18 @@ impl Lab {
 
     /// Applies, and demands that all of it succeeded and that nothing is left to do.
     pub async fn converge(&self, want: &Desired) {
+        self.converge_at_once(want, 8).await;
+    }
+
+    /// The same with one action at a time, so that every id is the same in every run.
+    pub async fn converge_one_by_one(&self, want: &Desired) {
+        self.converge_at_once(want, 1).await;
+    }
+
+    async fn converge_at_once(&self, want: &Desired, at_once: usize) {
         let first = self.plan(want).await;
         assert!(first.refusals.is_empty() && first.gaps.is_empty(), "{:#?} {:#?}", first.refusals, first.gaps);
-        let report = self.apply(&first).await;
+        let report = self.apply_at_once(&first, at_once).await;
         assert!(report.is_complete(), "{report:#?}");
         let second = self.plan(want).await;
         assert!(second.is_empty(), "the second run is not empty: {:#?} {:#?}", second.actions, second.waits);
