@@ -6,7 +6,7 @@ use super::super::desired;
 use super::super::observed;
 use super::super::request::{Request, WitnessId};
 use super::placement::lock_reason;
-use super::standing::{Owner, Standing};
+use super::standing::Owner;
 use super::{Planner, witness_set_name};
 use crate::address::Address;
 use crate::owner::Stewardship;
@@ -37,17 +37,8 @@ impl<'a> Planner<'a, '_> {
         if self.seen.workspaces.gap().is_some() {
             return;
         }
-        let kept: BTreeSet<&WorkspaceId> = self
-            .links
-            .workspaces
-            .values()
-            .filter_map(|standing| match standing {
-                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
-                    Some(&thing.id)
-                }
-                Standing::Missing | Standing::Unknown => None,
-            })
-            .collect();
+        let kept: BTreeSet<&WorkspaceId> =
+            self.links.workspaces.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
         let surplus: Vec<&observed::Workspace> = self
             .seen
             .workspaces
@@ -123,17 +114,8 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn remove_projects(&mut self) {
-        let kept: BTreeSet<&ProjectId> = self
-            .links
-            .projects
-            .values()
-            .filter_map(|standing| match standing {
-                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
-                    Some(&thing.id)
-                }
-                Standing::Missing | Standing::Unknown => None,
-            })
-            .collect();
+        let kept: BTreeSet<&ProjectId> =
+            self.links.projects.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
         let surplus: Vec<&'a observed::Project> = self
             .seen
             .projects
@@ -227,17 +209,8 @@ impl<'a> Planner<'a, '_> {
     fn remove_sets(&mut self) {
         let witnesses = witness_set_name(&self.want.fleet);
         let sensitive_left = self.wants_witnesses();
-        let linked: BTreeSet<_> = self
-            .links
-            .variable_sets
-            .values()
-            .filter_map(|standing| match standing {
-                Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
-                    Some(&thing.id)
-                }
-                Standing::Missing | Standing::Unknown => None,
-            })
-            .collect();
+        let linked: BTreeSet<_> =
+            self.links.variable_sets.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
         let surplus: Vec<&observed::VariableSet> = self
             .seen
             .variable_sets

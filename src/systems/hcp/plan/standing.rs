@@ -32,6 +32,14 @@ impl<T> Clone for Standing<'_, T> {
 impl<T> Copy for Standing<'_, T> {}
 
 impl<'a, T> Standing<'a, T> {
+    /// The thing, whosever it is.
+    pub(super) fn found(&self) -> Option<&'a T> {
+        match self {
+            Self::Ours { thing, .. } | Self::Adopted { thing, .. } | Self::Refused(thing) => Some(thing),
+            Self::Missing | Self::Unknown => None,
+        }
+    }
+
     /// The thing, if it may be written to.
     pub(super) fn thing(&self) -> Option<&'a T> {
         match self {
