@@ -16,6 +16,8 @@ use crate::plan::{self, Action, Gap, Plan, Refusal, Rule};
 use crate::report::Report;
 use crate::secret::Secrets;
 use crate::spec::desired::Desired;
+use crate::systems::docker::{self, Docker};
+use crate::systems::hcp::agents::Watch;
 use crate::systems::hcp::{self, Hcp};
 use crate::systems::{Consent, Made, Observed, Outputs, Request, System as _};
 
@@ -24,6 +26,8 @@ use crate::systems::{Consent, Made, Observed, Outputs, Request, System as _};
 pub struct Access {
     /// HCP Terraform.
     pub hcp: hcp::client::Access,
+    /// Docker hosts.
+    pub docker: docker::client::Access,
     /// The limits of every client.
     pub policy: Policy,
 }
@@ -33,6 +37,8 @@ pub struct Access {
 pub struct Readers {
     /// HCP Terraform.
     pub hcp: hcp::client::Reader,
+    /// Docker hosts.
+    pub docker: docker::client::Reader,
 }
 
 /// Clients that can. Only an apply makes them, once it was agreed to.
@@ -40,6 +46,8 @@ pub struct Readers {
 pub struct Writers {
     /// HCP Terraform.
     pub hcp: hcp::client::Writer,
+    /// Docker hosts.
+    pub docker: docker::client::Writer,
 }
 
 impl Readers {
@@ -47,16 +55,19 @@ impl Readers {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub fn new(access: &Access) -> Result<Self, Error> {
-        let Access { hcp, policy } = access;
-        Ok(Self { hcp: hcp::client::Reader::new(hcp, policy)? })
+    pub async fn new(access: &Access) -> Result<Self, Error> {
+        let Access { hcp, docker, policy } = access;
+        Ok(Self {
+            hcp: hcp::client::Reader::new(hcp, policy)?,
+            docker: docker::client::Reader::new(docker, policy).await,
+        })
     }
 
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> u32 {
-        let Self { hcp } = self;
-        hcp.transport().requests()
+        let Self { hcp, docker } = self;
+        hcp.transport().requests() + docker.requests()
     }
 }
 
@@ -65,15 +76,19 @@ impl Writers {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub fn new(access: &Access, fleet: &FleetName) -> Result<Self, Error> {
-        let Access { hcp, policy } = access;
-        Ok(Self { hcp: hcp::client::Writer::new(hcp, policy, fleet)? })
+    pub async fn new(access: &Access, fleet: &FleetName) -> Result<Self, Error> {
+        let Access { hcp, docker, policy } = access;
+        let watch = Watch::new(hcp, policy)?;
+        Ok(Self {
+            hcp: hcp::client::Writer::new(hcp, policy, fleet)?,
+            docker: docker::client::Writer::new(docker, watch, policy).await,
+        })
     }
 
     /// Requests that were sent and whose answer is not known.
     #[must_use]
     pub fn unanswered(&self) -> Vec<String> {
-        let Self { hcp } = self;
+        let Self { hcp, docker: _ } = self;
         hcp.transport().in_flight()
     }
 }
@@ -83,9 +98,11 @@ impl Writers {
 /// # Errors
 /// The gap that this is.
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
-    let Readers { hcp } = readers;
-    let Desired { hcp: want_hcp, origins: _ } = desired;
-    Ok(Observed { hcp: Hcp::observe(hcp, want_hcp, secrets).await? })
+    let Readers { hcp, docker } = readers;
+    let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
+    let (hcp, docker) =
+        tokio::join!(Hcp::observe(hcp, want_hcp, secrets), Docker::observe(docker, want_docker, secrets));
+    Ok(Observed { hcp: hcp?, docker: docker? })
 }
 
 /// Decides what is done. Nothing is, where a system could not be reached: the plan then says why.
@@ -152,8 +169,9 @@ async fn perform(
     outputs: &Outputs,
     secrets: &Secrets,
 ) -> Result<Made, Error> {
-    let Writers { hcp } = writers;
+    let Writers { hcp, docker } = writers;
     match &action.request {
         Request::Hcp(request) => Hcp::apply(hcp, request, address, outputs, secrets).await,
+        Request::Docker(request) => Docker::apply(docker, request, address, outputs, secrets).await,
     }
 }

@@ -97,7 +97,7 @@ fn ended(planned: &Planned, report: &Report, signals: &Signals) -> Exit {
     if !plan.waits.is_empty() {
         exit = exit.or(Exit::Waits);
     }
-    if !plan.gaps.is_empty() {
+    if plan.gaps.iter().any(|gap| !gap.expected) {
         exit = exit.or(Exit::Incomplete);
     }
     let tally = report.tally();
@@ -229,7 +229,7 @@ async fn carry_out(
     signals: &Signals,
 ) -> Result<Report, Error> {
     let Planned { session, observed: _, plan, header: _ } = planned;
-    let writers = Writers::new(&session.access, &plan.fleet)?;
+    let writers = Writers::new(&session.access, &plan.fleet).await?;
     let (sender, receiver) = unbounded_channel();
     let at_most = session.access.policy.request_timeout;
     let shown = tokio::spawn(progress::show(receiver, output, plan.actions.len(), at_most));

@@ -89,7 +89,7 @@ impl Exit {
         let holds = |yes: bool, exit: Self| if yes { exit } else { Self::Converged };
         holds(!actions.is_empty(), Self::Changes)
             .or(holds(!waits.is_empty(), Self::Waits))
-            .or(holds(!gaps.is_empty(), Self::Incomplete))
+            .or(holds(gaps.iter().any(|gap| !gap.expected), Self::Incomplete))
             .or(holds(!refusals.is_empty(), Self::Refused))
     }
 }

@@ -56,7 +56,7 @@ pub async fn make(
     };
     let work = async {
         let session = Session::open(fleet, globals).await?;
-        let readers = Readers::new(&session.access)?;
+        let readers = Readers::new(&session.access).await?;
         let began = Instant::now();
         let observed = pipeline::observe(&readers, &session.fleet.desired, &session.secrets).await;
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };

@@ -17,7 +17,7 @@ use crate::sandbox::{Attachment, Connection, Sandbox, Seed};
 use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
-use crate::systems::hcp;
+use crate::systems::{docker, hcp};
 use crate::systems::hcp::desired::Tier;
 
 /// A spec without errors.
@@ -131,6 +131,7 @@ impl Session {
                     organization: fleet.desired.hcp.organization.name.clone(),
                     loopback_only: false,
                 },
+                docker: docker::client::Access::default(),
                 policy: Policy::live(),
             },
             fleet,
@@ -157,6 +158,7 @@ impl Session {
                     organization: fleet.desired.hcp.organization.name.clone(),
                     loopback_only: true,
                 },
+                docker: docker::client::Access::default(),
                 policy: Policy::sandbox(),
             },
             fleet,
@@ -192,7 +194,7 @@ pub fn sandbox_directory(given: Option<&Path>, files: &[PathBuf]) -> Result<Path
 
 /// What a new sandbox is filled with: only what is looked up and never made.
 pub fn seed(desired: &Desired) -> Seed {
-    let Desired { hcp, origins: _ } = desired;
+    let Desired { hcp, docker: _, origins: _ } = desired;
     let mut connections: Vec<Connection> = Vec::new();
     for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {
         let connection = connection(&vcs.connection);

@@ -1,12 +1,23 @@
 //! Holding actions back: those that nobody asked for, and those that need what no action makes.
 
-use super::{Plan, Rule, Wait};
+use std::collections::BTreeSet;
+
+use super::{Plan, Rule, Verb, Wait, What};
 use crate::address::Address;
 
 impl Plan {
     /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.
     pub fn keep_only(&mut self, asked: impl Fn(&Address) -> bool) {
-        self.actions.retain(|address, _| asked(address));
+        // A credential belongs to who takes it, wherever it is made.
+        let taken: BTreeSet<Address> = self
+            .actions
+            .iter()
+            .filter(|(address, _)| asked(address))
+            .flat_map(|(_, action)| action.request.needs())
+            .filter(|output| output.what == What::Credential)
+            .map(|output| output.of)
+            .collect();
+        self.actions.retain(|address, _| asked(address) || taken.contains(address));
         self.waits.retain(|wait| asked(&wait.address));
         self.untouched.retain(|thing| asked(&thing.address));
         // The wrong far side is wrong for every part of it.
@@ -15,8 +26,21 @@ impl Plan {
         self.sort();
     }
 
-    /// Turns actions that need what no action of this plan makes into waits, and those that need these in turn.
+    /// Turns actions that need what no action of this plan makes into waits, and those that need these in turn. A
+    /// credential that nobody takes any more is not minted.
     pub fn hold_unmet(&mut self) {
+        self.hold_those_in_need();
+        let taken: BTreeSet<Address> = self
+            .actions
+            .values()
+            .flat_map(|action| action.request.needs())
+            .filter(|output| output.what == What::Credential)
+            .map(|output| output.of)
+            .collect();
+        self.actions.retain(|address, action| action.verb != Verb::Mint || taken.contains(address));
+    }
+
+    fn hold_those_in_need(&mut self) {
         loop {
             let unmet: Vec<(Address, Address)> = self
                 .actions

@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod hold;
+pub mod links;
 pub mod order;
 pub mod show;
 
@@ -17,7 +18,7 @@ use crate::address::Address;
 use crate::origin::Origin;
 use crate::owner::FleetName;
 use crate::spec::desired::Desired;
-use crate::systems::{Consent, Context, Observed, Request, System as _, hcp};
+use crate::systems::{Consent, Context, Observed, Request, System as _, docker, hcp};
 
 /// Everything that a run is going to do, and everything that it is not going to do and should be known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -219,6 +220,9 @@ pub struct Gap {
     pub follows: String,
     /// What to do about it.
     pub hint: String,
+    /// The spec says that this happens: a host that sleeps at times. It is told, and no failure of the run.
+    #[serde(default)]
+    pub expected: bool,
 }
 
 /// Something that the rules forbid, so that nothing is applied until it is settled.
@@ -250,6 +254,10 @@ pub enum Rule {
     BeyondTier,
     /// A name that the spec uses leads nowhere, or to more than one thing.
     UnknownReference,
+    /// A name that the spec's thing needs belongs to somebody else's.
+    NameTaken,
+    /// A host on which no agent can run.
+    UnfitHost,
     /// `was` names a thing while the new name exists too.
     RenameClash,
 }
@@ -270,6 +278,8 @@ impl Rule {
             Self::WrongIdentity => "check which organisation the spec names and which one the token belongs to",
             Self::BeyondTier => "change the spec, or the organisation's plan",
             Self::UnknownReference => "correct the name, in the spec or on the command line",
+            Self::NameTaken => "rename or remove that one, or give the target another `project`",
+            Self::UnfitHost => "give the pool another target, or the host what it lacks",
             Self::RenameClash => "remove `was`, or remove or rename the thing that already has the new name",
         }
     }
@@ -429,11 +439,12 @@ pub struct Effect {
 /// Decides everything: pure, so that the same spec and the same world always give the same plan.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
-    let Desired { hcp: want_hcp, origins: _ } = desired;
-    let Observed { hcp: seen_hcp } = observed;
-    let context = Context { desired, consent };
+    let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
+    let Observed { hcp: seen_hcp, docker: seen_docker } = observed;
+    let context = Context { desired, observed, consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());
     hcp::Hcp::plan(want_hcp, seen_hcp, &context, &mut plan);
+    docker::Docker::plan(want_docker, seen_docker, &context, &mut plan);
     plan.hold_unmet();
     plan.sort();
     plan

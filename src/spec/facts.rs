@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::desired::Desired;
 use crate::address::Address;
+use crate::systems::docker;
 use crate::owner::Stewardship;
 use crate::systems::hcp::desired::{
     Destination, Notification, Organization, Placement, Pool, Project, Reach, Scope, Variable, VariableSet,
@@ -26,7 +27,7 @@ pub type Facts = BTreeMap<Address, BTreeMap<String, Fact>>;
 /// Everything that is wanted.
 #[must_use]
 pub fn facts(desired: &Desired) -> Facts {
-    let Desired { hcp, origins: _ } = desired;
+    let Desired { hcp, docker, origins: _ } = desired;
     let crate::systems::hcp::desired::Desired { fleet: _, organization, projects, workspaces, variable_sets, pools } =
         hcp;
     let mut facts = Facts::new();
@@ -42,6 +43,9 @@ pub fn facts(desired: &Desired) -> Facts {
     }
     for (name, pool) in pools {
         facts.insert(pool_address(name), of_pool(name, pool));
+    }
+    for (key, target) in &docker.targets {
+        of_host(&mut facts, key, target);
     }
     facts
 }
@@ -233,7 +237,7 @@ fn members(projects: &BTreeSet<String>, workspaces: &BTreeSet<String>) -> Value 
 }
 
 fn of_pool(name: &str, pool: &Pool) -> BTreeMap<String, Fact> {
-    let Pool { was, scope, stewardship } = pool;
+    let Pool { was, scope, run_by_us: _, stewardship } = pool;
     let mut thing = Thing::default();
     thing.say("name", name);
     thing.if_said("was", was.as_deref());
@@ -245,6 +249,49 @@ fn of_pool(name: &str, pool: &Pool) -> BTreeMap<String, Fact> {
         },
     );
     thing.stewardship(stewardship);
+    thing.0
+}
+
+fn of_host(facts: &mut Facts, key: &str, target: &docker::desired::Target) {
+    let docker::desired::Target { engine_id, may_be_away, project, services, verify, absent } = target;
+    let mut thing = Thing::default();
+    thing.may_say("engineId", engine_id.as_deref());
+    thing.say("project", project.as_str());
+    thing.if_said("mayBeAway", may_be_away.then_some(true));
+    thing.if_said("absent", absent.then_some(true));
+    thing.if_said("delivery", verify.then_some("verify"));
+    facts.insert(docker::target_address(key), thing.0);
+    for (name, service) in services {
+        for number in 1..=service.max {
+            let address = docker::container_address(key, &target.container(name, number));
+            facts.insert(address, of_agent(service, number));
+        }
+    }
+}
+
+fn of_agent(service: &docker::desired::Service, number: u32) -> BTreeMap<String, Fact> {
+    let docker::desired::Service { pool, min, max: _, cooldown_down, rotate_after, agent } = service;
+    let docker::desired::Agent { image, longest_apply, environment, memory, millicpus, log, files } = agent;
+    let mut thing = Thing::default();
+    thing.say("pool", pool.as_str());
+    thing.say("image", image.to_string());
+    thing.say("always", number <= *min);
+    thing.say("longestApply", format!("{longest_apply}s"));
+    thing.say("cooldown.down", format!("{cooldown_down}s"));
+    thing.if_said("rotateAfter", rotate_after.map(|seconds| format!("{seconds}s")));
+    thing.if_said("memory", memory.map(Value::from));
+    thing.if_said("millicpus", millicpus.map(Value::from));
+    thing.if_said("log", log.as_ref().map(|log| json!(log)));
+    for (key, value) in environment {
+        thing.say(&format!("environment.{key}"), value.as_str());
+    }
+    for docker::desired::Files { purpose, source } in files {
+        let shown = match source {
+            docker::desired::Source::Upload(path) => format!("upload {}", path.display()),
+            docker::desired::Source::OnHost(path) => format!("onHost {path}"),
+        };
+        thing.say(purpose.word(), shown);
+    }
     thing.0
 }
 

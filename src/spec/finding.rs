@@ -89,6 +89,8 @@ rules! {
     TierLacks "tier-lacks",
     /// One pool on two targets.
     PoolOnTwoTargets "pool-on-two-targets",
+    /// An image of agents that is another one tomorrow.
+    MovingImage "moving-image",
     /// Words about ownership that exclude one another.
     Ownership "ownership",
     /// Something that nothing uses.

@@ -53,6 +53,13 @@ impl Sources {
         }
     }
 
+    /// A path as the file of that place means it: relative to the file's folder.
+    #[must_use]
+    pub fn beside(&self, at: At, path: &str) -> std::path::PathBuf {
+        let file = self.0.get(usize::from(at.file)).map(|source| source.name.as_str().to_owned()).unwrap_or_default();
+        std::path::Path::new(&file).parent().unwrap_or(std::path::Path::new("")).join(path)
+    }
+
     /// The line that a place is in.
     #[must_use]
     pub fn line(&self, at: At) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! The systems that a fleet lives in, all of the same shape.
 
+pub mod docker;
 pub mod hcp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub trait System {
 pub struct Context<'a> {
     /// All that is wanted, with the origin of each field.
     pub desired: &'a Desired,
+    /// All that was seen.
+    pub observed: &'a Observed,
     /// What the user allows for this run.
     pub consent: &'a Consent,
 }
@@ -74,6 +77,9 @@ impl Consent {
 pub struct Observed {
     /// HCP Terraform.
     pub hcp: hcp::observed::Observed,
+    /// Docker hosts.
+    #[serde(default)]
+    pub docker: docker::observed::Observed,
 }
 
 /// What one action came to: what others may take from it.
@@ -126,6 +132,12 @@ impl Outputs {
     pub fn id(&self, output: &Output) -> Option<&str> {
         self.made(output)?.id.as_deref()
     }
+
+    /// The credential that an action made.
+    #[must_use]
+    pub fn credential(&self, output: &Output) -> Option<&Secret> {
+        self.made(output)?.credential.as_ref()
+    }
 }
 
 /// One change to one system, as plain data.
@@ -134,6 +146,8 @@ impl Outputs {
 pub enum Request {
     /// To HCP Terraform.
     Hcp(hcp::request::Request),
+    /// To a Docker host.
+    Docker(docker::request::Request),
 }
 
 impl Request {
@@ -142,6 +156,7 @@ impl Request {
     pub fn needs(&self) -> BTreeSet<Output> {
         match self {
             Self::Hcp(request) => request.needs(),
+            Self::Docker(request) => request.needs(),
         }
     }
 
@@ -150,6 +165,7 @@ impl Request {
     pub fn spares(&self) -> BTreeSet<Output> {
         match self {
             Self::Hcp(request) => request.spares(),
+            Self::Docker(request) => request.spares(),
         }
     }
 
@@ -158,6 +174,7 @@ impl Request {
     pub fn effect(&self) -> Effect {
         match self {
             Self::Hcp(request) => request.effect(),
+            Self::Docker(request) => request.effect(),
         }
     }
 }

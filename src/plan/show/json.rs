@@ -173,6 +173,9 @@ pub struct Gap {
     pub follows: String,
     /// What to do.
     pub hint: String,
+    /// The spec says that this happens: no failure of the run.
+    #[serde(default)]
+    pub expected: bool,
 }
 
 /// A refusal.
@@ -318,8 +321,8 @@ impl From<&plan::Wait> for Wait {
 
 impl From<&plan::Gap> for Gap {
     fn from(gap: &plan::Gap) -> Self {
-        let plan::Gap { address, doing, cause, follows, hint } = gap.clone();
-        Self { address, doing, cause, follows, hint }
+        let plan::Gap { address, doing, cause, follows, hint, expected } = gap.clone();
+        Self { address, doing, cause, follows, hint, expected }
     }
 }
 

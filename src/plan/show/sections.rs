@@ -87,9 +87,13 @@ fn gaps(page: &mut Page, gaps: &[Gap]) {
         }
     }
     for (first, also) in groups {
-        let Gap { address, doing, cause, follows, hint } = first;
+        let Gap { address, doing, cause, follows, hint, expected } = first;
         let text = Text::plain(&format!("{}: {}", clean(doing), clean(cause)));
-        about(page, &entry("?", Tone::Bad, address.in_system()), &text);
+        let tone = if *expected { Tone::Waiting } else { Tone::Bad };
+        about(page, &entry("?", tone, address.in_system()), &text);
+        if *expected {
+            page.beside(&Text::plain("      but"), 14, &Text::plain("the spec says that it may be away"));
+        }
         if !follows.is_empty() {
             page.beside(&Text::plain("      so"), 14, &Text::plain(&clean(follows)));
         }
@@ -121,6 +125,8 @@ fn rule_title(rule: Rule) -> &'static str {
         Rule::WrongIdentity => "the far side is not the one that the spec pins",
         Rule::BeyondTier => "beyond what the organisation's tier has",
         Rule::UnknownReference => "a name that leads nowhere, or to more than one thing",
+        Rule::NameTaken => "a name that is needed belongs to something of others",
+        Rule::UnfitHost => "no agent can run there",
         Rule::RenameClash => "both the old and the new name exist",
     }
 }

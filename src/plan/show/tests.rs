@@ -180,6 +180,7 @@ fn undone(plan: &mut Plan) {
         cause: "GET /organizations/example-house/agent-pools: 404 (missing or forbidden), request 5c1f".to_owned(),
         follows: "no pool is created or scoped".to_owned(),
         hint: "give the token's team the permission to manage agent pools".to_owned(),
+        expected: false,
     });
     plan.refusals.push(Refusal {
         rule: Rule::NotOurs,

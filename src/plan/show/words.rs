@@ -129,12 +129,20 @@ pub fn why(why: &Why) -> String {
 /// The thing that an address is in or is: `hcp/workspace/main-vault` of `hcp/workspace/main-vault/env/TF_LOG`.
 pub fn thing(address: &Address) -> &str {
     let text = address.as_str();
-    text.match_indices('/').nth(2).map_or(text, |(end, _)| &text[..end])
+    text.match_indices('/').nth(2 + target_parts(address)).map_or(text, |(end, _)| &text[..end])
 }
 
 /// The kind of thing: `workspace`.
 pub fn kind(address: &Address) -> &str {
-    address.parts().nth(1).unwrap_or_default()
+    address.parts().nth(1 + target_parts(address)).unwrap_or_default()
+}
+
+/// Where a system is in several places, an address names the place before the kind.
+fn target_parts(address: &Address) -> usize {
+    match address.system() {
+        "docker" => 1,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

@@ -10,15 +10,6 @@ use super::counted;
 use super::settings::word;
 use crate::systems::hcp::desired::Tier;
 
-/// Self-hosted agents at one time ("HCP Terraform plans and features", August 2026). Idle ones count.
-pub(super) fn ceiling(tier: Tier) -> u32 {
-    match tier {
-        Tier::Free | Tier::Essentials => 1,
-        Tier::Standard => 10,
-        Tier::Premium => 300,
-    }
-}
-
 /// A pool, and how many workspaces run on it.
 struct Slot<'s> {
     key: &'s str,
@@ -73,7 +64,7 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn sizes(slots: &[Slot<'_>], tier: Tier, findings: &mut Vec<Finding>) {
-    let most = ceiling(tier);
+    let most = tier.agents();
     for slot in slots {
         let (min, max) = (slot.pool.min(), slot.pool.max());
         let said_max = slot.pool.agents.as_ref().and_then(|agents| agents.max.as_ref());
@@ -96,7 +87,7 @@ fn sizes(slots: &[Slot<'_>], tier: Tier, findings: &mut Vec<Finding>) {
 }
 
 fn slots_of_the_tier(slots: &[Slot<'_>], tier: Tier, findings: &mut Vec<Finding>) {
-    let most = ceiling(tier);
+    let most = tier.agents();
     let always: u32 = slots.iter().map(|slot| slot.pool.min()).fold(0, u32::saturating_add);
     let sum = || slots.iter().map(Slot::agents).collect::<Vec<_>>().join(" + ");
     let work = || slots.iter().map(Slot::work).collect::<Vec<_>>().join(", ");
@@ -148,7 +139,7 @@ fn targets(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn one_target(key: &str, at: At, target: &Target, findings: &mut Vec<Finding>) {
-    let Target { at: _, identity, kubernetes, docker } = target;
+    let Target { at: _, identity, kubernetes, docker, may_be_away: _, absent: _ } = target;
     match (kubernetes, docker) {
         (Some(kubernetes), Some(docker)) => findings.push(
             Finding::error(Rule::Exclusive, docker.at, format!("targets.{key} is both kubernetes and docker"))

@@ -1,5 +1,6 @@
 //! What the spec means: every reference resolved, every default filled in, one part for each system.
 
+mod agents;
 mod notifications;
 mod pools;
 mod projects;
@@ -18,7 +19,7 @@ use super::resolve::{Fleet, RunsOn};
 use crate::address::Address;
 use crate::origin::{FieldOrigins, Origin, Origins};
 use crate::owner::Stewardship;
-use crate::systems::hcp;
+use crate::systems::{docker, hcp};
 use crate::systems::hcp::desired::{Organization, Placement, Tier};
 use crate::systems::hcp::organization_address;
 use crate::systems::hcp::settings::OrganizationSettings;
@@ -28,6 +29,8 @@ use crate::systems::hcp::settings::OrganizationSettings;
 pub struct Desired {
     /// HCP Terraform.
     pub hcp: hcp::desired::Desired,
+    /// Docker hosts.
+    pub docker: docker::desired::Desired,
     /// Where each field comes from; it explains a plan and decides nothing in it.
     pub origins: Origins,
 }
@@ -41,7 +44,9 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
     let workspaces = builder.workspaces(&projects);
     let variable_sets = builder.variable_sets();
     let pools = builder.pools();
+    let docker = builder.docker();
     Desired {
+        docker,
         hcp: hcp::desired::Desired {
             fleet: fleet.spec.fleet.value.clone(),
             organization,

@@ -40,6 +40,7 @@ impl<'s> Builder<'_, 's> {
             let pool = Pool {
                 was: wish.was.as_ref().map(|was| was.value.clone()),
                 scope: self.scope(&address, key, wish, users.remove(key).unwrap_or_default()),
+                run_by_us: self.runs_on_docker(wish),
                 stewardship,
             };
             pools.insert(name.to_owned(), pool);

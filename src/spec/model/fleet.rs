@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::super::node::{Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record, words};
-use super::{Defaults, Duration, Event, PlacementWord, Project, SecretSource, TerraformVersion, VariableSet};
+use super::{Agents, Defaults, Duration, FilesWish, Target, Tls, Event, PlacementWord, Project, SecretSource, VariableSet};
 use crate::owner::FleetName;
 use crate::systems::hcp::desired::Tier;
 
@@ -20,6 +20,8 @@ record! {
         targets: Named<Target>,
         /// Agent pools, by key.
         pools: Named<Pool>,
+        /// What is trusted beside the usual authorities.
+        tls: Option<Tls>,
         /// Notifications, by key; projects and workspaces name those that they want.
         notify: Named<Notify>,
         /// What holds for every workspace; a project's `defaults`, then a workspace's own keys win.
@@ -97,58 +99,6 @@ words! {
 }
 
 record! {
-    /// Where agents run: one of `kubernetes` and `docker`.
-    pub struct Target {
-        /// Which cluster or engine it is; another one behind the same address is refused.
-        identity: Option<Identity>,
-        /// A Kubernetes cluster, in which the operator for HCP Terraform runs the agents.
-        kubernetes: Option<KubernetesTarget>,
-        /// A host with a Docker Engine.
-        docker: Option<DockerTarget>,
-    }
-}
-
-record! {
-    /// Pins a cluster or an engine.
-    pub struct Identity {
-        /// The uid of the namespace `kube-system`.
-        kube_system_uid: Option<Located<String>>,
-        /// The id that `docker info` prints.
-        engine_id: Option<Located<String>>,
-    }
-}
-
-record! {
-    /// A Kubernetes cluster.
-    pub struct KubernetesTarget {
-        /// The namespace of operator and agents.
-        namespace: Option<Located<String>>,
-        /// The operator for HCP Terraform.
-        operator: Option<Operator>,
-        /// `apply`, or `verify`.
-        delivery: Option<Located<Delivery>>,
-    }
-}
-
-record! {
-    /// The operator for HCP Terraform.
-    pub struct Operator {
-        /// Its version.
-        version: Option<Located<TerraformVersion>>,
-    }
-}
-
-record! {
-    /// A host with a Docker Engine.
-    pub struct DockerTarget {
-        /// The compose project of the agents.
-        project: Option<Located<String>>,
-        /// `apply`, or `verify`.
-        delivery: Option<Located<Delivery>>,
-    }
-}
-
-record! {
     /// An agent pool.
     pub struct Pool {
         /// Its name in HCP; the key if it is not said.
@@ -159,8 +109,15 @@ record! {
         target: Option<Located<String>>,
         /// How many agents.
         agents: Option<Agents>,
-        /// How long an apply may take: the one duration that grace periods and deadlines follow from.
+        /// How long an apply may take: the one duration that grace periods and deadlines follow from; an hour if it is not said.
         longest_apply: Option<Located<Duration>>,
+        /// How old the token of an agent may get before it is replaced, such as `90d`; for agents on a Docker host. Not
+        /// said: as old as it likes.
+        rotate_after: Option<Located<Duration>>,
+        /// A filesystem mirror of providers that terraform uses in the agents; for agents on a Docker host.
+        providers: Option<FilesWish>,
+        /// Programs that the agents call before and after terraform; for agents on a Docker host.
+        hooks: Option<FilesWish>,
         /// Who may use it. Not said: the workspaces that run on it. `organization`: all. `{ projects: […] }`: those
         /// projects, and the workspaces that run on it.
         scope: Option<Located<ScopeWish>>,
@@ -174,28 +131,6 @@ record! {
         released: Option<Located<bool>>,
         /// Fields that stay as they are found.
         ignore: Option<Vec<Located<String>>>,
-    }
-}
-
-record! {
-    /// How many agents a pool has.
-    pub struct Agents {
-        /// Those that always run; 0 starts them on demand.
-        min: Option<Located<u32>>,
-        /// The most that run at once; 1 if it is not said.
-        max: Option<Located<u32>>,
-        /// How long to wait before starting and stopping agents.
-        cooldown: Option<Cooldown>,
-    }
-}
-
-record! {
-    /// How long to wait before starting and stopping agents.
-    pub struct Cooldown {
-        /// Before one more is started.
-        up: Option<Located<Duration>>,
-        /// Before an idle one is stopped.
-        down: Option<Located<Duration>>,
     }
 }
 

@@ -1,15 +1,17 @@
 //! What a spec says, as it says it: typed, every value with its place, nothing resolved.
 
+mod agents;
 mod fleet;
 mod secrets;
 mod values;
 mod variables;
 mod workspaces;
 
-pub use fleet::{
-    Agents, Cooldown, Delivery, DockerTarget, Hcp, Identity, KubernetesTarget, Notify, NotifyType, Operator,
-    OrganizationDefaults, Pool, ScopeWish, Spec, Target,
+pub use agents::{
+    Agents, Ca, Cooldown, Cpus, DockerTarget, FilesWish, Identity, KubernetesTarget, LogLevel, LogWish, Operator, Size,
+    Target, Tls,
 };
+pub use fleet::{Delivery, Hcp, Notify, NotifyType, OrganizationDefaults, Pool, ScopeWish, Spec};
 pub use secrets::SecretSource;
 pub use values::{Duration, Event, PlacementWord, TerraformVersion};
 pub use variables::{ReachWish, SetReach, VariableSet, VariableWish, Variables, WishedValue};

@@ -55,6 +55,8 @@ record! {
 record! {
     /// What holds for every workspace unless project or workspace say otherwise.
     pub struct Defaults {
+        /// The image of agents whose pool says none; in the fleet's `defaults` only.
+        agent_image: Option<Located<String>>,
         ..
         /// The cascading keys.
         common: Common,

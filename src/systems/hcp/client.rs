@@ -160,7 +160,7 @@ impl Reader {
         number: u32,
     ) -> Result<Document<Vec<T>>, Failure> {
         let (number, include) = (number.to_string(), includes.join(","));
-        let mut query: Vec<(&str, &str)> = Vec::new();
+        let mut query: Vec<(&str, &str)> = list.filter.to_vec();
         if !include.is_empty() {
             query.push(("include", &include));
         }
@@ -199,6 +199,8 @@ pub(super) struct List<'a> {
     pub(super) path: &'a str,
     /// What to send along, the surest first.
     pub(super) include: &'a [&'a str],
+    /// Only those things that fit.
+    pub(super) filter: &'a [(&'a str, &'a str)],
     /// It has pages.
     pub(super) paged: bool,
     /// It can be sorted by name, so that nothing slips from page to page when something is made meanwhile.

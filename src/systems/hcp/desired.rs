@@ -57,6 +57,18 @@ pub enum Tier {
     Premium,
 }
 
+impl Tier {
+    /// Self-hosted agents at one time ("HCP Terraform plans and features", August 2026). Idle ones count.
+    #[must_use]
+    pub fn agents(self) -> u32 {
+        match self {
+            Self::Free | Self::Essentials => 1,
+            Self::Standard => 10,
+            Self::Premium => 300,
+        }
+    }
+}
+
 /// Where a workspace's runs go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -192,6 +204,8 @@ pub struct Pool {
     pub was: Option<String>,
     /// Who may use it.
     pub scope: Scope,
+    /// Its agents run on a Docker host of the fleet: their tokens are ours to mint and to revoke.
+    pub run_by_us: bool,
     /// Whose it is.
     pub stewardship: Stewardship,
 }

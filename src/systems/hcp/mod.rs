@@ -1,5 +1,6 @@
 //! HCP Terraform: the organisation's defaults, projects, workspaces, variables, notifications and agent pools.
 
+pub mod agents;
 pub mod apply;
 pub mod client;
 pub mod desired;
@@ -84,6 +85,10 @@ ids! {
     VariableSetId
     /// `apool-…`
     PoolId
+    /// `at-…`: the token of agents.
+    TokenId
+    /// `agent-…`
+    AgentId
     /// `nc-…`
     NotificationId
     /// `ot-…`: an OAuth token, which is what a workspace's VCS settings name.
@@ -194,6 +199,18 @@ pub fn pool_address(name: &str) -> Address {
 #[must_use]
 pub fn scope_address(name: &str) -> Address {
     pool_address(name).within(["scope"])
+}
+
+/// `hcp/pool/NAME/token/CONSUMER`: the token of one consumer, which is minted; or by its id, one that is revoked.
+#[must_use]
+pub fn token_address(pool: &str, of: &str) -> Address {
+    pool_address(pool).within(["token", of])
+}
+
+/// `hcp/pool/NAME/agent/NAME`
+#[must_use]
+pub fn agent_address(pool: &str, name: &str) -> Address {
+    pool_address(pool).within(["agent", name])
 }
 
 /// `…/env/KEY` or `…/terraform/KEY` inside a workspace or a variable set.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::desired::{Reach, Tier};
 use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
 use super::{
-    NotificationId, OauthTokenId, PoolId, ProjectId, RunId, VariableId, VariableKey, VariableSetId, WorkspaceId,
+    AgentId, NotificationId, OauthTokenId, PoolId, ProjectId, RunId, TokenId, VariableId, VariableKey, VariableSetId,
+    WorkspaceId,
 };
 use crate::plan::{Gap, Listing, Read};
 use crate::secret::Compared;
@@ -30,6 +31,8 @@ pub struct Observed {
     pub pools: Listing<Pool>,
     /// Its VCS connections; read only when a workspace has a repository.
     pub connections: Listing<Connection>,
+    /// Runs that want an agent of a pool that we run, or have one.
+    pub jobs: Read<Vec<Job>>,
     /// Requests that it took to read all this.
     pub requests: u32,
 }
@@ -157,6 +160,8 @@ pub struct Run {
     pub status: String,
     /// Since when it exists.
     pub created_at: Option<Timestamp>,
+    /// When it came to where it stands.
+    pub changed_at: Option<Timestamp>,
 }
 
 impl Run {
@@ -252,6 +257,112 @@ pub struct Pool {
     pub workspaces: BTreeSet<WorkspaceId>,
     /// Agents that are idle, busy or unknown.
     pub agents: u32,
+    /// Its tokens, where they are ours to keep.
+    pub tokens: Read<Vec<Token>>,
+    /// Its agents one by one, where they are ours to run: those that were heard of lately.
+    pub live: Read<Vec<Agent>>,
+}
+
+/// A token of agents. Its value is in the answer to its creation and nowhere after that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its id.
+    pub id: TokenId,
+    /// Whom it is for; ours end with our mark.
+    pub description: String,
+    /// When it was minted.
+    pub created_at: Option<Timestamp>,
+    /// When an agent used it last.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name; two may have the same.
+    pub name: String,
+    /// What it does.
+    pub status: AgentStatus,
+    /// When it was heard of last.
+    pub last_ping_at: Option<Timestamp>,
+    /// When it came.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What an agent does, in HCP's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AgentStatus {
+    /// It waits for a job.
+    Idle,
+    /// It has one.
+    Busy,
+    /// It was not heard of for a while, and still holds its slot.
+    Unknown,
+    /// It was not heard of for long.
+    Errored,
+    /// It said good-bye.
+    Exited,
+    /// A word that we do not know.
+    Other(String),
+}
+
+impl AgentStatus {
+    /// The word.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+            Self::Unknown => "unknown",
+            Self::Errored => "errored",
+            Self::Exited => "exited",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// It holds one of the slots that the organisation's tier has.
+    #[must_use]
+    pub fn holds_a_slot(&self) -> bool {
+        match self {
+            Self::Idle | Self::Busy | Self::Unknown | Self::Other(_) => true,
+            Self::Errored | Self::Exited => false,
+        }
+    }
+}
+
+/// A run that wants an agent, or has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The run.
+    pub id: RunId,
+    /// Its workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// HCP's word for where it stands.
+    pub status: String,
+    /// It only plans, so that several of one workspace run at once.
+    pub plan_only: bool,
+}
+
+impl Job {
+    /// It needs an agent now: neither does one that waits for others or for a person.
+    /// Source: `hashicorp/hcp-terraform-operator` v2.12.0, `agentpool_controller_autoscaling.go`.
+    #[must_use]
+    pub fn wants_an_agent(&self) -> bool {
+        const RESTING: [&str; 8] = [
+            "pending",
+            "planned",
+            "planned_and_saved",
+            "cost_estimated",
+            "policy_checked",
+            "policy_override",
+            "post_plan_awaiting_decision",
+            "post_plan_completed",
+        ];
+        !RESTING.contains(&self.status.as_str())
+    }
 }
 
 /// A VCS connection, once for each of its tokens.
@@ -304,7 +415,7 @@ impl Observed {
     /// Everything that could not be read, sorted.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        let Self { now: _, organization: _, projects, workspaces, variable_sets, pools, connections, requests: _ } =
+        let Self { now: _, organization: _, projects, workspaces, variable_sets, pools, connections, jobs, requests: _ } =
             self;
         let mut gaps: Vec<Gap> =
             [projects.gap(), workspaces.gap(), variable_sets.gap(), pools.gap(), connections.gap()]
@@ -327,6 +438,11 @@ impl Observed {
         for set in variable_sets.seen() {
             gaps.extend(set.variables.gap().cloned());
         }
+        for pool in pools.seen() {
+            gaps.extend(pool.tokens.gap().cloned());
+            gaps.extend(pool.live.gap().cloned());
+        }
+        gaps.extend(jobs.gap().cloned());
         gaps.sort();
         gaps.dedup();
         gaps

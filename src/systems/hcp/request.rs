@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desired::Destination;
 use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
-use super::{NotificationId, OauthTokenId, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId};
+use super::{AgentId, TokenId, NotificationId, OauthTokenId, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId};
 use crate::plan::{Effect, Holds, Later, Output};
 use crate::secret::SecretRef;
 
@@ -192,6 +192,27 @@ pub enum Request {
         id: PoolId,
         /// Nobody uses it any more.
         unused: Vec<Later<Holds>>,
+    },
+    /// `POST /agent-pools/:id/authentication-tokens`: the answer is the one place where its value is.
+    MintToken {
+        /// Of which pool.
+        pool: Later<PoolId>,
+        /// Whom it is for, our mark included.
+        description: String,
+        /// All else that its receiver stands on: a token that cannot be delivered is not minted.
+        ready: Vec<Later<Holds>>,
+    },
+    /// `DELETE /authentication-tokens/:id`
+    RevokeToken {
+        /// Which.
+        id: TokenId,
+        /// Who had it is gone, or has another one.
+        unused: Vec<Later<Holds>>,
+    },
+    /// `DELETE /agents/:id`: HCP refuses one that is idle or busy.
+    ForgetAgent {
+        /// Which.
+        id: AgentId,
     },
     /// `POST …/notification-configurations`
     CreateNotification {
@@ -446,7 +467,8 @@ impl Request {
             Self::ScopePool { pool, organization_scoped: _, projects, workspaces, left } => {
                 needs.of([pool]).of(projects).of(workspaces).of(left)
             }
-            Self::DeletePool { id: _, unused } => needs.of(unused),
+            Self::DeletePool { id: _, unused } | Self::RevokeToken { id: _, unused } => needs.of(unused),
+            Self::MintToken { pool, description: _, ready } => needs.of([pool]).of(ready),
             Self::CreateNotification { subject, marked, notification: _ } => needs.subject(subject).of([marked]),
             Self::ReplaceNotification { id: _, subject, notification: _ } => needs.subject(subject),
             Self::DeleteNotification { id: _, replaced } => needs.of(replaced),
@@ -458,6 +480,7 @@ impl Request {
             | Self::DeleteVariableSet { .. }
             | Self::CreatePool { .. }
             | Self::RenamePool { .. }
+            | Self::ForgetAgent { .. }
             | Self::UpdateNotification { .. } => needs,
         }
         .0
@@ -483,6 +506,7 @@ impl Request {
         match self {
             Self::PlaceWorkspace { moves: true, .. } => Effect { moved: 1, ..Effect::default() },
             Self::DeleteWorkspace { .. } => Effect { workspaces: 1, ..Effect::default() },
+            Self::RevokeToken { .. } => Effect { revoked: 1, ..Effect::default() },
             _ => Effect::default(),
         }
     }

@@ -58,7 +58,7 @@ impl Task<'_> {
         path: &str,
         paged: bool,
     ) -> Result<Vec<Resource<A, R>>, Stop> {
-        let list = List { path, include: &[], paged, sorted: false };
+        let list = List { path, include: &[], filter: &[], paged, sorted: false };
         Ok(self.writer.reader().list(&list).await.complete()?)
     }
 }

@@ -10,6 +10,7 @@ mod pools;
 mod projects;
 mod remove;
 mod stop;
+mod tokens;
 mod variable_sets;
 mod variables;
 mod workspaces;
@@ -48,6 +49,9 @@ pub async fn apply(
     secrets: &Secrets,
 ) -> Result<Made, Error> {
     let task = Task { writer, address, outputs, secrets };
+    if let Request::MintToken { pool, description, ready: _ } = request {
+        return task.mint(pool, description).await.map_err(|stop| stop.at(address));
+    }
     let made = task.perform(request).await.map_err(|stop| stop.at(address))?;
     Ok(Made { id: made, credential: None })
 }
@@ -107,6 +111,9 @@ impl Task<'_> {
                 self.scope_pool(&self.id(pool)?, scope).await?;
             }
             Request::DeletePool { id, unused: _ } => self.delete_pool(id).await?,
+            Request::RevokeToken { id, unused: _ } => self.revoke(id).await?,
+            Request::ForgetAgent { id } => self.forget_agent(id).await?,
+            Request::MintToken { .. } => {}
             Request::CreateNotification { subject, marked: _, notification } => {
                 return self.create_notification(subject, notification).await.map(Some);
             }

@@ -25,5 +25,5 @@ impl Task<'_> {
 
 /// A list with pages, to look a thing up in.
 pub(super) fn pages(path: &str) -> List<'_> {
-    List { path, include: &[], paged: true, sorted: false }
+    List { path, include: &[], filter: &[], paged: true, sorted: false }
 }

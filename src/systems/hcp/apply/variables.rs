@@ -221,5 +221,5 @@ fn set_path(set: &VariableSetId) -> String {
 
 /// A list without pages, to look a thing up in.
 fn whole(path: &str) -> List<'_> {
-    List { path, include: &[], paged: false, sorted: false }
+    List { path, include: &[], filter: &[], paged: false, sorted: false }
 }

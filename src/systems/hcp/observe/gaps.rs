@@ -29,6 +29,7 @@ impl Reading<'_> {
             cause: trouble.to_string(),
             follows: self.follows.to_owned(),
             hint: hint.to_owned(),
+            expected: false,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::plan::Listing;
 
 pub(super) async fn pools(look: Look<'_>) -> Listing<Pool> {
     let path = look.reader.within(&["agent-pools"]);
-    let list = List { path: &path, include: &[], paged: true, sorted: true };
+    let list = List { path: &path, include: &[], filter: &[], paged: true, sorted: true };
     let listed = look.reader.list::<PoolAttributes, PoolRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "pool"]),
@@ -31,7 +31,7 @@ pub(super) async fn connections(look: Look<'_>) -> Listing<Connection> {
         return Listing::Complete(Vec::new());
     }
     let path = look.reader.within(&["oauth-clients"]);
-    let list = List { path: &path, include: &[], paged: true, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged: true, sorted: false };
     let listed = look.reader.list::<OauthClientAttributes, OauthClientRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "vcs-connection"]),

@@ -35,7 +35,7 @@ pub(super) async fn members(look: Look<'_>) -> Members {
 /// Members' names by their ids.
 pub(in super::super) async fn names(reader: &Reader) -> Result<BTreeMap<String, String>, Trouble> {
     let path = reader.within(&["organization-memberships"]);
-    let list = List { path: &path, include: &["user"], paged: true, sorted: false };
+    let list = List { path: &path, include: &["user"], filter: &[], paged: true, sorted: false };
     let listed = reader.list::<Unrelated, MembershipRelations>(&list).await;
     if let Some(trouble) = listed.trouble {
         return Err(trouble);

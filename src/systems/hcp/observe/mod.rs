@@ -4,6 +4,7 @@
 //! for those workspaces alone that the spec or our mark speaks of. A request that fails leaves a gap beside what was
 //! read; only an organisation that cannot be read at all is a failure of the whole.
 
+mod agents;
 mod gaps;
 mod lists;
 pub(super) mod members;
@@ -49,18 +50,20 @@ pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Resu
     let look = Look { reader, want };
     // First and alone: whether this is the right organisation decides whether anything else is worth a look.
     let organization = organization::read(reader).await?;
-    let (mut projects, mut workspaces, mut sets, pools, connections, members) = tokio::join!(
+    let (mut projects, mut workspaces, mut sets, mut pools, connections, members, jobs) = tokio::join!(
         projects::list(look, &organization.runs_on),
         workspaces::list(look),
         variable_sets::list(look),
         lists::pools(look),
         lists::connections(look),
         members::members(look),
+        agents::jobs(look),
     );
     tokio::join!(
         projects::complete(look, &mut projects),
         workspaces::complete(look, &mut workspaces),
         variable_sets::complete(look, &mut sets),
+        agents::complete(look, &mut pools),
     );
     let mut sources = Sources::default();
     variables::sources(&workspaces, &sets, &mut sources);
@@ -78,6 +81,7 @@ pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Resu
         variable_sets,
         pools,
         connections,
+        jobs,
         requests: reader.transport().requests() - before,
     })
 }

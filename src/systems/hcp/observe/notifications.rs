@@ -35,7 +35,7 @@ pub(super) async fn list(look: Look<'_>, home: &Home<'_>, address: &Address) -> 
         Home::Project(id) => (["projects", id, "notification-configurations"], false),
     };
     let path = path(&segments);
-    let list = List { path: &path, include: &[], paged, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged, sorted: false };
     let listed = look.reader.list::<NotificationAttributes, NotificationRelations>(&list).await;
     let reading = Reading {
         address: address.within(["notification"]),

@@ -28,7 +28,7 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list<'a>(look: Look<'a>, organization: &Mode) -> Projects<'a> {
     let path = look.reader.within(&["projects"]);
-    let list = List { path: &path, include: &["effective_tag_bindings"], paged: true, sorted: true };
+    let list = List { path: &path, include: &["effective_tag_bindings"], filter: &[], paged: true, sorted: true };
     let listed = look.reader.list::<ProjectAttributes, ProjectRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "project"]),

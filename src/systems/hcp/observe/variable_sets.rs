@@ -32,7 +32,7 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list(look: Look<'_>) -> VariableSets<'_> {
     let path = look.reader.within(&["varsets"]);
-    let list = List { path: &path, include: &["vars"], paged: true, sorted: false };
+    let list = List { path: &path, include: &["vars"], filter: &[], paged: true, sorted: false };
     let listed = look.reader.list::<VariableSetAttributes, VariableSetRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "variable-set"]),
@@ -73,7 +73,7 @@ pub(super) async fn complete(look: Look<'_>, sets: &mut VariableSets<'_>) {
 async fn variables(look: Look<'_>, set: &VariableSet) -> Result<Vec<Variable>, Gap> {
     let VariableSetId(id) = &set.id;
     let path = path(&["varsets", id, "relationships", "vars"]);
-    let list = List { path: &path, include: &[], paged: false, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged: false, sorted: false };
     let reading = Reading {
         address: variable_set_address(&set.name),
         doing: "reading its variables",

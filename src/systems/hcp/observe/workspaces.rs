@@ -39,7 +39,7 @@ pub(super) struct Entry<'a> {
 
 pub(super) async fn list(look: Look<'_>) -> Workspaces<'_> {
     let path = look.reader.within(&["workspaces"]);
-    let list = List { path: &path, include: &INCLUDE, paged: true, sorted: true };
+    let list = List { path: &path, include: &INCLUDE, filter: &[], paged: true, sorted: true };
     let listed = look.reader.list::<WorkspaceAttributes, WorkspaceRelations>(&list).await;
     let reading = Reading {
         address: Address::new(["hcp", "workspace"]),
@@ -118,7 +118,7 @@ async fn complete_one(look: Look<'_>, entry: &mut Entry<'_>) {
 pub(super) async fn tags(look: Look<'_>, home: &[&str; 2], address: &Address) -> Result<SeenTags, Gap> {
     let [kind, id] = home;
     let path = path(&[kind, id, "effective-tag-bindings"]);
-    let list = List { path: &path, include: &[], paged: false, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged: false, sorted: false };
     let reading = Reading {
         address: address.clone(),
         doing: "reading its tags",
@@ -136,7 +136,7 @@ pub(super) async fn tags(look: Look<'_>, home: &[&str; 2], address: &Address) ->
 
 async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Variable>, Gap> {
     let path = path(&["workspaces", id, "vars"]);
-    let list = List { path: &path, include: &[], paged: false, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged: false, sorted: false };
     let reading = Reading {
         address: address.clone(),
         doing: "reading its variables",
@@ -154,7 +154,7 @@ async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Va
 
 async fn consumers(look: Look<'_>, id: &str, address: &Address) -> Result<BTreeSet<WorkspaceId>, Gap> {
     let path = path(&["workspaces", id, "relationships", "remote-state-consumers"]);
-    let list = List { path: &path, include: &[], paged: true, sorted: false };
+    let list = List { path: &path, include: &[], filter: &[], paged: true, sorted: false };
     let reading = Reading {
         address: address.within(["consumers"]),
         doing: "reading who may read its state",

@@ -201,7 +201,7 @@ impl<'a> Planner<'a, '_> {
         let leaves = match &self.plan.actions.get(&address)?.request {
             crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
             crate::systems::Request::Hcp(Request::UpdateWorkspace { change, .. }) => change.project.is_some(),
-            crate::systems::Request::Hcp(_) => false,
+            crate::systems::Request::Hcp(_) | crate::systems::Request::Docker(_) => false,
         };
         leaves.then_some(address)
     }

@@ -170,6 +170,7 @@ fn gap() -> Gap {
         cause: "502".to_owned(),
         follows: String::new(),
         hint: String::new(),
+        expected: false,
     }
 }
 

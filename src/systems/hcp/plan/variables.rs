@@ -260,5 +260,6 @@ pub(super) fn unreadable(address: &Address, source: &SecretRef, cause: &str) -> 
         cause: cause.to_owned(),
         follows: "neither compared nor written".to_owned(),
         hint: "make the source readable for this process, and run it again".to_owned(),
+        expected: false,
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::super::{PoolId, observed};
 use super::{Resource, ToMany};
+use crate::plan::Read;
 
 /// A pool.
 pub type Pool = Resource<PoolAttributes, PoolRelations>;
@@ -47,5 +48,7 @@ pub fn seen(pool: Pool) -> observed::Pool {
         allowed_projects: allowed_projects.ids(),
         workspaces: workspaces.ids(),
         agents: agent_count.unwrap_or(0),
+        tokens: Read::NotAsked,
+        live: Read::NotAsked,
     }
 }

@@ -1,6 +1,8 @@
 //! Workspaces and their runs.
 
 use jiff::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::super::observed::{self, Run, SeenVcs};
@@ -79,6 +81,12 @@ pub struct RunAttributes {
     /// Since when it exists.
     #[serde(default)]
     pub created_at: Option<String>,
+    /// When it came to each of its states: `applied-at` and its like.
+    #[serde(default, deserialize_with = "super::or_default")]
+    pub status_timestamps: BTreeMap<String, String>,
+    /// It only plans.
+    #[serde(default)]
+    pub plan_only: Option<bool>,
 }
 
 /// What was seen of a workspace, as far as the list of workspaces says. Tags that did not come along are left
@@ -176,10 +184,13 @@ fn vcs(repository: &VcsAttributes) -> SeenVcs {
 pub fn run(id: &str, included: &Included) -> Run {
     let attributes: Option<Resource<RunAttributes>> = included.get("runs", id);
     let attributes = attributes.map(|run| run.attributes);
+    let instant = |text: &str| text.parse::<Timestamp>().ok();
     let created_at = attributes.as_ref().and_then(|run| run.created_at.as_deref());
+    let changes = attributes.iter().flat_map(|run| run.status_timestamps.values());
     Run {
         id: RunId(id.to_owned()),
-        created_at: created_at.and_then(|text| text.parse::<Timestamp>().ok()),
+        created_at: created_at.and_then(instant),
+        changed_at: changes.filter_map(|text| instant(text)).max(),
         status: attributes.map_or_else(|| "in an unknown state".to_owned(), |run| run.status),
     }
 }

@@ -1,0 +1,323 @@
+//! What crosses from one system to another: a pool's id, an agent's token, the runs that want an agent.
+//!
+//! The one place that sees across systems. Each answer is given once, so that every system plans by itself.
+//!
+//! A token has one consumer. Whoever receives it keeps its id beside the value, in the same write: that is the only record
+//! of a delivery. The value is never read again, so whoever needs another container needs another token.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Action, Cause, Change, Holds, Later, Output, Plan, Shown, Verb, Wait, What, Why};
+use crate::address::Address;
+use crate::owner::Suffix;
+use crate::systems::hcp::observed::{Agent, Job, Mode, Pool, Token};
+use crate::systems::hcp::request::Request;
+use crate::systems::hcp::{self, PoolId, TokenId, pool_address, token_address};
+use crate::systems::{self, hcp::desired, hcp::observed};
+
+/// How long a token that reached nobody is left alone: longer than any run takes, by HCP's clock.
+pub const GRACE: SignedDuration = SignedDuration::from_mins(60);
+
+/// Tokens that may be on their way to one consumer at a time.
+const MOST_ADRIFT: usize = 2;
+
+/// What HCP wants and shows, for the systems beside it.
+#[derive(Debug)]
+pub struct Links<'a> {
+    want: &'a desired::Desired,
+    seen: &'a observed::Observed,
+    mark: Suffix,
+}
+
+/// What became of a token that a receiver names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness<'a> {
+    /// HCP still lists it.
+    Alive(&'a Token),
+    /// A complete list lacks it.
+    Dead,
+    /// The list could not be read.
+    Unread,
+}
+
+/// What HCP says of an agent of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence<'a> {
+    /// It is listed; of several of that name the youngest.
+    Listed(&'a Agent),
+    /// A complete list lacks it.
+    Absent,
+    /// The list could not be read.
+    Unread,
+}
+
+/// What a pool asks for at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How many agents its runs want.
+    pub agents: u32,
+    /// Those runs.
+    pub runs: Vec<String>,
+}
+
+/// Why no token is minted now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What is waited for.
+    pub what: String,
+    /// Who ends it.
+    pub until: String,
+}
+
+/// What holds tokens of ours, read off the receivers.
+#[derive(Debug, Default)]
+pub struct Receivers {
+    /// For each token's id, the action that takes the last receiver of it away, if this plan has one.
+    pub witnessed: BTreeMap<String, Option<Address>>,
+    /// Targets whose receivers are all known.
+    pub complete: BTreeSet<String>,
+    /// All targets of the fleet.
+    pub targets: BTreeSet<String>,
+}
+
+impl<'a> Links<'a> {
+    /// From HCP's part of the spec and of what was seen.
+    #[must_use]
+    pub fn new(want: &'a desired::Desired, seen: &'a observed::Observed) -> Self {
+        Self { want, seen, mark: Suffix::description(&want.fleet) }
+    }
+
+    /// HCP's clock in its first answer.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.seen.now
+    }
+
+    /// A pool as it was seen, by its name or by the one it had.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&'a Pool> {
+        let was = self.want.pools.get(name).and_then(|pool| pool.was.as_deref());
+        let pools = self.seen.pools.seen();
+        let named = |name: &str| pools.iter().find(|pool| pool.name == name);
+        named(name).or_else(|| was.and_then(named))
+    }
+
+    /// A pool's id, or the action that makes it.
+    fn pool_id(&self, name: &str, plan: &Plan) -> Option<Later<PoolId>> {
+        if let Some(pool) = self.pool(name) {
+            return Some(Later::Known(pool.id.clone()));
+        }
+        let of = pool_address(name);
+        let made = plan.actions.get(&of).is_some_and(|action| action.verb == Verb::Create);
+        made.then_some(Later::From(Output { of, what: What::Id }))
+    }
+
+    /// What became of a token that a receiver of a pool's names.
+    #[must_use]
+    pub fn witness(&self, pool: &str, token: &str) -> Witness<'a> {
+        let Some(pool) = self.pool(pool) else {
+            return if self.seen.pools.gap().is_some() { Witness::Unread } else { Witness::Dead };
+        };
+        match pool.tokens.seen() {
+            Some(tokens) => match tokens.iter().find(|found| found.id.0 == token) {
+                Some(found) => Witness::Alive(found),
+                None => Witness::Dead,
+            },
+            None => Witness::Unread,
+        }
+    }
+
+    /// What HCP says of an agent.
+    #[must_use]
+    pub fn agent(&self, pool: &str, name: &str) -> Presence<'a> {
+        let Some(pool) = self.pool(pool) else {
+            return if self.seen.pools.gap().is_some() { Presence::Unread } else { Presence::Absent };
+        };
+        match pool.live.seen() {
+            Some(agents) => {
+                let named = agents.iter().filter(|agent| agent.name == name);
+                named.max_by_key(|agent| agent.created_at).map_or(Presence::Absent, Presence::Listed)
+            }
+            None => Presence::Unread,
+        }
+    }
+
+    /// How many agents the runs of a pool want now; `None` where that could not be read.
+    #[must_use]
+    pub fn demand(&self, pool: &str) -> Option<Demand> {
+        let jobs = self.seen.jobs.seen()?;
+        let Some(pool) = self.pool(pool) else {
+            return Some(Demand { agents: 0, runs: Vec::new() });
+        };
+        let here = self.workspaces_on(&pool.id);
+        let mine = |job: &&Job| job.workspace.as_ref().is_some_and(|id| here.contains(id)) && job.wants_an_agent();
+        let jobs: Vec<&Job> = jobs.iter().filter(mine).collect();
+        // Runs of one workspace come one after the other, but for those that only plan.
+        let applying: BTreeSet<_> = jobs.iter().filter(|job| !job.plan_only).map(|job| &job.workspace).collect();
+        let planning = jobs.iter().filter(|job| job.plan_only).count();
+        Some(Demand {
+            agents: u32::try_from(applying.len() + planning).unwrap_or(u32::MAX),
+            runs: jobs.iter().map(|job| job.id.0.clone()).collect(),
+        })
+    }
+
+    fn workspaces_on(&self, pool: &PoolId) -> BTreeSet<&hcp::WorkspaceId> {
+        let on = |mode: &Mode| matches!(mode, Mode::Agent(Some(id)) if id == pool);
+        self.seen.workspaces.seen().iter().filter(|it| on(&it.placement.mode)).map(|it| &it.id).collect()
+    }
+
+    /// When a run of the pool's came to rest last.
+    #[must_use]
+    pub fn last_work(&self, pool: &str) -> Option<Timestamp> {
+        let here = self.workspaces_on(&self.pool(pool)?.id);
+        let runs = self.seen.workspaces.seen().iter().filter(|it| here.contains(&it.id));
+        runs.filter_map(|it| it.current_run.as_ref()?.changed_at).max()
+    }
+
+    /// How many agents the organisation may have at once.
+    #[must_use]
+    pub fn ceiling(&self) -> u32 {
+        self.seen.organization.entitlements.agents_ceiling.unwrap_or_else(|| self.want.organization.tier.agents())
+    }
+
+    /// Agents that hold a slot now, in words for who waits for one: `1 of pool/cluster (idle)`.
+    #[must_use]
+    pub fn holders(&self) -> Option<(u32, Vec<String>)> {
+        if self.seen.pools.gap().is_some() {
+            return None;
+        }
+        let pools = self.seen.pools.seen();
+        let used = pools.iter().map(|pool| pool.agents).fold(0, u32::saturating_add);
+        let words = pools.iter().filter(|pool| pool.agents > 0).map(|pool| {
+            let live = pool.live.seen().into_iter().flatten().filter(|agent| agent.status.holds_a_slot());
+            let states: Vec<String> =
+                live.map(|agent| format!("{} is {}", agent.name, agent.status.word())).collect();
+            if states.is_empty() {
+                format!("{} of {}", pool.agents, pool_address(&pool.name).in_system())
+            } else {
+                format!("{} of {} ({})", pool.agents, pool_address(&pool.name).in_system(), states.join(", "))
+            }
+        });
+        Some((used, words.collect()))
+    }
+
+    /// Plans a token for a consumer, and says where its value will come from. It is minted when all else that its receiver
+    /// stands on is there.
+    ///
+    /// # Errors
+    /// When it has to wait.
+    pub fn mint(
+        &self,
+        plan: &mut Plan,
+        (pool, consumer): (&str, &str),
+        ready: Vec<Later<Holds>>,
+        receivers: &Receivers,
+        why: &Why,
+    ) -> Result<Output, Held> {
+        let hold = |what: String, until: &str| Held { what, until: until.to_owned() };
+        let Some(id) = self.pool_id(pool, plan) else {
+            let what = format!("{} is not there, or could not be read", pool_address(pool));
+            return Err(hold(what, "the run in which it is"));
+        };
+        let adrift = self.adrift(pool, consumer, receivers);
+        if adrift >= MOST_ADRIFT {
+            let what = format!("{adrift} tokens were minted for it within the hour and reached nobody");
+            return Err(hold(what, "the run in which these are an hour old and are revoked"));
+        }
+        let of = token_address(pool, consumer);
+        let description = self.mark.put(consumer);
+        let new = Shown::Secret(format!("goes into {consumer} and nowhere else"));
+        let change = Change { field: "value".to_owned(), old: Shown::Nothing, new, why: why.clone() };
+        let request = systems::Request::Hcp(Request::MintToken { pool: id, description, ready });
+        plan.actions
+            .insert(of.clone(), Action { verb: Verb::Mint, changes: vec![change], why: why.clone(), request });
+        Ok(Output { of, what: What::Credential })
+    }
+
+    /// Tokens of a consumer that nobody holds and that are young.
+    fn adrift(&self, pool: &str, consumer: &str, receivers: &Receivers) -> usize {
+        let tokens = self.pool(pool).and_then(|pool| pool.tokens.seen()).into_iter().flatten();
+        tokens
+            .filter(|token| self.mark.take(&token.description) == Some(consumer))
+            .filter(|token| !receivers.witnessed.contains_key(&token.id.0) && !self.is_old(token))
+            .count()
+    }
+
+    fn is_old(&self, token: &Token) -> bool {
+        token.created_at.is_some_and(|made| self.seen.now.duration_since(made) >= GRACE)
+    }
+
+    /// Plans that tokens of ours go which nobody holds: at once where this plan takes the holder away, and else when they
+    /// are so old that nobody can be about to deliver them.
+    pub fn revoke(&self, plan: &mut Plan, receivers: &Receivers) {
+        for pool in self.seen.pools.seen() {
+            let verify = self.want.organization.stewardship.verify
+                || self.want.pools.get(&pool.name).is_some_and(|pool| pool.stewardship.verify);
+            for token in pool.tokens.seen().into_iter().flatten() {
+                let Some(consumer) = self.mark.take(&token.description) else { continue };
+                if verify {
+                    continue;
+                }
+                self.revoke_one(plan, pool, (token, consumer), receivers);
+            }
+        }
+    }
+
+    fn revoke_one(
+        &self,
+        plan: &mut Plan,
+        pool: &Pool,
+        (token, consumer): (&Token, &str),
+        receivers: &Receivers,
+    ) {
+        let Token { id: TokenId(id), description: _, created_at: _, last_used_at: _ } = token;
+        let address = token_address(&pool.name, id);
+        let (unused, cause) = match receivers.witnessed.get(id) {
+            Some(None) => return,
+            Some(Some(of)) => {
+                let gone = Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
+                (vec![Later::From(gone)], Cause::Follows(of.clone()))
+            }
+            None if !receivers.knows(consumer) => return,
+            None if self.is_old(token) => (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}"))),
+            None => {
+                let until = token.created_at.and_then(|made| made.checked_add(GRACE).ok());
+                let until = until.map_or_else(
+                    || "whoever revokes it: HCP does not say how old it is".to_owned(),
+                    |at| format!("the run after {at}, which revokes it"),
+                );
+                let what = format!("was minted for {consumer} and reached nobody, or is on its way");
+                plan.waits.push(Wait { address, what, until });
+                return;
+            }
+        };
+        let why = Why { cause, origin: None };
+        let request = systems::Request::Hcp(Request::RevokeToken { id: token.id.clone(), unused });
+        plan.actions.insert(address, Action { verb: Verb::Revoke, changes: Vec::new(), why, request });
+    }
+
+    /// A fact about an action: at once if this plan has none at that address.
+    #[must_use]
+    pub fn fact(plan: &Plan, of: &Address, fact: super::Fact) -> Later<Holds> {
+        if plan.actions.contains_key(of) {
+            Later::From(Output { of: of.clone(), what: What::Fact(fact) })
+        } else {
+            Later::Known(Holds)
+        }
+    }
+}
+
+impl Receivers {
+    /// All that could hold a token of this consumer was looked at.
+    fn knows(&self, consumer: &str) -> bool {
+        let target = consumer.split('/').nth(1).unwrap_or_default();
+        if self.targets.contains(target) {
+            self.complete.contains(target)
+        } else {
+            // Its target left the spec: whatever runs there still may hold it.
+            false
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Sends one change to a host, and says what came of it.
+
+mod containers;
+mod drain;
+mod stop;
+mod volumes;
+
+use bollard::models::NetworkCreateRequest;
+use bollard::query_parameters::{CreateImageOptions, RemoveVolumeOptions};
+use futures::TryStreamExt as _;
+
+use self::stop::Stop;
+use super::client::{Engine, Writer};
+use super::desired::Image;
+use super::request::{Call, Request};
+use crate::address::Address;
+use crate::error::Error;
+use crate::http::Kind;
+use crate::plan::Later;
+use crate::systems::{Made, Outputs};
+
+/// One request, with all that it may take.
+struct Task<'a> {
+    writer: &'a Writer,
+    engine: &'a Engine,
+    outputs: &'a Outputs,
+}
+
+/// Sends one request, and says what came of it.
+///
+/// # Errors
+/// When the engine cannot be reached, or does not do it.
+pub async fn apply(writer: &Writer, request: &Request, address: &Address, outputs: &Outputs) -> Result<Made, Error> {
+    let Request { target, call } = request;
+    let engine = match writer.engines.get(target) {
+        Some(Ok(engine)) => engine,
+        Some(Err(failure)) => return Err(Stop::from(failure.clone()).at(address)),
+        None => {
+            let stop = Stop::because("nothing says how to reach its engine", "name a way in access.yaml");
+            return Err(stop.at(address));
+        }
+    };
+    let task = Task { writer, engine, outputs };
+    task.perform(call).await.map_err(|stop| stop.at(address))
+}
+
+impl Task<'_> {
+    async fn perform(&self, call: &Call) -> Result<Made, Stop> {
+        match call {
+            Call::PullImage { image } => self.pull(image).await?,
+            Call::CreateNetwork { name, labels } => {
+                let request = NetworkCreateRequest {
+                    name: name.clone(),
+                    labels: Some(labels.clone().into_iter().collect()),
+                    ..NetworkCreateRequest::default()
+                };
+                // An engine takes several networks of one name, so one that was made meanwhile is looked for first.
+                if !self.has_network(name).await? {
+                    let made = self.engine.ask().create_network(request).await;
+                    self.heard(made, "making the network").map(|_| ())?;
+                }
+            }
+            Call::RemoveNetwork { id, name: _, empty: _ } => {
+                let removed = self.engine.ask().remove_network(id).await;
+                self.gone(removed, "removing the network")?;
+            }
+            Call::FillVolume { name, labels, content, image, pulled: _ } => {
+                self.fill_volume(name, labels, content, image).await?;
+            }
+            Call::RemoveVolume { name, unused: _ } => {
+                let removed = self.engine.ask().remove_volume(name, None::<RemoveVolumeOptions>).await;
+                self.gone(removed, "removing the volume")?;
+            }
+            Call::CreateContainer(new) => return self.create_container(new).await,
+            Call::Start { container, ready: _, restarts: _, registers } => {
+                self.start(&self.id(container)?, registers.as_ref()).await?;
+            }
+            Call::Drain(drain) => self.drain(drain).await?,
+            Call::Rename { container, to, free: _ } => {
+                let id = self.id(container)?;
+                self.rename(&id, to).await?;
+                return Ok(Made { id: Some(id), credential: None });
+            }
+            Call::RemoveContainer { id, ended: _ } => self.remove_container(id).await?,
+        }
+        Ok(Made::default())
+    }
+
+    /// An id that is known by now.
+    fn id(&self, later: &Later<String>) -> Result<String, Stop> {
+        match later {
+            Later::Known(id) => Ok(id.clone()),
+            Later::From(output) => self.outputs.id(output).map(str::to_owned).ok_or_else(|| {
+                let cause = format!("{} made nothing that it could take", output.of);
+                Stop::because(cause, "run it again: the next plan reads what is there")
+            }),
+        }
+    }
+
+    fn heard<T>(&self, answer: Result<T, bollard::errors::Error>, doing: &'static str) -> Result<T, Stop> {
+        answer.map_err(|error| self.engine.failure(doing, &error).into())
+    }
+
+    /// What is gone already was to go.
+    fn gone(&self, answer: Result<(), bollard::errors::Error>, doing: &'static str) -> Result<(), Stop> {
+        match answer.map_err(|error| self.engine.failure(doing, &error)) {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.kind() == Kind::NotFound => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn has_network(&self, name: &str) -> Result<bool, Stop> {
+        let networks = self.engine.ask().list_networks(None::<bollard::query_parameters::ListNetworksOptions>).await;
+        let networks = self.heard(networks, "listing the networks")?;
+        Ok(networks.iter().any(|network| network.name.as_deref() == Some(name)))
+    }
+
+    /// Pulls an image. The engine goes on with a pull that nobody listens to, and a second one joins it.
+    async fn pull(&self, image: &Image) -> Result<(), Stop> {
+        let options = CreateImageOptions { from_image: Some(image.exact()), ..CreateImageOptions::default() };
+        let engine = self.engine.ask_patiently(self.writer.policy.patience);
+        let mut progress = std::pin::pin!(engine.create_image(Some(options), None, None));
+        loop {
+            match progress.try_next().await {
+                Ok(Some(step)) => {
+                    let status = step.status.unwrap_or_default();
+                    tracing::debug!(%image, layer = step.id.unwrap_or_default(), status, "pulling");
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.engine.failure("pulling the image", &error).into()),
+            }
+        }
+    }
+}

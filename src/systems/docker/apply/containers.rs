@@ -1,0 +1,208 @@
+//! Containers: made with their token, started, named and removed.
+
+use std::collections::BTreeMap;
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountType, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions,
+    StartContainerOptions,
+};
+
+use super::super::desired::Log;
+use super::super::labels;
+use super::super::request::{NewContainer, Registration};
+use super::stop::Stop;
+use super::Task;
+use crate::http::Kind;
+use crate::plan::{Output, What};
+use crate::secret::Secret;
+use crate::systems::Made;
+
+/// The variable that holds an agent's token ("Agents: Configuration", HCP Terraform).
+const TOKEN: &str = "TFC_AGENT_TOKEN";
+/// The variable that names an agent.
+const NAME: &str = "TFC_AGENT_NAME";
+
+impl Task<'_> {
+    /// Makes a container. Its name is taken by one of several who ask; one whose answer was lost is found by the token
+    /// that it names, which only this run has.
+    pub(super) async fn create_container(&self, new: &NewContainer) -> Result<Made, Stop> {
+        let token = self.outputs.credential(&new.token).ok_or_else(|| lost_token(&new.token))?;
+        let minted = Output { of: new.token.of.clone(), what: What::Id };
+        let token_id = self.outputs.id(&minted).ok_or_else(|| lost_token(&minted))?;
+        let options = CreateContainerOptions { name: Some(new.name.clone()), ..CreateContainerOptions::default() };
+        let made = self.engine.ask().create_container(Some(options), body(new, token_id, token)).await;
+        let failure = match made {
+            Ok(made) => return Ok(Made { id: Some(made.id), credential: None }),
+            Err(error) => self.engine.failure("making the container", &error),
+        };
+        if (failure.is_unheard() || failure.kind() == Kind::Conflict)
+            && let Some(id) = self.made_with(&new.name, token_id).await?
+        {
+            return Ok(Made { id: Some(id), credential: None });
+        }
+        Err(failure.into())
+    }
+
+    async fn made_with(&self, name: &str, token_id: &str) -> Result<Option<String>, Stop> {
+        let found = self.engine.ask().inspect_container(name, None::<InspectContainerOptions>).await;
+        let found = match found.map_err(|error| self.engine.failure("looking for the container", &error)) {
+            Ok(found) => found,
+            Err(failure) if failure.kind() == Kind::NotFound => return Ok(None),
+            Err(failure) => return Err(failure.into()),
+        };
+        let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+        let same = labels.get(labels::TOKEN).is_some_and(|id| id == token_id);
+        Ok(found.id.filter(|_| same))
+    }
+
+    /// Starts it, and waits until HCP lists its agent: what it relieves may go only then.
+    pub(super) async fn start(&self, id: &str, registers: Option<&Registration>) -> Result<(), Stop> {
+        let started = self.engine.ask().start_container(id, None::<StartContainerOptions>).await;
+        match started.map_err(|error| self.engine.failure("starting the container", &error)) {
+            Ok(()) => {}
+            // It runs already.
+            Err(failure) if failure.status() == Some(304) => {}
+            Err(failure) if failure.is_unheard() && self.is_up(id).await? => {}
+            Err(failure) => return Err(failure.into()),
+        }
+        match registers {
+            Some(registration) => self.registered(id, registration).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn registered(&self, id: &str, registration: &Registration) -> Result<(), Stop> {
+        let Registration { pool, works_as, token } = registration;
+        let (pool, token) = (self.id(pool)?, self.id(token)?);
+        let name = labels::agent_name(works_as, &token);
+        let policy = &self.writer.policy;
+        let deadline = tokio::time::Instant::now() + policy.patience;
+        loop {
+            let said = match self.writer.agents.named(&pool, &name).await {
+                Ok(agents) if agents.iter().any(|agent| agent.status.holds_a_slot()) => return Ok(()),
+                Ok(_) => "HCP does not list it".to_owned(),
+                Err(cause) => cause,
+            };
+            let (up, state) = self.state(id).await?;
+            if !up || tokio::time::Instant::now() >= deadline {
+                let log = self.last_words(id).await;
+                let cause = format!("its agent {name} does not come to HCP: {said}; the container is {state}; {}", log.said);
+                return Err(Stop::because(cause, log.hint));
+            }
+            tokio::time::sleep(policy.shortest_pause).await;
+        }
+    }
+
+    pub(super) async fn is_up(&self, id: &str) -> Result<bool, Stop> {
+        Ok(self.state(id).await?.0)
+    }
+
+    /// Whether a process of it lives, and the engine's word for what it does.
+    pub(super) async fn state(&self, id: &str) -> Result<(bool, String), Stop> {
+        let found = self.engine.ask().inspect_container(id, None::<InspectContainerOptions>).await;
+        let found = self.heard(found, "looking at the container")?;
+        let state = found.state.unwrap_or_default();
+        let up = state.running.unwrap_or(false) || state.restarting.unwrap_or(false) || state.paused.unwrap_or(false);
+        let word = state.status.map_or_else(|| "in an unknown state".to_owned(), |status| status.to_string());
+        let code = state.exit_code.unwrap_or_default();
+        Ok((up, if up || word == "created" { word } else { format!("{word} with code {code}") }))
+    }
+
+    /// Gives a container another name. It has it already where an answer was lost.
+    pub(super) async fn rename(&self, id: &str, to: &str) -> Result<(), Stop> {
+        let options = RenameContainerOptions { name: to.to_owned() };
+        let renamed = self.engine.ask().rename_container(id, options).await;
+        match renamed.map_err(|error| self.engine.failure("renaming the container", &error)) {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.is_unheard() || failure.status() == Some(400) => {
+                let found = self.engine.ask().inspect_container(id, None::<InspectContainerOptions>).await;
+                let found = self.heard(found, "looking for the container")?;
+                let name = found.name.unwrap_or_default();
+                if name.trim_start_matches('/') == to { Ok(()) } else { Err(failure.into()) }
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Removes one that has ended: never one that runs.
+    pub(super) async fn remove_container(&self, id: &str) -> Result<(), Stop> {
+        let options = RemoveContainerOptions { force: false, v: true, link: false };
+        let removed = self.engine.ask().remove_container(id, Some(options)).await;
+        self.gone(removed, "removing the container")
+    }
+}
+
+fn lost_token(output: &Output) -> Stop {
+    Stop::because(
+        format!("{} made no token that it could take", output.of),
+        "run it again: the next apply mints another one",
+    )
+}
+
+/// The whole of what is sent. The token's value is in here, so nothing prints it.
+fn body(new: &NewContainer, token_id: &str, token: &Secret) -> ContainerCreateBody {
+    let NewContainer {
+        name: _,
+        works_as,
+        image,
+        pulled: _,
+        labels,
+        environment,
+        token: _,
+        network,
+        connected: _,
+        mounts,
+        filled: _,
+        free: _,
+        always,
+        stop_timeout,
+        memory,
+        millicpus,
+        log,
+    } = new;
+    let mut environment: BTreeMap<&str, &str> =
+        environment.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let agent = labels::agent_name(works_as, token_id);
+    environment.insert(NAME, &agent);
+    environment.insert(TOKEN, token.expose());
+    let mut labels = labels.clone();
+    labels.insert(labels::TOKEN.to_owned(), token_id.to_owned());
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let restart = if *always { RestartPolicyNameEnum::UNLESS_STOPPED } else { RestartPolicyNameEnum::NO };
+    ContainerCreateBody {
+        image: Some(image.exact()),
+        env: Some(environment.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
+        labels: Some(labels.into_iter().collect()),
+        stop_timeout: Some(signed(*stop_timeout)),
+        host_config: Some(HostConfig {
+            restart_policy: Some(RestartPolicy { name: Some(restart), maximum_retry_count: None }),
+            network_mode: Some(network.clone()),
+            mounts: Some(mounts.iter().map(|(target, source)| mount(target, source)).collect()),
+            memory: memory.map(signed),
+            nano_cpus: millicpus.map(|millicpus| i64::from(millicpus) * 1_000_000),
+            log_config: log.as_ref().map(|Log { driver, options }| HostConfigLogConfig {
+                typ: Some(driver.clone()),
+                config: Some(options.clone().into_iter().collect()),
+            }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// A path of the host begins with a slash, a volume's name does not.
+pub(super) fn mount(target: &str, source: &str) -> Mount {
+    let on_host = source.starts_with('/');
+    Mount {
+        target: Some(target.to_owned()),
+        source: Some(source.to_owned()),
+        typ: Some(if on_host { MountType::BIND } else { MountType::VOLUME }),
+        read_only: Some(true),
+        bind_options: on_host.then(MountBindOptions::default),
+        ..Mount::default()
+    }
+}

@@ -1,0 +1,268 @@
+//! What a fleet wants of its Docker hosts: names resolved, durations in seconds, no token and no position.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::owner::FleetName;
+
+/// Everything that is wanted of Docker hosts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Desired {
+    /// Whose labels our things carry.
+    pub fleet: FleetName,
+    /// Hosts by the key of their target.
+    pub targets: BTreeMap<String, Target>,
+}
+
+/// A host with a Docker Engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The id of the engine: the pin against another one behind the same address.
+    pub engine_id: Option<String>,
+    /// It sleeps at times: then it is a gap, and no failure of the run.
+    pub may_be_away: bool,
+    /// The compose project of all that is ours there.
+    pub project: String,
+    /// Agents of pools, by service: the pool's key.
+    pub services: BTreeMap<String, Service>,
+    /// Compared and reported, never written.
+    pub verify: bool,
+    /// All of ours is removed from it.
+    pub absent: bool,
+}
+
+/// The agents of one pool on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// The pool's name in HCP.
+    pub pool: String,
+    /// Agents that always run.
+    pub min: u32,
+    /// The most agents at once.
+    pub max: u32,
+    /// How long an agent is idle before it is stopped, in seconds.
+    pub cooldown_down: u64,
+    /// How old an agent's token may get, in seconds; `None`: as old as it likes.
+    pub rotate_after: Option<u64>,
+    /// What every agent of it is like.
+    pub agent: Agent,
+}
+
+/// What an agent's container is like. A change of any of it makes a new container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its image.
+    pub image: Image,
+    /// How long its longest apply takes, in seconds: how long a stop waits for it.
+    pub longest_apply: u64,
+    /// Its environment, but for its name and its token, which each container has of its own.
+    pub environment: BTreeMap<String, String>,
+    /// The most memory, in bytes.
+    pub memory: Option<u64>,
+    /// The most processor time, in thousandths of a processor.
+    pub millicpus: Option<u32>,
+    /// The log driver and its options; the engine's default where nothing is said.
+    pub log: Option<Log>,
+    /// Files that it finds in its file system.
+    pub files: BTreeSet<Files>,
+}
+
+/// How an engine keeps a container's output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// `json-file`, `local`, …
+    pub driver: String,
+    /// As the driver knows them.
+    pub options: BTreeMap<String, String>,
+}
+
+/// Files that a container finds below one path, read-only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Files {
+    /// What they are for.
+    pub purpose: Purpose,
+    /// Where they come from.
+    pub source: Source,
+}
+
+/// What files of a container are for; it says where they are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// A filesystem mirror of providers.
+    Providers,
+    /// Certificates of an authority of one's own.
+    Ca,
+    /// Programs that the agent calls before and after terraform.
+    Hooks,
+}
+
+/// Where files come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// A file or folder of the machine that this program runs on: put into a volume named by its content.
+    Upload(PathBuf),
+    /// A path on the host.
+    OnHost(String),
+}
+
+impl Purpose {
+    /// The word in names of volumes.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Providers => "providers",
+            Self::Ca => "ca",
+            Self::Hooks => "hooks",
+        }
+    }
+
+    /// Where a container finds them. The agent looks for hooks in `hooks` of its data directory.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Providers => "/reconcile/providers",
+            Self::Ca => "/reconcile/ca",
+            Self::Hooks => "/home/tfc-agent/.tfc-agent/hooks",
+        }
+    }
+}
+
+impl Target {
+    /// The name of the n-th container of a service, as compose would name it.
+    #[must_use]
+    pub fn container(&self, service: &str, number: u32) -> String {
+        format!("{}-{service}-{number}", self.project)
+    }
+
+    /// The name of the network of all agents, as compose would name it.
+    #[must_use]
+    pub fn network(&self) -> String {
+        format!("{}_default", self.project)
+    }
+}
+
+/// A reference to an image: `hashicorp/tfc-agent:1.29.0`, with `@sha256:…` if it is pinned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Image {
+    /// `hashicorp/tfc-agent`, with the registry if it is not Docker's.
+    pub repository: String,
+    /// `1.29.0`
+    pub tag: Option<String>,
+    /// `sha256:…`
+    pub digest: Option<String>,
+}
+
+impl Image {
+    /// The reference as engines list it among an image's tags: without the digest.
+    #[must_use]
+    pub fn tagged(&self) -> String {
+        format!("{}:{}", self.repository, self.tag.as_deref().unwrap_or("latest"))
+    }
+
+    /// The reference as engines list it among an image's digests.
+    #[must_use]
+    pub fn pinned(&self) -> Option<String> {
+        self.digest.as_ref().map(|digest| format!("{}@{digest}", self.repository))
+    }
+
+    /// What an engine is asked to pull and to run: the digest alone if there is one, so that a moved tag is no matter.
+    #[must_use]
+    pub fn exact(&self) -> String {
+        self.pinned().unwrap_or_else(|| self.tagged())
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repository, tag, digest } = self;
+        f.write_str(repository)?;
+        if let Some(tag) = tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Image {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("`{text}` is not a reference to an image such as hashicorp/tfc-agent:1.29.0");
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => {
+                let hex = digest.strip_prefix("sha256:").ok_or_else(refused)?;
+                if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+                    return Err(format!("`{digest}` is not a digest: sha256: and 64 of 0-9 and a-f"));
+                }
+                (rest, Some(digest.to_owned()))
+            }
+            None => (text, None),
+        };
+        // The last colon may belong to a port of the registry.
+        let (repository, tag) = match rest.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag.to_owned())),
+            Some(_) | None => (rest, None),
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+        let tag_fits = tag.as_ref().is_none_or(|tag| {
+            !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        });
+        if repository.is_empty() || !repository.chars().all(fits) || repository.starts_with('/') || !tag_fits {
+            return Err(refused());
+        }
+        Ok(Self { repository: repository.to_owned(), tag, digest })
+    }
+}
+
+impl TryFrom<String> for Image {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Image> for String {
+    fn from(image: Image) -> Self {
+        image.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_reads_back() {
+        let digest = format!("sha256:{}", "a1".repeat(32));
+        for text in [
+            "hashicorp/tfc-agent:1.29.0",
+            "localhost:5000/tfc-agent",
+            &format!("localhost:5000/tfc-agent:1.29.0@{digest}"),
+            &format!("tfc-agent@{digest}"),
+        ] {
+            assert_eq!(text.parse::<Image>().map(|image| image.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", ":1", "a b", "tfc-agent@sha256:short", "tfc-agent:"] {
+            assert!(text.parse::<Image>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pinned_image_is_asked_for_by_its_digest_alone() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let image: Image = format!("hashicorp/tfc-agent:1.29.0@{digest}").parse().unwrap();
+        assert_eq!(image.exact(), format!("hashicorp/tfc-agent@{digest}"));
+        assert_eq!(image.tagged(), "hashicorp/tfc-agent:1.29.0");
+    }
+}

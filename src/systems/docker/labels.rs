@@ -1,0 +1,128 @@
+//! Labels on what is ours, and those by which compose knows a stack.
+
+use std::collections::BTreeMap;
+
+use super::observed::Container;
+use crate::owner::FleetName;
+
+/// Whose it is.
+pub const FLEET: &str = "reconcile.dev/fleet";
+/// What it was made of: an equal one needs no other container.
+pub const DIGEST: &str = "reconcile.dev/digest";
+/// The id of the token that it holds.
+pub const TOKEN: &str = "reconcile.dev/token-id";
+/// The pool that it works for.
+pub const POOL: &str = "reconcile.dev/pool";
+/// The hash of what is in it.
+pub const CONTENT: &str = "reconcile.dev/content";
+
+/// Compose's: `docker compose ls`, `ps`, `logs` and `down` look for these
+/// (`docker/compose` v5, `pkg/api/labels.go` and `pkg/compose/containers.go`).
+pub const PROJECT: &str = "com.docker.compose.project";
+/// The service.
+pub const SERVICE: &str = "com.docker.compose.service";
+/// Which of the service's containers.
+pub const NUMBER: &str = "com.docker.compose.container-number";
+/// Compose lists what has one, and compares it with its own: ours never fits, so that `up` makes the container anew.
+const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+const ONEOFF: &str = "com.docker.compose.oneoff";
+const VERSION: &str = "com.docker.compose.version";
+const NETWORK: &str = "com.docker.compose.network";
+const VOLUME: &str = "com.docker.compose.volume";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// What comes after the name of a container that is let finish. It is the lock between two runs.
+pub const DRAINING: &str = "-draining";
+/// What comes after the name of a container that is about to take another one's place.
+pub const NEXT: &str = "-next";
+
+/// The volume that says that all of another one is there.
+#[must_use]
+pub fn marker_of(volume: &str) -> String {
+    format!("{volume}.complete")
+}
+
+fn ours(fleet: &FleetName, project: &str) -> BTreeMap<String, String> {
+    [
+        (FLEET, fleet.as_str()),
+        (MANAGED_BY, "reconcile"),
+        (PROJECT, project),
+        (VERSION, concat!("reconcile ", env!("CARGO_PKG_VERSION"))),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
+}
+
+/// Labels of a container, but for the one that says which token it holds.
+#[must_use]
+pub fn container(
+    fleet: &FleetName,
+    (project, service, number): (&str, &str, u32),
+    pool: &str,
+    digest: &str,
+) -> BTreeMap<String, String> {
+    let mut labels = ours(fleet, project);
+    let number = number.to_string();
+    let more = [
+        (SERVICE, service),
+        (NUMBER, &number),
+        (ONEOFF, "False"),
+        (CONFIG_HASH, digest),
+        (DIGEST, digest),
+        (POOL, pool),
+    ];
+    labels.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+    labels
+}
+
+/// Labels of the network.
+#[must_use]
+pub fn network(fleet: &FleetName, project: &str) -> BTreeMap<String, String> {
+    let mut labels = ours(fleet, project);
+    labels.insert(NETWORK.to_owned(), "default".to_owned());
+    labels
+}
+
+/// Labels of a volume that holds something of a hash.
+#[must_use]
+pub fn volume(fleet: &FleetName, project: &str, key: &str, hash: &str) -> BTreeMap<String, String> {
+    let mut labels = ours(fleet, project);
+    labels.insert(VOLUME.to_owned(), key.to_owned());
+    labels.insert(CONTENT.to_owned(), hash.to_owned());
+    labels
+}
+
+/// The fleet that a thing's labels name.
+#[must_use]
+pub fn is_ours(labels: &BTreeMap<String, String>, fleet: &FleetName) -> bool {
+    labels.get(FLEET).is_some_and(|named| named == fleet.as_str())
+}
+
+impl Container {
+    /// What a label says.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+
+    /// The service and the number that it is one of.
+    #[must_use]
+    pub fn place(&self) -> Option<(&str, u32)> {
+        Some((self.label(SERVICE)?, self.label(NUMBER)?.parse().ok()?))
+    }
+
+    /// The name that its agent has in HCP: no two containers that followed each other share one.
+    #[must_use]
+    pub fn agent_name(&self) -> Option<String> {
+        let base = self.name.strip_suffix(DRAINING).or_else(|| self.name.strip_suffix(NEXT)).unwrap_or(&self.name);
+        Some(agent_name(base, self.label(TOKEN)?))
+    }
+}
+
+/// The name of an agent: its container's, and the last letters of its token's id.
+#[must_use]
+pub fn agent_name(container: &str, token: &str) -> String {
+    let end: String = token.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("{container}-{end}")
+}

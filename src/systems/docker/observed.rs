@@ -1,0 +1,189 @@
+//! What was seen of Docker hosts, from their lists alone: what a list does not show is not asked for one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Gap, Listing, Read};
+
+/// Everything that a plan needs to know of Docker hosts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Hosts by the key of their target; a gap for one that could not be looked at.
+    pub hosts: BTreeMap<String, Read<Host>>,
+    /// What lies on this machine and is to be uploaded: its content's hash.
+    pub uploads: BTreeMap<PathBuf, Read<Upload>>,
+    /// Requests that it took to read all this.
+    pub requests: u32,
+}
+
+/// A host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// The engine.
+    pub engine: Engine,
+    /// All containers, whosever they are.
+    pub containers: Listing<Container>,
+    /// All networks.
+    pub networks: Listing<Network>,
+    /// All volumes.
+    pub volumes: Listing<Volume>,
+    /// All images.
+    pub images: Listing<Image>,
+}
+
+/// An engine, and the machine that it runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its id.
+    pub id: String,
+    /// The host's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The API that it speaks.
+    pub api: String,
+    /// `linux`
+    pub os: String,
+    /// `x86_64`, `aarch64`
+    pub architecture: String,
+    /// In bytes.
+    pub memory: u64,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Its name, without the slash.
+    pub name: String,
+    /// The image as it was named when it was made.
+    pub image: String,
+    /// The image that it was made of.
+    pub image_id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What it does.
+    pub state: State,
+    /// What the engine says of that: `Exited (0) 3 minutes ago`. Never part of an action, for it holds a time.
+    pub status: String,
+    /// Names of the networks that it is in.
+    pub networks: BTreeSet<String>,
+    /// Volumes and paths of the host that it sees, by the path where it sees them.
+    pub mounts: BTreeMap<String, String>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What a container does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// It was never started.
+    Created,
+    /// It runs.
+    Running,
+    /// It ended, and the engine starts it again.
+    Restarting,
+    /// It is frozen.
+    Paused,
+    /// It ended.
+    Exited,
+    /// The engine is removing it, or failed to.
+    Leaving,
+    /// A word that we do not know.
+    Other(String),
+}
+
+impl State {
+    /// A process of it lives, or may.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::Running | Self::Restarting | Self::Paused | Self::Other(_) => true,
+            Self::Created | Self::Exited | Self::Leaving => false,
+        }
+    }
+
+    /// As a plan says it.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Created => "not started",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Paused => "paused",
+            Self::Exited => "stopped",
+            Self::Leaving => "being removed",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Its id.
+    pub id: String,
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name, which is its id.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Everything that belongs into it is there; `None` where nothing of ours is to be in it.
+    pub complete: Option<bool>,
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its id.
+    pub id: String,
+    /// `hashicorp/tfc-agent:1.29.0`
+    pub tags: BTreeSet<String>,
+    /// `hashicorp/tfc-agent@sha256:…`
+    pub digests: BTreeSet<String>,
+}
+
+/// What is to be uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The hash of its Nix archive, as `nix hash path --type sha256 --base32` prints it.
+    pub hash: String,
+    /// Providers in it, as `HOST/NAMESPACE/TYPE`, if it is a mirror of providers.
+    pub providers: BTreeSet<String>,
+}
+
+impl Host {
+    /// What of its lists could not be read.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        let Self { engine: _, containers, networks, volumes, images } = self;
+        [containers.gap(), networks.gap(), volumes.gap(), images.gap()].into_iter().flatten()
+    }
+
+    /// The container of a name.
+    #[must_use]
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.seen().iter().find(|container| container.name == name)
+    }
+
+    /// The image that a reference stands for here.
+    #[must_use]
+    pub fn image(&self, wanted: &super::desired::Image) -> Option<&Image> {
+        self.images.seen().iter().find(|image| match wanted.pinned() {
+            Some(pinned) => image.digests.contains(&pinned),
+            None => image.tags.contains(&wanted.tagged()),
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Which agents are to run at this moment: those that always do, and as many more as runs want.
+
+use jiff::SignedDuration;
+
+use super::super::desired::Service;
+use super::Planner;
+use super::slots::Slot;
+use crate::plan::Cause;
+use crate::plan::links::{Demand, Presence};
+use crate::systems::hcp::observed::AgentStatus;
+
+/// What is wanted of one agent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// It runs, for this reason.
+    Run(Cause),
+    /// It rests.
+    Rest,
+    /// It goes on doing what it does.
+    Stay,
+}
+
+impl<'a> Planner<'a, '_> {
+    /// What is wanted of each place of a service.
+    pub(super) fn wishes(&mut self, service: &'a Service, slots: &[Slot<'a>]) -> Vec<Wish> {
+        let mut wishes: Vec<Wish> = slots
+            .iter()
+            .map(|slot| {
+                if slot.number <= service.min { Wish::Run(Cause::Because("it always runs".to_owned())) } else { Wish::Stay }
+            })
+            .collect();
+        let Some(Demand { agents, runs }) = self.links.demand(&service.pool) else {
+            return wishes;
+        };
+        let needed = usize::try_from(agents.clamp(service.min, service.max)).unwrap_or(usize::MAX);
+        let up = |slot: &Slot<'_>| [slot.live, slot.next].into_iter().flatten().any(|it| it.state.is_up());
+        let at_work = |wishes: &[Wish]| {
+            slots.iter().zip(wishes).filter(|(slot, wish)| matches!(wish, Wish::Run(_)) || up(slot)).count()
+        };
+        for n in 0..slots.len() {
+            if at_work(&wishes) >= needed {
+                break;
+            }
+            if let (Some(slot), Some(wish)) = (slots.get(n), wishes.get_mut(n))
+                && *wish == Wish::Stay
+                && !up(slot)
+            {
+                *wish = Wish::Run(Cause::Because(wanted_by(&runs)));
+            }
+        }
+        let mut surplus = at_work(&wishes).saturating_sub(needed);
+        for n in (0..slots.len()).rev() {
+            if surplus == 0 {
+                break;
+            }
+            if let (Some(slot), Some(wish)) = (slots.get(n), wishes.get_mut(n))
+                && *wish == Wish::Stay
+                && up(slot)
+            {
+                surplus -= 1;
+                if self.has_cooled_down(service, slot) {
+                    *wish = Wish::Rest;
+                }
+            }
+        }
+        wishes
+    }
+
+    /// An idle agent is stopped when nothing came for a while after its last job, and after its own coming.
+    fn has_cooled_down(&mut self, service: &Service, slot: &Slot<'a>) -> bool {
+        let Some(name) = slot.live.and_then(super::super::observed::Container::agent_name) else { return false };
+        let Presence::Listed(agent) = self.links.agent(&service.pool, &name) else { return false };
+        if agent.status != AgentStatus::Idle {
+            return false;
+        }
+        let Some(since) = agent.created_at.max(self.links.last_work(&service.pool)) else { return false };
+        let cooldown = SignedDuration::from_secs(i64::try_from(service.cooldown_down).unwrap_or(i64::MAX));
+        let rested = self.links.now().duration_since(since);
+        if rested < cooldown {
+            let end = since.checked_add(cooldown).map(|end| end.to_string()).unwrap_or_default();
+            self.leave(slot.address.clone(), format!("its agent is idle, and is stopped by a run after {end}"));
+            return false;
+        }
+        true
+    }
+
+    /// How many more agents the tier holds; `None` where that cannot be told.
+    pub(super) fn free_slots(&self) -> Option<u32> {
+        let (used, _) = self.links.holders()?;
+        // What runs and was not heard of yet will hold one as well.
+        let coming = self
+            .host
+            .containers
+            .seen()
+            .iter()
+            .filter(|it| it.state.is_up() && super::super::labels::is_ours(&it.labels, self.fleet))
+            .filter_map(|it| Some((it.label(super::super::labels::POOL)?, it.agent_name()?)))
+            .filter(|(pool, name)| self.links.agent(pool, name) == Presence::Absent)
+            .count();
+        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
+        Some(self.links.ceiling().saturating_sub(used).saturating_sub(coming).saturating_sub(self.started))
+    }
+
+    /// Whether the tier has room for one more agent; if not, the plan says who holds it.
+    pub(super) fn may_start(&mut self, slot: &Slot<'a>, wish: &Wish) -> bool {
+        let Wish::Run(cause) = wish else { return false };
+        if self.free_slots().is_none_or(|free| free > 0) {
+            return true;
+        }
+        let why = match cause {
+            Cause::Because(words) => words.as_str(),
+            _ => "it is to run",
+        };
+        let holders = self.links.holders().map(|(_, holders)| holders.join(", ")).unwrap_or_default();
+        let ceiling = self.links.ceiling();
+        let holders = if holders.is_empty() { "agents that are starting".to_owned() } else { holders };
+        let what = format!("{why}; the organisation may have {ceiling} at once: {holders}");
+        self.wait(slot.address.within(["start"]), what, "one of these agents stopping");
+        false
+    }
+}
+
+fn wanted_by(runs: &[String]) -> String {
+    match runs {
+        [] => "a run wants it".to_owned(),
+        [one] => format!("{one} wants it"),
+        [one, others @ ..] => format!("{one} and {} more want it", others.len()),
+    }
+}

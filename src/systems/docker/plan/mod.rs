@@ -1,0 +1,206 @@
+//! What has to be done to the Docker hosts, decided from what is wanted and what was seen and from nothing else.
+
+mod blueprint;
+mod demand;
+mod removal;
+mod slots;
+mod stack;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::{Desired, Target};
+use super::observed::{Host, Observed};
+use super::request::{Call, Request};
+use super::{container_address, labels};
+use crate::address::Address;
+use crate::owner::FleetName;
+use crate::plan::links::{Links, Receivers};
+use crate::plan::{Action, Cause, Change, Gap, Holds, Later, Output, Plan, Read, Refusal, Rule, Shown, Untouched, Verb, Wait, What, Why};
+use crate::systems::{self, Context};
+
+/// The least memory that an agent wants, in bytes ("Agent Requirements", HCP Terraform): 2 GB, as `docker info` counts a
+/// machine that is sold with it.
+const LEAST_MEMORY: u64 = 1_900_000_000;
+/// The oldest API that has all that is used here.
+const LEAST_API: (u32, u32) = (1, 41);
+
+/// Adds to the plan what the hosts need, and what happens to the tokens of their agents.
+pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut Plan) {
+    if want.targets.is_empty() {
+        return;
+    }
+    let links = Links::new(&context.desired.hcp, &context.observed.hcp);
+    let mut receivers = Receivers { targets: want.targets.keys().cloned().collect(), ..Receivers::default() };
+    for (key, host) in &seen.hosts {
+        if let Some(host) = host.seen() {
+            witnesses(key, host, &want.fleet, &mut receivers);
+        }
+    }
+    for (key, target) in &want.targets {
+        match seen.hosts.get(key) {
+            Some(Read::Seen(host)) => {
+                let mut planner = Planner {
+                    fleet: &want.fleet,
+                    key,
+                    target,
+                    host,
+                    seen,
+                    context: *context,
+                    links: &links,
+                    receivers: &mut receivers,
+                    started: 0,
+                    plan,
+                };
+                planner.host();
+            }
+            Some(Read::Unread(gap)) => plan.gaps.push(gap.clone()),
+            Some(Read::NotAsked) | None => {}
+        }
+    }
+    links.revoke(plan, &receivers);
+}
+
+/// Which tokens are held on a host, and whether these are all.
+fn witnesses(key: &str, host: &Host, fleet: &FleetName, receivers: &mut Receivers) {
+    for container in host.containers.seen() {
+        if let Some(token) = container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, fleet)) {
+            receivers.witnessed.insert(token.to_owned(), None);
+        }
+    }
+    if host.containers.gap().is_none() {
+        receivers.complete.insert(key.to_owned());
+    }
+}
+
+/// One pass over one host.
+struct Planner<'a, 'p> {
+    fleet: &'a FleetName,
+    key: &'a str,
+    target: &'a Target,
+    host: &'a Host,
+    seen: &'a Observed,
+    context: Context<'a>,
+    links: &'a Links<'a>,
+    receivers: &'p mut Receivers,
+    /// Agents that this plan starts and that hold no slot yet.
+    started: u32,
+    plan: &'p mut Plan,
+}
+
+impl Planner<'_, '_> {
+    fn host(&mut self) {
+        if !self.is_the_pinned_engine() || !self.can_run_agents() {
+            return;
+        }
+        self.plan.gaps.extend(self.host.gaps().cloned());
+        if self.host.gaps().next().is_some() {
+            // A part of a host says nothing of what may be done to the rest.
+            return;
+        }
+        if !self.target.absent {
+            for key in self.target.services.keys().cloned().collect::<Vec<_>>() {
+                self.service(&key);
+            }
+        }
+        self.surplus();
+        self.neighbours();
+    }
+
+    fn address(&self) -> Address {
+        Address::new(["docker", self.key])
+    }
+
+    fn container_address(&self, name: &str) -> Address {
+        container_address(self.key, name)
+    }
+
+    fn is_the_pinned_engine(&mut self) -> bool {
+        match &self.target.engine_id {
+            Some(pin) if *pin != self.host.engine.id => {
+                let cause = format!("the spec pins the engine {pin}, and this one is {}", self.host.engine.id);
+                self.refuse(Rule::WrongIdentity, self.address(), cause);
+                false
+            }
+            Some(_) | None => true,
+        }
+    }
+
+    /// What no agent can run on is said before anything is made there.
+    fn can_run_agents(&mut self) -> bool {
+        let engine = &self.host.engine;
+        let mut parts = engine.api.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+        let api = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let trouble = if engine.os != "linux" {
+            Some(format!("it runs containers of {}, and the agent is a program for Linux", engine.os))
+        } else if api < LEAST_API {
+            Some(format!(
+                "its API is {}, and {}.{} is needed: Docker Engine 20.10 or newer",
+                engine.api, LEAST_API.0, LEAST_API.1
+            ))
+        } else if engine.memory > 0 && engine.memory < LEAST_MEMORY {
+            let mebibytes = engine.memory >> 20;
+            Some(format!("it has {mebibytes} MiB of memory, and an agent needs 2 GB"))
+        } else {
+            None
+        };
+        let Some(trouble) = trouble else { return true };
+        self.refuse(Rule::UnfitHost, self.address(), trouble);
+        false
+    }
+
+    fn act(&mut self, address: Address, verb: Verb, changes: Vec<Change>, why: Why, call: Call) {
+        if self.target.verify {
+            let what = match changes.first() {
+                Some(change) => format!("differs from the spec in {}", change.field),
+                None => format!("differs from the spec: would {verb} it"),
+            };
+            self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
+            return;
+        }
+        let request = systems::Request::Docker(Request { target: self.key.to_owned(), call });
+        self.plan.actions.insert(address, Action { verb, changes, why, request });
+    }
+
+    fn wait(&mut self, address: Address, what: impl Into<String>, until: impl Into<String>) {
+        self.plan.waits.push(Wait { address, what: what.into(), until: until.into() });
+    }
+
+    fn refuse(&mut self, rule: Rule, address: Address, cause: impl Into<String>) {
+        self.plan.refusals.push(Refusal { rule, address, cause: cause.into() });
+    }
+
+    fn leave(&mut self, address: Address, note: impl Into<String>) {
+        self.plan.untouched.push(Untouched { address, note: note.into() });
+    }
+
+    fn unread(&mut self, address: &Address, gap: &Gap, follows: &str) {
+        self.plan.gaps.push(Gap { address: address.clone(), follows: follows.to_owned(), ..gap.clone() });
+    }
+
+    /// The reason of something that follows from a field of a pool or a target, with its place.
+    fn why(&self, cause: Cause, address: &Address, field: &str) -> Why {
+        Why { cause, origin: self.context.desired.origins.of(address, field).cloned() }
+    }
+
+    fn fact(&self, of: &Address, fact: crate::plan::Fact) -> Later<Holds> {
+        Links::fact(self.plan, of, fact)
+    }
+}
+
+fn change(field: &str, old: Shown, new: Shown, why: &Why) -> Change {
+    Change { field: field.to_owned(), old, new, why: why.clone() }
+}
+
+fn id_of(of: &Address) -> Later<String> {
+    Later::From(Output { of: of.clone(), what: What::Id })
+}
+
+/// Names of a set, each once.
+fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Labels without those of others.
+type Labels = BTreeMap<String, String>;

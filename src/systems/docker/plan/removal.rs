@@ -1,0 +1,146 @@
+//! What is ours on a host and nothing of the spec, and what is there beside it.
+
+use std::collections::BTreeSet;
+
+use super::super::labels;
+use super::super::observed::{Container, Volume};
+use super::super::request::{Afterwards, Call};
+use super::super::{network_address, volume_address};
+use super::Planner;
+use crate::plan::{Cause, Fact, Holds, Later, Verb, Why};
+
+fn gone() -> Why {
+    Why { cause: Cause::Gone, origin: None }
+}
+
+impl<'a> Planner<'a, '_> {
+    /// Containers of services and numbers that the spec has no more, then what only they stood on.
+    pub(super) fn surplus(&mut self) {
+        let host = self.host;
+        let ours = host.containers.seen().iter().filter(|it| {
+            labels::is_ours(&it.labels, self.fleet) && it.label(labels::PROJECT) == Some(&self.target.project)
+        });
+        let surplus: Vec<&'a Container> = ours
+            .filter(|it| {
+                self.target.absent
+                    || it.place().is_none_or(|(service, number)| {
+                        self.target.services.get(service).is_none_or(|service| number > service.max)
+                    })
+            })
+            .collect();
+        let mut leaving = Vec::new();
+        let mut stays = false;
+        for container in &surplus {
+            match self.remove(container) {
+                Some(gone) => leaving.push(gone),
+                None => stays = true,
+            }
+        }
+        if self.target.absent && !stays {
+            self.clear(&leaving);
+        } else if !stays {
+            self.unused_volumes();
+        }
+    }
+
+    fn remove(&mut self, container: &'a Container) -> Option<Later<Holds>> {
+        let address = self.container_address(&container.name);
+        let mut ended = Vec::new();
+        if container.state.is_up() {
+            let pool = container.label(labels::POOL).unwrap_or_default();
+            let marked = container.name.ends_with(labels::DRAINING);
+            if !self.may_stop(pool, container, &address) {
+                return None;
+            }
+            let at = address.within(["drain"]);
+            let how = (marked, Vec::new(), Afterwards::Goes);
+            self.drain(at.clone(), (pool, base(&container.name)), container, how, gone());
+            ended.push(self.fact(&at, Fact::Gone));
+        }
+        let why = if self.target.absent {
+            self.why(Cause::Spec, &super::super::target_address(self.key), "absent")
+        } else {
+            gone()
+        };
+        let call = Call::RemoveContainer { id: container.id.clone(), ended };
+        self.act(address.clone(), Verb::Remove, Vec::new(), why, call);
+        if let Some(token) = container.label(labels::TOKEN).filter(|_| !self.target.verify) {
+            self.receivers.witnessed.insert(token.to_owned(), Some(address.clone()));
+        }
+        Some(self.fact(&address, Fact::Gone))
+    }
+
+    /// Everything of ours but containers: on a host that is given up.
+    fn clear(&mut self, leaving: &[Later<Holds>]) {
+        let host = self.host;
+        for network in host.networks.seen() {
+            if !self.is_of_project(&network.labels) {
+                continue;
+            }
+            let address = network_address(self.key, &network.name);
+            let call = Call::RemoveNetwork {
+                id: network.id.clone(),
+                name: network.name.clone(),
+                empty: leaving.to_vec(),
+            };
+            self.act(address, Verb::Remove, Vec::new(), gone(), call);
+        }
+        for volume in host.volumes.seen() {
+            if !self.is_of_project(&volume.labels) {
+                continue;
+            }
+            self.remove_volume(volume, leaving.to_vec());
+        }
+    }
+
+    /// Volumes that hold what no container of the spec has any more: when no container that is there has them either.
+    fn unused_volumes(&mut self) {
+        let host = self.host;
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
+        for service in self.target.services.values() {
+            match self.blueprint(service, 1) {
+                Ok(blueprint) => wanted.extend(blueprint.volumes.into_iter().map(|volume| volume.name)),
+                // What could not be read may be what it holds.
+                Err(_) => return,
+            }
+        }
+        let mounted: BTreeSet<&String> = host.containers.seen().iter().flat_map(|it| it.mounts.values()).collect();
+        for volume in host.volumes.seen() {
+            if !self.is_of_project(&volume.labels) {
+                continue;
+            }
+            let of = volume.name.strip_suffix(".complete").unwrap_or(&volume.name).to_owned();
+            if !wanted.contains(&of) && !mounted.contains(&of) {
+                self.remove_volume(volume, Vec::new());
+            }
+        }
+    }
+
+    fn remove_volume(&mut self, volume: &Volume, unused: Vec<Later<Holds>>) {
+        let call = Call::RemoveVolume { name: volume.name.clone(), unused };
+        self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), gone(), call);
+    }
+
+    fn is_of_project(&self, labels: &super::Labels) -> bool {
+        labels::is_ours(labels, self.fleet) && labels.get(labels::PROJECT) == Some(&self.target.project)
+    }
+
+    /// What others have under the name of our project: compose would take both for one.
+    pub(super) fn neighbours(&mut self) {
+        let host = self.host;
+        for container in host.containers.seen() {
+            let same = container.label(labels::PROJECT) == Some(&self.target.project);
+            let of = container.label(labels::FLEET);
+            if same && of != Some(self.fleet.as_str()) {
+                let whose = of.map_or_else(|| "not ours".to_owned(), |fleet| format!("of the fleet {fleet}"));
+                let note = format!("in the project {} too, and {whose}", self.target.project);
+                self.leave(self.container_address(&container.name), note);
+            }
+        }
+    }
+}
+
+/// The name without what was put behind it for the time of a change.
+fn base(name: &str) -> &str {
+    name.strip_suffix(labels::DRAINING).or_else(|| name.strip_suffix(labels::NEXT)).unwrap_or(name)
+}

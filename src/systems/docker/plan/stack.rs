@@ -1,0 +1,76 @@
+//! What the containers of a host stand on: the network, the images, the volumes.
+
+use super::super::desired::Image;
+use super::super::request::Call;
+use super::super::{image_address, labels, network_address, volume_address};
+use super::blueprint::{Blueprint, Volume};
+use super::{Planner, change};
+use crate::plan::{Cause, Fact, Holds, Later, Shown, Verb};
+use crate::systems::hcp::pool_address;
+
+impl Planner<'_, '_> {
+    /// The network of the agents, made if there is none of its name.
+    pub(super) fn network(&mut self) -> Later<Holds> {
+        let name = self.target.network();
+        let address = network_address(self.key, &name);
+        let there = self.host.networks.seen().iter().any(|network| network.name == name);
+        if !there && !self.plan.actions.contains_key(&address) {
+            let why = self.why(Cause::Spec, &super::super::target_address(self.key), "");
+            let labels = labels::network(self.fleet, &self.target.project);
+            self.act(address.clone(), Verb::Create, Vec::new(), why, Call::CreateNetwork { name, labels });
+        }
+        self.fact(&address, Fact::InPlace)
+    }
+
+    /// The image, pulled if it is not there.
+    pub(super) fn image(&mut self, image: &Image, pool: &str) -> Later<Holds> {
+        let address = image_address(self.key, &image.exact());
+        if self.host.image(image).is_none() && !self.plan.actions.contains_key(&address) {
+            let why = self.why(Cause::Spec, &pool_address(pool), "image");
+            let shown = change("platform", Shown::Nothing, Shown::text(self.platform()), &why);
+            self.act(address.clone(), Verb::Create, vec![shown], why, Call::PullImage { image: image.clone() });
+        }
+        self.fact(&address, Fact::InPlace)
+    }
+
+    /// The platform of the host's images.
+    pub(super) fn platform(&self) -> String {
+        let architecture = match self.host.engine.architecture.as_str() {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        format!("{}/{architecture}", self.host.engine.os)
+    }
+
+    /// The volumes of a container, filled if they are not.
+    pub(super) fn volumes(&mut self, blueprint: &Blueprint, pool: &str) -> Vec<Later<Holds>> {
+        let mut filled = Vec::new();
+        for volume in &blueprint.volumes {
+            filled.push(self.volume(volume, &blueprint.image, pool));
+        }
+        filled
+    }
+
+    fn volume(&mut self, volume: &Volume, image: &Image, pool: &str) -> Later<Holds> {
+        let Volume { name, key, hash, content } = volume;
+        let address = volume_address(self.key, name);
+        let there = self.host.volumes.seen().iter().find(|seen| seen.name == *name);
+        let complete = there.is_some_and(|seen| seen.complete == Some(true));
+        if !complete && !self.plan.actions.contains_key(&address) {
+            let pulled = self.image(image, pool);
+            let why = self.why(Cause::Spec, &pool_address(pool), "files");
+            let old = if there.is_some() { Shown::text("not complete") } else { Shown::Nothing };
+            let shown = change("content", old, Shown::text(format!("sha256:{hash}")), &why);
+            let call = Call::FillVolume {
+                name: name.clone(),
+                labels: labels::volume(self.fleet, &self.target.project, key, hash),
+                content: content.clone(),
+                image: image.clone(),
+                pulled,
+            };
+            self.act(address.clone(), Verb::Create, vec![shown], why, call);
+        }
+        self.fact(&address, Fact::InPlace)
+    }
+}
