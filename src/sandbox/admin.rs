@@ -25,6 +25,7 @@ pub fn answer(shared: &Shared, method: &str, path: &str, body: Value) -> Reply {
         ("GET", ["fingerprint"]) => Ok(json!({ "fingerprint": shared.world().fingerprint() })),
         ("GET", ["now"]) => Ok(json!({ "now": shared.world().now })),
         ("GET", ["inbox"]) => Ok(json!(shared.world().inbox)),
+        ("GET", ["engines"]) => Ok(json!(*shared.engines.lock().unwrap_or_else(PoisonError::into_inner))),
         ("GET", ["switches"]) => Ok(json!(shared.world().switches)),
         ("POST", ["faults"]) => arm(shared, body),
         ("POST", ["gates", name]) => {
@@ -92,6 +93,22 @@ fn by_hand(world: &mut World, path: &[&str], body: &Value) -> Result<Value, Stri
             let agent = world.agents.get_mut(*id).ok_or_else(|| format!("no agent {id}"))?;
             agent.status = status;
             agent.last_ping_at = Some(now);
+            Ok(json!({}))
+        }
+        ["engines", name] => {
+            let engine = world.engines.get_mut(*name).ok_or_else(|| format!("no engine {name}"))?;
+            engine.offline = body["offline"].as_bool().unwrap_or(engine.offline);
+            engine.memory = body["memory"].as_u64().unwrap_or(engine.memory);
+            Ok(json!({ "offline": engine.offline, "memory": engine.memory }))
+        }
+        // A process that breaks down by itself.
+        ["engines", name, "containers", container] => {
+            let engine = world.engines.get(*name).ok_or_else(|| format!("no engine {name}"))?;
+            let found = engine.containers.iter().find(|(_, found)| found.name == *container);
+            let id = found.map(|(id, _)| id.clone()).ok_or_else(|| format!("no container {container}"))?;
+            let code = body["exit"].as_i64().ok_or("exit is missing")?;
+            let now = world.now;
+            world.end(&((*name).to_owned(), id), code, now);
             Ok(json!({}))
         }
         _ => Err("no such thing here".to_owned()),

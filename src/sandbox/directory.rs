@@ -1,6 +1,7 @@
 //! A world that lives in a directory: one server at a time, and nothing lost that was answered.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
@@ -28,6 +29,8 @@ const TOKEN: &str = "token";
 #[derive(Debug, Serialize, Deserialize)]
 struct Card {
     address: String,
+    #[serde(default)]
+    engines: BTreeMap<String, String>,
 }
 
 /// Who serves a directory.
@@ -35,8 +38,8 @@ struct Card {
 pub enum Claim {
     /// We do, as long as this lives.
     Ours(Claimed),
-    /// Somebody else does, there.
-    Theirs(String),
+    /// Somebody else does, there, and its engines are there.
+    Theirs(String, BTreeMap<String, String>),
 }
 
 /// The exclusive right to serve a directory.
@@ -69,7 +72,7 @@ pub async fn claim(directory: &Path) -> Result<Claim, SandboxError> {
         let mut text = String::new();
         lock.read_to_string(&mut text).map_err(error("reading", &path))?;
         if let Ok(card) = serde_json::from_str::<Card>(&text) {
-            return Ok(Claim::Theirs(card.address));
+            return Ok(Claim::Theirs(card.address, card.engines));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -84,9 +87,9 @@ pub fn token(directory: &Path) -> Result<String, SandboxError> {
 
 impl Claimed {
     /// Tells others where the server is.
-    pub fn announce(&mut self, address: &str) -> Result<(), SandboxError> {
+    pub fn announce(&mut self, address: &str, engines: &BTreeMap<String, String>) -> Result<(), SandboxError> {
         let path = self.directory.join(LOCK);
-        let card = serde_json::to_vec(&Card { address: address.to_owned() }).unwrap_or_default();
+        let card = serde_json::to_vec(&Card { address: address.to_owned(), engines: engines.clone() }).unwrap_or_default();
         let write = |lock: &mut File| {
             lock.set_len(0)?;
             lock.seek(SeekFrom::Start(0))?;
@@ -102,13 +105,14 @@ impl Claimed {
             Ok(_) | Err(_) => self.make_token()?,
         };
         let path = self.directory.join(WORLD);
-        let mut world = match fs::read(&path) {
+        let mut world: World = match fs::read(&path) {
             Ok(text) => {
                 serde_json::from_slice(&text).map_err(|cause| SandboxError::World { path: path.clone(), cause })?
             }
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => World::new(seed, &token),
             Err(source) => return Err(error("reading", &path)(source)),
         };
+        world.provide(seed);
         if !world.tokens.iter().any(|known| known.secret.is(&token)) {
             world.tokens.insert(0, ApiToken::new("sandbox", seed.token_kind, &token));
         }
@@ -227,8 +231,8 @@ mod tests {
             panic!("a new directory is ours");
         };
         let (mut world, token) = claimed.load(&Seed::default()).unwrap();
-        claimed.announce("http://127.0.0.1:9").unwrap();
-        let Claim::Theirs(address) = claim(&path).await.unwrap() else {
+        claimed.announce("http://127.0.0.1:9", &BTreeMap::new()).unwrap();
+        let Claim::Theirs(address, _) = claim(&path).await.unwrap() else {
             panic!("it was claimed");
         };
         assert_eq!(address, "http://127.0.0.1:9");

@@ -6,18 +6,21 @@
 mod admin;
 mod connection;
 mod directory;
+mod docker;
 pub mod faults;
 mod gates;
 mod hcp;
 pub mod receiver;
 mod server;
+mod workers;
 pub mod world;
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Instant,
 };
 
@@ -27,11 +30,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use connection::{CuttableListener, Scissors};
 use directory::{Claim, Claimed, Saver};
+pub use docker::registry::Platform;
 use faults::{Faults, Script};
 use receiver::Received;
 pub use server::RequestRecord;
 use server::Shared;
-pub use world::{Connection, IncludeVars, RateLimit, Seed, Switches, Tier, TokenKind, World};
+pub use world::{Connection, EngineSeed, IncludeVars, RateLimit, Seed, Switches, Tier, TokenKind, World};
 
 /// The API token of a stand-in that lives in memory.
 const TOKEN: &str = "sandbox.atlasv1.in-memory";
@@ -97,7 +101,7 @@ pub enum SandboxError {
 pub struct Sandbox {
     shared: Arc<Shared>,
     token: String,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     _claimed: Option<Claimed>,
 }
 
@@ -107,6 +111,8 @@ pub struct Attachment {
     pub address: String,
     /// The API token.
     pub token: String,
+    /// Where the Docker Engines are, `tcp://127.0.0.1:PORT`, by their targets' names.
+    pub engines: BTreeMap<String, String>,
     /// The server, if it is ours; it must be kept as long as it is used.
     pub server: Option<Sandbox>,
 }
@@ -120,7 +126,7 @@ impl fmt::Debug for Sandbox {
 
 impl fmt::Debug for Attachment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, token: _, server: _ } = self;
+        let Self { address, token: _, engines: _, server: _ } = self;
         out.debug_struct("Attachment").field("address", address).finish_non_exhaustive()
     }
 }
@@ -140,7 +146,7 @@ impl Sandbox {
     pub async fn serve(directory: &Path, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         match directory::claim(directory).await? {
             Claim::Ours(claimed) => Self::serve_claimed(claimed, listen, seed).await,
-            Claim::Theirs(address) => Err(SandboxError::Served { path: directory.to_owned(), address }),
+            Claim::Theirs(address, _) => Err(SandboxError::Served { path: directory.to_owned(), address }),
         }
     }
 
@@ -152,10 +158,13 @@ impl Sandbox {
                 Ok(Attachment {
                     address: server.address().to_owned(),
                     token: server.token().to_owned(),
+                    engines: server.engines(),
                     server: Some(server),
                 })
             }
-            Claim::Theirs(address) => Ok(Attachment { address, token: directory::token(directory)?, server: None }),
+            Claim::Theirs(address, engines) => {
+                Ok(Attachment { address, token: directory::token(directory)?, engines, server: None })
+            }
         }
     }
 
@@ -182,12 +191,19 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(world, origin.clone(), saver.clone(), pace));
         let mut tasks = Vec::new();
         let mut claimed = claimed;
+        let names: Vec<String> = shared.world().engines.keys().cloned().collect();
+        for name in names {
+            let (address, task) = docker::serve::open(&shared, &name, "docker").await.map_err(failed)?;
+            shared.engines.lock().unwrap_or_else(PoisonError::into_inner).insert(name, format!("tcp://{address}"));
+            tasks.push(task);
+        }
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
             tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
-            claimed.announce(&origin)?;
+            let engines = shared.engines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            claimed.announce(&origin, &engines)?;
         }
         tasks.push(tokio::spawn(listen_on(listener, Arc::clone(&shared))));
-        Ok(Self { shared, token, tasks, _claimed: claimed })
+        Ok(Self { shared, token, tasks: Mutex::new(tasks), _claimed: claimed })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -198,6 +214,30 @@ impl Sandbox {
     /// The API token.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Where the Docker Engines are, `tcp://127.0.0.1:PORT`, by their targets' names.
+    pub fn engines(&self) -> BTreeMap<String, String> {
+        self.shared.engines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the Docker Engine of a target is.
+    pub fn engine_address(&self, target: &str) -> Option<String> {
+        self.engines().remove(target)
+    }
+
+    /// One more address of an engine, for a caller of another label: rules and gates can tell two runners apart by it.
+    pub async fn open_door(&self, target: &str, label: &str) -> Result<String, SandboxError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let failed = |cause| SandboxError::Listen { address, cause };
+        let (address, task) = docker::serve::open(&self.shared, target, label).await.map_err(failed)?;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        Ok(format!("tcp://{address}"))
+    }
+
+    /// Puts an image into the registry below `/v2/`; the answer is the digest of its list of platforms.
+    pub fn publish(&self, repository: &str, tag: &str, platforms: &[Platform]) -> String {
+        self.with_world(|world| world.registry.publish(repository, tag, platforms))
     }
 
     /// What was asked so far, oldest first.
@@ -276,7 +316,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        for task in &self.tasks {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             task.abort();
         }
     }

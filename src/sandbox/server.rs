@@ -1,6 +1,7 @@
 //! The HTTP side: who may call, what is misbehaved, what every answer carries.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -23,6 +24,7 @@ use super::{
     admin,
     connection::Scissors,
     directory::Saver,
+    docker,
     faults::{BodyKind, Fault, Script, Subject, pattern},
     gates::Gates,
     hcp::{
@@ -30,6 +32,7 @@ use super::{
         call::Call,
         jsonapi::{Answer, Outcome, Problem},
     },
+    workers,
     world::{TokenKind, World, hex},
 };
 
@@ -74,6 +77,8 @@ pub struct Shared {
     pub records: Mutex<Vec<RequestRecord>>,
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
+    /// Where the engines listen, `tcp://127.0.0.1:PORT`, by their targets' names.
+    pub engines: Mutex<BTreeMap<String, String>>,
     /// Whether the server was stopped.
     pub stopped: AtomicBool,
     /// Saves, if there is a directory.
@@ -100,6 +105,7 @@ impl Shared {
             gates: Gates::default(),
             records: Mutex::default(),
             origin,
+            engines: Mutex::default(),
             stopped: AtomicBool::new(false),
             saver,
             pace: Mutex::new(pace),
@@ -117,6 +123,7 @@ impl Shared {
             *last += elapsed;
             world.now = world.now.saturating_add(elapsed).unwrap_or(world.now);
         }
+        world.settle();
         world
     }
 
@@ -136,7 +143,8 @@ impl Shared {
         (taken, limit - window.used, reset)
     }
 
-    fn record(&self, record: RequestRecord) {
+    /// Remembers a request.
+    pub fn record(&self, record: RequestRecord) {
         tracing::trace!(method = record.method, path = record.path, status = record.status, "answered");
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
@@ -200,7 +208,8 @@ pub async fn serve(
     }
 }
 
-fn decode(path: &str) -> String {
+/// A path without its escapes.
+pub fn decode(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -230,6 +239,17 @@ async fn other(shared: &Shared, asked: &Asked) -> Response {
         // Service discovery of terraform itself, and of HCP's own clients.
         let services = json!({ "tfe.v2": "/api/v2/", "tfe.v2.1": "/api/v2/", "tfe.v2.2": "/api/v2/" });
         return plain(200, "application/json", services.to_string());
+    }
+    if let Some(path) = asked.path.strip_prefix("/v2/") {
+        let answer = shared.world().registry.answer(&asked.method, path);
+        return docker::serve::plain(answer, asked.method == "HEAD");
+    }
+    if let Some(path) = asked.path.strip_prefix("/agent/") {
+        let given = asked.header("authorization").strip_prefix("Bearer ").unwrap_or_default();
+        let body = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let (status, answer) = workers::answer(&mut shared.world(), given, path, &body);
+        persist(shared).await;
+        return plain(status, "application/json", answer.to_string());
     }
     let Some(path) = asked.path.strip_prefix("/sandbox/") else {
         return plain(404, "text/html", "<h1>404</h1>".to_owned());
@@ -411,7 +431,7 @@ fn deliver(mut answer: Answer, faults: &[Fault], scissors: &Scissors, record: &m
     let half = text.len() / 2;
     let mut response = if faults.contains(&Fault::CutBody) {
         record.status = 0;
-        let mut response = Response::new(cut_in_half(&text, scissors.clone()));
+        let mut response = Response::new(cut_in_half(text.as_bytes(), scissors.clone()));
         insert(response.headers_mut(), "content-length", &text.len().max(2).to_string());
         response
     } else if faults.contains(&Fault::TruncatedBody) {
@@ -426,9 +446,9 @@ fn deliver(mut answer: Answer, faults: &[Fault], scissors: &Scissors, record: &m
     response
 }
 
-/// Half of a text, and then the connection is gone.
-fn cut_in_half(text: &str, scissors: Scissors) -> Body {
-    let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+/// Half of a body, and then the connection is gone.
+pub fn cut_in_half(body: &[u8], scissors: Scissors) -> Body {
+    let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
     Body::from_stream(futures::stream::unfold((0_u8, Some(half), scissors), |(step, half, scissors)| async move {
         if step == 0 {
             return half.map(|half| (Ok(half), (1, None, scissors)));

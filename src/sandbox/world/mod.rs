@@ -2,6 +2,7 @@
 //!
 //! Everything is a public field on purpose: a test breaks things by hand here, as a person would in HCP's web pages.
 
+mod engine;
 mod fleet;
 mod organization;
 mod placement;
@@ -13,6 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use engine::{
+    Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network, Node,
+    NodeKind, Status, Tree, Volume, Worker,
+};
 pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,
     RunTrigger, Subscriber, Tag, TagBindings, Url, Variable, VariableSet, VariableValue, VcsRepository, Workspace,
@@ -21,7 +26,7 @@ pub use organization::{ApiToken, Connection, IncludeVars, Organization, RateLimi
 pub use placement::{Mode, OwnPool, Placement};
 pub use sealed::Sealed;
 
-use crate::sandbox::receiver::Inbox;
+use crate::sandbox::{docker::registry::Registry, receiver::Inbox};
 
 /// The instant at which the time of every new world begins.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
@@ -67,6 +72,15 @@ pub struct World {
     pub switches: Switches,
     /// What was sent to notification receivers, and how they answer.
     pub inbox: Inbox,
+    /// Docker Engines by their targets' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<String, Engine>,
+    /// Agents that have a process, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workers: BTreeMap<String, Worker>,
+    /// Images that can be pulled; only those that everybody finds outlive the process.
+    #[serde(skip, default = "Registry::built_in")]
+    pub registry: Registry,
 }
 
 impl World {
@@ -90,7 +104,11 @@ impl World {
             oauth_clients: BTreeMap::new(),
             switches: Switches::default(),
             inbox: Inbox::default(),
+            engines: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            registry: Registry::built_in(),
         };
+        world.provide(seed);
         let project = world.mint("prj");
         world.projects.insert(project.clone(), Project::new("Default Project", BEGINNING));
         world.organization.default_project = project;
@@ -98,6 +116,14 @@ impl World {
             world.connect(connection);
         }
         world
+    }
+
+    /// Adds the machines of a seed that are not here yet.
+    pub fn provide(&mut self, seed: &Seed) {
+        for machine in &seed.engines {
+            let now = self.now;
+            self.engines.entry(machine.name.clone()).or_insert_with(|| Engine::new(machine, now));
+        }
     }
 
     /// A VCS connection with one token.
@@ -123,6 +149,11 @@ impl World {
             top.remove("now");
             top.remove("counters");
             top.remove("inbox");
+            for engine in top.get_mut("engines").and_then(|engines| engines.as_object_mut()).into_iter().flatten() {
+                if let Some(engine) = engine.1.as_object_mut() {
+                    engine.remove("events");
+                }
+            }
         }
         forget_times(&mut value);
         hex(&Sha256::digest(value.to_string()))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Sealed, letters};
+use super::{EngineSeed, Mode, Sealed, letters};
 
 /// A plan of HCP Terraform, with what it holds (HCP's overview page of 2026-08-19).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,9 @@ pub struct Seed {
     pub connections: Vec<Connection>,
     /// What the API token stands for.
     pub token_kind: TokenKind,
+    /// Machines with a Docker Engine.
+    #[serde(default)]
+    pub engines: Vec<EngineSeed>,
 }
 
 impl Default for Seed {
@@ -137,6 +140,7 @@ impl Default for Seed {
             tier: Tier::Free,
             connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
             token_kind: TokenKind::Team,
+            engines: Vec::new(),
         }
     }
 }
@@ -244,7 +248,7 @@ impl Default for RateLimit {
 }
 
 /// What the stand-in may be told to do differently.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Switches {
     /// `include=vars` on workspaces.
@@ -255,4 +259,18 @@ pub struct Switches {
     pub forbidden: BTreeSet<String>,
     /// The rate limit.
     pub rate_limit: RateLimit,
+    /// How long an agent in a container works on a plan or an apply.
+    pub job_seconds: u64,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            workspace_include_vars: IncludeVars::default(),
+            variable_set_include_vars: IncludeVars::default(),
+            forbidden: BTreeSet::new(),
+            rate_limit: RateLimit::default(),
+            job_seconds: 60,
+        }
+    }
 }
