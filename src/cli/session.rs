@@ -1,5 +1,6 @@
 //! The fleet that a run is about, and how its systems are reached.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -13,10 +14,11 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::pipeline::Access;
 use crate::plan::show::World;
-use crate::sandbox::{Attachment, Connection, Sandbox, Seed};
+use crate::sandbox::{Attachment, Connection, EngineSeed, Sandbox, Seed};
 use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
+use crate::systems::docker::client::{Door, NoDoor, Way};
 use crate::systems::{docker, hcp};
 use crate::systems::hcp::desired::Tier;
 
@@ -141,7 +143,7 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
-        let Attachment { address, token, engines: _, server } = Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
+        let Attachment { address, token, engines, server } = Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
             .await
             .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
@@ -158,7 +160,7 @@ impl Session {
                     organization: fleet.desired.hcp.organization.name.clone(),
                     loopback_only: true,
                 },
-                docker: docker::client::Access::default(),
+                docker: stand_ins(&fleet.desired, &engines),
                 policy: Policy::sandbox(),
             },
             fleet,
@@ -192,9 +194,25 @@ pub fn sandbox_directory(given: Option<&Path>, files: &[PathBuf]) -> Result<Path
     Ok(state.join("reconcile").join("sandbox").join(format!("{}-{hash}", name.unwrap_or_else(|| "fleet".to_owned()))))
 }
 
+/// The ways to the stand-ins of a fleet's Docker hosts.
+fn stand_ins(desired: &Desired, engines: &BTreeMap<String, String>) -> docker::client::Access {
+    let doors = desired.docker.targets.keys().map(|target| {
+        let door = engines.get(target).map(|address| Door {
+            way: Way::Loopback(address.trim_start_matches("tcp://").to_owned()),
+            from: "the sandbox".to_owned(),
+        });
+        let none = || NoDoor {
+            cause: "the sandbox has no such host".to_owned(),
+            hint: "stop the `sandbox serve` of this directory, which was begun without it, and run it again".to_owned(),
+        };
+        (target.clone(), door.ok_or_else(none))
+    });
+    docker::client::Access { doors: doors.collect() }
+}
+
 /// What a new sandbox is filled with: only what is looked up and never made.
 pub fn seed(desired: &Desired) -> Seed {
-    let Desired { hcp, docker: _, origins: _ } = desired;
+    let Desired { hcp, docker, origins: _ } = desired;
     let mut connections: Vec<Connection> = Vec::new();
     for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {
         let connection = connection(&vcs.connection);
@@ -212,6 +230,7 @@ pub fn seed(desired: &Desired) -> Seed {
             Tier::Premium => crate::sandbox::Tier::Premium,
         },
         connections,
+        engines: docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
         ..Seed::default()
     }
 }
