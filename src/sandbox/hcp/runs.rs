@@ -1,5 +1,7 @@
 //! Runs: read only; they are made by pushes, or by hand through the world.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -38,10 +40,24 @@ fn show(world: &World, call: &Call, id: &str) -> Outcome {
 /// The organization's list tells no totals, a workspace's does.
 fn list(world: &World, call: &Call, workspace: Option<&str>) -> Answer {
     let statuses: Option<Vec<&str>> = call.parameter("filter[status]").map(|words| words.split(',').collect());
+    let group = call.parameter("filter[status_group]");
+    let pools: Option<BTreeSet<&str>> = call.parameter("filter[agent_pool_names]").map(|names| {
+        let named = |name: &str| world.agent_pools.iter().find(|(_, pool)| pool.name == name).map(|(id, _)| id.as_str());
+        names.split(',').filter_map(named).collect()
+    });
+    let on_them = |run: &Run| {
+        pools.as_ref().is_none_or(|pools| world.pool_of(&run.workspace).is_some_and(|pool| pools.contains(pool.as_str())))
+    };
     let mut found: Vec<(&String, &Run)> = world
         .runs
         .iter()
         .filter(|(_, run)| workspace.is_none_or(|id| run.workspace == id))
+        .filter(|(_, run)| on_them(run))
+        .filter(|(_, run)| match group {
+            Some("non_final") => !run.is_final(),
+            Some("final") => run.is_final(),
+            Some(_) | None => true,
+        })
         .filter(|(_, run)| statuses.as_ref().is_none_or(|words| words.contains(&run.status.as_str())))
         .collect();
     found.sort_by_key(|(_, run)| std::cmp::Reverse(run.created_at));
@@ -84,7 +100,8 @@ fn render(id: &str, run: &Run) -> Value {
             "refresh-only": false,
             "source": "tfe-api",
             "status": run.status,
-            "status-timestamps": {},
+            // HCP has one for each state that a run came through; this is the one that it is in.
+            "status-timestamps": { format!("{}-at", run.status.replace('_', "-")): instant(run.updated_at) },
             "trigger-reason": "manual",
             "permissions": { "can-apply": true, "can-cancel": true, "can-comment": true, "can-discard": true },
         },

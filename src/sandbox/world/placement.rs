@@ -98,6 +98,14 @@ impl World {
             || pool.allowed_projects.contains(project)
     }
 
+    /// The pool that a workspace's runs go to.
+    pub fn pool_of(&self, workspace: &str) -> Option<String> {
+        match self.workspace_placement(self.workspaces.get(workspace)?) {
+            (Mode::Agent, pool) => pool,
+            (Mode::Remote | Mode::Local, _) => None,
+        }
+    }
+
     /// The workspaces whose runs go to a pool.
     pub fn users_of_pool(&self, pool: &str) -> Vec<String> {
         self.workspaces

@@ -164,14 +164,15 @@ pub struct Run {
     pub changed_at: Option<Timestamp>,
 }
 
+/// States after which nothing more happens to a run.
+const FINAL: [&str; 6] = ["applied", "planned_and_finished", "discarded", "errored", "canceled", "force_canceled"];
+
 impl Run {
     /// Nothing more will happen to it. A status that we do not know is not final, nor are `planned_and_saved` and
     /// `policy_soft_failed`, which somebody can still confirm or override.
     /// Source: "Run States and Stages" (`hashicorp/web-unified-docs`, HCP Terraform, `run/states`).
     #[must_use]
     pub fn is_final(&self) -> bool {
-        const FINAL: [&str; 6] =
-            ["applied", "planned_and_finished", "discarded", "errored", "canceled", "force_canceled"];
         FINAL.contains(&self.status.as_str())
     }
 }
@@ -361,7 +362,7 @@ impl Job {
             "post_plan_awaiting_decision",
             "post_plan_completed",
         ];
-        !RESTING.contains(&self.status.as_str())
+        !RESTING.contains(&self.status.as_str()) && !FINAL.contains(&self.status.as_str())
     }
 }
 

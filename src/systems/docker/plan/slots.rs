@@ -296,14 +296,16 @@ impl<'a> Planner<'a, '_> {
         let token = usable.and_then(|next| next.label(labels::TOKEN));
         let runs = up || matches!(wish, Wish::Run(_));
         let before_up = usable.is_some_and(|next| next.state.is_up());
-        let mut relieved = Vec::new();
+        // Nobody is sent away before the one who takes over is there.
+        let made = self.fact(&slot.address.within(["next"]), Fact::InPlace);
+        let mut relieved = vec![made.clone()];
         let first = up && !before_up && self.free_slots().is_some_and(|free| free > 0);
         if first {
             let at = slot.address.within(["next", "start"]);
             self.begin(at.clone(), slot, (id.clone(), token), (Vec::new(), true), &why);
             relieved.push(self.fact(&at, Fact::InPlace));
         }
-        let mut ended = Vec::new();
+        let mut ended = vec![made];
         if up {
             let at = slot.address.within(["drain"]);
             self.drain(at.clone(), slot.works(), live, (false, relieved, Afterwards::Goes), why.clone());
