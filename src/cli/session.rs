@@ -19,8 +19,8 @@ use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
 use crate::systems::docker::client::{Door, NoDoor, Way};
-use crate::systems::{docker, hcp};
 use crate::systems::hcp::desired::Tier;
+use crate::systems::{docker, hcp};
 
 /// A spec without errors.
 #[derive(Debug)]
@@ -143,9 +143,10 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
-        let Attachment { address, token, engines, server } = Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
-            .await
-            .map_err(|cause| Error::new("using the sandbox").because(cause))?;
+        let Attachment { address, token, engines, server } =
+            Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
+                .await
+                .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
         Ok(Self {
             hcp_facts: address.trim_start_matches("http://").to_owned(),

@@ -192,8 +192,7 @@ impl<'a> Links<'a> {
         let used = pools.iter().map(|pool| pool.agents).fold(0, u32::saturating_add);
         let words = pools.iter().filter(|pool| pool.agents > 0).map(|pool| {
             let live = pool.live.seen().into_iter().flatten().filter(|agent| agent.status.holds_a_slot());
-            let states: Vec<String> =
-                live.map(|agent| format!("{} is {}", agent.name, agent.status.word())).collect();
+            let states: Vec<String> = live.map(|agent| format!("{} is {}", agent.name, agent.status.word())).collect();
             if states.is_empty() {
                 format!("{} of {}", pool.agents, pool_address(&pool.name).in_system())
             } else {
@@ -231,8 +230,7 @@ impl<'a> Links<'a> {
         let new = Shown::Secret(format!("goes into {consumer} and nowhere else"));
         let change = Change { field: "value".to_owned(), old: Shown::Nothing, new, why: why.clone() };
         let request = systems::Request::Hcp(Request::MintToken { pool: id, description, ready });
-        plan.actions
-            .insert(of.clone(), Action { verb: Verb::Mint, changes: vec![change], why: why.clone(), request });
+        plan.actions.insert(of.clone(), Action { verb: Verb::Mint, changes: vec![change], why: why.clone(), request });
         Ok(Output { of, what: What::Credential })
     }
 
@@ -265,13 +263,7 @@ impl<'a> Links<'a> {
         }
     }
 
-    fn revoke_one(
-        &self,
-        plan: &mut Plan,
-        pool: &Pool,
-        (token, consumer): (&Token, &str),
-        receivers: &Receivers,
-    ) {
+    fn revoke_one(&self, plan: &mut Plan, pool: &Pool, (token, consumer): (&Token, &str), receivers: &Receivers) {
         let Token { id: TokenId(id), description: _, created_at: _, last_used_at: _ } = token;
         let address = token_address(&pool.name, id);
         let (unused, cause) = match receivers.witnessed.get(id) {
@@ -281,7 +273,9 @@ impl<'a> Links<'a> {
                 (vec![Later::From(gone)], Cause::Follows(of.clone()))
             }
             None if !receivers.knows(consumer) => return,
-            None if self.is_old(token) => (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}"))),
+            None if self.is_old(token) => {
+                (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}")))
+            }
             None => {
                 let until = token.created_at.and_then(|made| made.checked_add(GRACE).ok());
                 let until = until.map_or_else(

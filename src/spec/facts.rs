@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::desired::Desired;
 use crate::address::Address;
-use crate::systems::docker;
 use crate::owner::Stewardship;
+use crate::systems::docker;
 use crate::systems::hcp::desired::{
     Destination, Notification, Organization, Placement, Pool, Project, Reach, Scope, Variable, VariableSet,
     VariableValue, Vcs, Workspace,

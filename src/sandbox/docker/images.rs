@@ -80,9 +80,9 @@ pub fn find(engine: &Engine, name: &str) -> Result<String, Refusal> {
         .map(|(id, _)| id.clone());
     let is_hexadecimal = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
     let begins = |id: &&String| is_hexadecimal && id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(bare));
-    named.or_else(|| engine.images.keys().find(begins).cloned()).ok_or_else(|| {
-        Refusal::new(404, format!("No such image: {shown}"))
-    })
+    named
+        .or_else(|| engine.images.keys().find(begins).cloned())
+        .ok_or_else(|| Refusal::new(404, format!("No such image: {shown}")))
 }
 
 fn list(world: &World, call: &Call) -> Outcome {
@@ -223,13 +223,17 @@ fn pull_one(
         Some(platform) => platform.split('/').nth(1).unwrap_or(platform).to_owned(),
     };
     let is_digest = tag.contains(':');
-    let shown = if is_digest { format!("{}@{tag}", reference.familiar) } else { format!("{}:{tag}", reference.familiar) };
+    let shown =
+        if is_digest { format!("{}@{tag}", reference.familiar) } else { format!("{}:{tag}", reference.familiar) };
     let mut lines = vec![json!({ "status": format!("Pulling from {}", reference.repository), "id": tag })];
     let found = match world.registry.find(&reference.repository, tag, &architecture) {
         Ok(found) => found,
         Err(Missing::Repository) => return Err(denied(reference)),
         Err(Missing::Manifest) => {
-            return Err(Refusal::new(404, format!("manifest for {shown} not found: manifest unknown: manifest unknown")));
+            return Err(Refusal::new(
+                404,
+                format!("manifest for {shown} not found: manifest unknown: manifest unknown"),
+            ));
         }
         Err(Missing::Platform) => {
             let message = format!("no matching manifest for linux/{architecture} in the manifest list entries");

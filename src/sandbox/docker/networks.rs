@@ -165,9 +165,8 @@ fn addresses(network: &Network, endpoint: &Endpoint) -> (String, String) {
 /// A container's endpoints, as its list entry and its inspection show them.
 pub fn endpoints(engine: &Engine, container: &Container, whole: bool) -> Map<String, Value> {
     let show = |(name, endpoint): (&String, &Endpoint)| {
-        let live = endpoint.endpoint.as_ref().and_then(|id| {
-            Some((id, engine.networks.get(endpoint.network.as_ref()?)?))
-        });
+        let live =
+            endpoint.endpoint.as_ref().and_then(|id| Some((id, engine.networks.get(endpoint.network.as_ref()?)?)));
         let (address, mac) = live.map(|(_, network)| addresses(network, endpoint)).unwrap_or_default();
         let subnet = live.and_then(|(_, network)| network.subnet);
         let value = json!({
@@ -253,7 +252,15 @@ fn connect(world: &mut World, call: &Call, name: &str) -> Outcome {
     if container.status.is_alive() {
         plug_in(engine, &id);
     }
-    events::note(world, &call.engine, "network", "connect", &network, &[("name", &network_name), ("container", &id)], now);
+    events::note(
+        world,
+        &call.engine,
+        "network",
+        "connect",
+        &network,
+        &[("name", &network_name), ("container", &id)],
+        now,
+    );
     Ok(Answer::status(200).into())
 }
 

@@ -10,10 +10,7 @@ use std::{
 use axum::{
     Extension, Router,
     body::{Body, Bytes},
-    extract::{
-        ConnectInfo, Query, Request, State,
-        connect_info::IntoMakeServiceWithConnectInfo,
-    },
+    extract::{ConnectInfo, Query, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
@@ -77,9 +74,8 @@ async fn serve(
         return Response::default();
     };
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
-    let header = |name: &str| {
-        parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-    };
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let whole = decode(parts.uri.path());
     let (version, path) = split_version(&whole);
     let call = Call {

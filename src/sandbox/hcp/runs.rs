@@ -42,11 +42,14 @@ fn list(world: &World, call: &Call, workspace: Option<&str>) -> Answer {
     let statuses: Option<Vec<&str>> = call.parameter("filter[status]").map(|words| words.split(',').collect());
     let group = call.parameter("filter[status_group]");
     let pools: Option<BTreeSet<&str>> = call.parameter("filter[agent_pool_names]").map(|names| {
-        let named = |name: &str| world.agent_pools.iter().find(|(_, pool)| pool.name == name).map(|(id, _)| id.as_str());
+        let named =
+            |name: &str| world.agent_pools.iter().find(|(_, pool)| pool.name == name).map(|(id, _)| id.as_str());
         names.split(',').filter_map(named).collect()
     });
     let on_them = |run: &Run| {
-        pools.as_ref().is_none_or(|pools| world.pool_of(&run.workspace).is_some_and(|pool| pools.contains(pool.as_str())))
+        pools
+            .as_ref()
+            .is_none_or(|pools| world.pool_of(&run.workspace).is_some_and(|pool| pools.contains(pool.as_str())))
     };
     let mut found: Vec<(&String, &Run)> = world
         .runs

@@ -98,10 +98,9 @@ impl<'s> Builder<'_, 's> {
                 environment: environment(agents),
                 memory: agents.and_then(|agents| agents.memory.as_ref()).map(|size| size.bytes),
                 millicpus: agents.and_then(|agents| agents.cpus.as_ref()).map(|cpus| cpus.milli),
-                log: agents.and_then(|agents| agents.log.as_ref()).map(|log| Log {
-                    driver: log.driver.value.clone(),
-                    options: texts(&log.options),
-                }),
+                log: agents
+                    .and_then(|agents| agents.log.as_ref())
+                    .map(|log| Log { driver: log.driver.value.clone(), options: texts(&log.options) }),
                 files: self.agent_files(&address, key, pool),
             },
         }
@@ -136,7 +135,9 @@ impl<'s> Builder<'_, 's> {
                 if moves {
                     let message = format!("`{}` is another image tomorrow: it names no version", said.value);
                     let finding = Finding::error(Rule::MovingImage, said.at, message);
-                    self.findings.push(finding.remedy(format!("name a version and, better, its digest: {IMAGE}:1.29.0@sha256:…")));
+                    self.findings.push(
+                        finding.remedy(format!("name a version and, better, its digest: {IMAGE}:1.29.0@sha256:…")),
+                    );
                 }
                 image
             }

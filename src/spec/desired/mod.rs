@@ -19,10 +19,10 @@ use super::resolve::{Fleet, RunsOn};
 use crate::address::Address;
 use crate::origin::{FieldOrigins, Origin, Origins};
 use crate::owner::Stewardship;
-use crate::systems::{docker, hcp};
 use crate::systems::hcp::desired::{Organization, Placement, Tier};
 use crate::systems::hcp::organization_address;
 use crate::systems::hcp::settings::OrganizationSettings;
+use crate::systems::{docker, hcp};
 
 /// Everything that a fleet wants, by system. Destructured in `pipeline.rs`, so that a new system is a compile error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

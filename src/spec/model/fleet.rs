@@ -4,7 +4,9 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::super::node::{Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record, words};
-use super::{Agents, Defaults, Duration, FilesWish, Target, Tls, Event, PlacementWord, Project, SecretSource, VariableSet};
+use super::{
+    Agents, Defaults, Duration, Event, FilesWish, PlacementWord, Project, SecretSource, Target, Tls, VariableSet,
+};
 use crate::owner::FleetName;
 use crate::systems::hcp::desired::Tier;
 

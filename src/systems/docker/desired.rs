@@ -214,9 +214,9 @@ impl FromStr for Image {
             Some(_) | None => (rest, None),
         };
         let fits = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-        let tag_fits = tag.as_ref().is_none_or(|tag| {
-            !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        });
+        let tag_fits = tag
+            .as_ref()
+            .is_none_or(|tag| !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));
         if repository.is_empty() || !repository.chars().all(fits) || repository.starts_with('/') || !tag_fits {
             return Err(refused());
         }

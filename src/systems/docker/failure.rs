@@ -37,11 +37,17 @@ impl Failure {
             },
             Error::RequestTimeoutError => Self {
                 unheard: true,
-                ..failure(Kind::Unreachable, "no answer in time".to_owned(), "look whether the host is up and not overloaded")
+                ..failure(
+                    Kind::Unreachable,
+                    "no answer in time".to_owned(),
+                    "look whether the host is up and not overloaded",
+                )
             },
-            Error::DockerStreamError { error } => {
-                failure(Kind::Invalid, error.trim().to_owned(), "look at the image's name and at the host's way to its registry")
-            }
+            Error::DockerStreamError { error } => failure(
+                Kind::Invalid,
+                error.trim().to_owned(),
+                "look at the image's name and at the host's way to its registry",
+            ),
             Error::JsonDataError { .. } | Error::JsonSerdeError { .. } => Self {
                 unheard: true,
                 ..failure(
@@ -155,7 +161,9 @@ fn kind_of(status: u16) -> Kind {
 
 fn remedy_of(status: u16) -> &'static str {
     match status {
-        401 | 403 => "look whether something between here and the engine forbids it: an authorisation plugin, a proxy of its socket",
+        401 | 403 => {
+            "look whether something between here and the engine forbids it: an authorisation plugin, a proxy of its socket"
+        }
         404 => "run it again: the next plan looks at what is there",
         409 => "run it again: somebody else may have been faster",
         500.. => "look at the engine's log on the host",
@@ -181,9 +189,11 @@ fn reason(kind: Option<std::io::ErrorKind>, way: &str) -> (Option<&'static str>,
         Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
             (Some("the connection broke"), "run it again; if it stays so, look at the engine's log on the host", true)
         }
-        Some(ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
-            (Some("the host does not answer"), "look whether the host is up; `mayBeAway: true` for one that sleeps", false)
-        }
+        Some(ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => (
+            Some("the host does not answer"),
+            "look whether the host is up; `mayBeAway: true` for one that sleeps",
+            false,
+        ),
         Some(_) | None if way.starts_with("ssh:") => (
             None,
             "look whether that user may use the engine's socket there: `ssh` gets there, and the socket does not answer",

@@ -30,10 +30,9 @@ impl Forward {
         let way = format!("ssh://{destination}");
         let failed = |cause: String, hint: &str| Failure::unreachable(&way, cause, hint);
         // Only its owner may use what is in a temporary folder of ours.
-        let folder = tempfile::Builder::new()
-            .prefix("reconcile-")
-            .tempdir()
-            .map_err(|error| failed(format!("making a folder for its socket: {error}"), "look at the folder for temporary files"))?;
+        let folder = tempfile::Builder::new().prefix("reconcile-").tempdir().map_err(|error| {
+            failed(format!("making a folder for its socket: {error}"), "look at the folder for temporary files")
+        })?;
         let socket = folder.path().join("engine.sock");
         let mut command = Command::new("ssh");
         command.args(["-N", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]);
@@ -57,7 +56,8 @@ impl Forward {
                     // What was said so far is all there is to say.
                     let _ = stderr.read_to_string(&mut said).await;
                 }
-                let said = said.lines().filter(|line| !line.trim().is_empty()).next_back().unwrap_or_default().to_owned();
+                let said =
+                    said.lines().filter(|line| !line.trim().is_empty()).next_back().unwrap_or_default().to_owned();
                 return Err(failed(
                     format!("ssh ended with {status}: {}", said.trim()),
                     "try `ssh` to it by hand: it must need no password, and the host's key must be known",

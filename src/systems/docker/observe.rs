@@ -21,7 +21,11 @@ pub async fn observe(reader: &Reader, want: &Desired) -> Observed {
         let host = match reader.engines.get(target) {
             Some(Ok(engine)) => host(engine, target, wanted).await,
             Some(Err(failure)) => Err(away(target, wanted, failure)),
-            None => Err(away(target, wanted, &Failure::unknown_way("nothing says how to reach it", "name a way in access.yaml"))),
+            None => Err(away(
+                target,
+                wanted,
+                &Failure::unknown_way("nothing says how to reach it", "name a way in access.yaml"),
+            )),
         };
         let host = match host {
             Ok(host) => Read::Seen(host),
@@ -237,7 +241,11 @@ fn hash(path: &Path, purpose: Purpose) -> Result<Upload, String> {
     }
     Ok(Upload {
         hash: nix_base32::to_nix_base32(&digest.finalize()),
-        providers: if purpose == Purpose::Providers { providers(path).map_err(|error| error.to_string())? } else { BTreeSet::new() },
+        providers: if purpose == Purpose::Providers {
+            providers(path).map_err(|error| error.to_string())?
+        } else {
+            BTreeSet::new()
+        },
     })
 }
 

@@ -203,7 +203,9 @@ impl Request {
         match call {
             Call::PullImage { image: _ } | Call::CreateNetwork { name: _, labels: _ } => {}
             Call::RemoveNetwork { id: _, name: _, empty } => facts(empty),
-            Call::FillVolume { name: _, labels: _, content: _, image: _, pulled } => facts(std::slice::from_ref(pulled)),
+            Call::FillVolume { name: _, labels: _, content: _, image: _, pulled } => {
+                facts(std::slice::from_ref(pulled))
+            }
             Call::RemoveVolume { name: _, unused } => facts(unused),
             Call::CreateContainer(new) => {
                 facts(std::slice::from_ref(&new.pulled));

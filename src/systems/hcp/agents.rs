@@ -31,8 +31,7 @@ impl Watch {
         let list = List { path: &path, include: &[], filter: &[], paged: true, sorted: false };
         let listed = self.reader.list::<AgentAttributes, Unrelated>(&list).await;
         let agents = listed.complete().map_err(|trouble| trouble.to_string())?;
-        let mut agents: Vec<Agent> =
-            agents.into_iter().map(agent::agent).filter(|agent| agent.name == name).collect();
+        let mut agents: Vec<Agent> = agents.into_iter().map(agent::agent).filter(|agent| agent.name == name).collect();
         agents.sort_by_key(|agent| std::cmp::Reverse(agent.created_at));
         Ok(agents)
     }

@@ -416,8 +416,17 @@ impl Observed {
     /// Everything that could not be read, sorted.
     #[must_use]
     pub fn gaps(&self) -> Vec<Gap> {
-        let Self { now: _, organization: _, projects, workspaces, variable_sets, pools, connections, jobs, requests: _ } =
-            self;
+        let Self {
+            now: _,
+            organization: _,
+            projects,
+            workspaces,
+            variable_sets,
+            pools,
+            connections,
+            jobs,
+            requests: _,
+        } = self;
         let mut gaps: Vec<Gap> =
             [projects.gap(), workspaces.gap(), variable_sets.gap(), pools.gap(), connections.gap()]
                 .into_iter()

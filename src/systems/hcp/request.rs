@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::desired::Destination;
 use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
-use super::{AgentId, TokenId, NotificationId, OauthTokenId, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId};
+use super::{
+    AgentId, NotificationId, OauthTokenId, PoolId, ProjectId, TokenId, VariableId, VariableKey, VariableSetId,
+    WorkspaceId,
+};
 use crate::plan::{Effect, Holds, Later, Output};
 use crate::secret::SecretRef;
 

@@ -27,7 +27,10 @@ pub fn create(world: &mut World, call: &Call) -> Outcome {
     let body = call.document()?;
     let given = call.parameter("name").unwrap_or_default();
     let given = given.strip_prefix('/').unwrap_or(given);
-    if !body.as_object().is_some_and(|fields| fields.keys().any(|name| !["HostConfig", "NetworkingConfig"].contains(&name.as_str()))) {
+    if !body
+        .as_object()
+        .is_some_and(|fields| fields.keys().any(|name| !["HostConfig", "NetworkingConfig"].contains(&name.as_str())))
+    {
         return Err(Refusal::new(400, "Config cannot be empty in order to create a container"));
     }
     let wanted = text(&body, "Image");
@@ -73,8 +76,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
     labels.extend(words(&body["Labels"]));
     let environment = environment(&base["Env"], &body["Env"], id);
     let token = environment.iter().rev().find(|variable| variable.name == "TFC_AGENT_TOKEN");
-    let agent_token =
-        token.and_then(|variable| variable.clear.as_ref()).and_then(|clear| world.agent_token(&clear.0));
+    let agent_token = token.and_then(|variable| variable.clear.as_ref()).and_then(|clear| world.agent_token(&clear.0));
     Ok(Container {
         name: String::new(),
         image: text(body, "Image").to_owned(),
@@ -133,8 +135,24 @@ fn config(body: &Value, base: &Value, id: &str) -> Value {
     let is_empty = |value: &Value| value.is_null() || *value == json!("") || *value == json!([]);
     let mut own_entrypoint = false;
     for name in [
-        "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Cmd",
-        "Image", "Volumes", "WorkingDir", "Entrypoint", "ExposedPorts", "Healthcheck", "StopSignal", "StopTimeout",
+        "Hostname",
+        "Domainname",
+        "User",
+        "AttachStdin",
+        "AttachStdout",
+        "AttachStderr",
+        "Tty",
+        "OpenStdin",
+        "StdinOnce",
+        "Cmd",
+        "Image",
+        "Volumes",
+        "WorkingDir",
+        "Entrypoint",
+        "ExposedPorts",
+        "Healthcheck",
+        "StopSignal",
+        "StopTimeout",
     ] {
         let own = body.get(name).filter(|value| !is_empty(value));
         own_entrypoint |= name == "Entrypoint" && own.is_some();
@@ -189,10 +207,9 @@ pub fn restart_policy(given: &Value) -> Value {
 pub fn check_restart_policy(policy: &Value) -> Result<(), Refusal> {
     let (name, count) = (text(policy, "Name"), policy["MaximumRetryCount"].as_i64().unwrap_or_default());
     match name {
-        "always" | "unless-stopped" | "no" if count != 0 => Err(Refusal::new(
-            400,
-            format!("maximum retry count cannot be used with restart policy '{name}'"),
-        )),
+        "always" | "unless-stopped" | "no" if count != 0 => {
+            Err(Refusal::new(400, format!("maximum retry count cannot be used with restart policy '{name}'")))
+        }
         "on-failure" if count < 0 => Err(Refusal::new(400, "maximum retry count cannot be negative")),
         "" | "always" | "unless-stopped" | "no" | "on-failure" => Ok(()),
         other => Err(Refusal::new(400, format!("invalid restart policy '{other}'"))),
@@ -263,7 +280,10 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
     for (index, given) in host["Mounts"].as_array().into_iter().flatten().enumerate() {
         let (kind, target) = (text(given, "Type"), text(given, "Target"));
         if target.is_empty() {
-            return Err(Refusal::new(400, format!("invalid mount config for type \"{kind}\": field Target must not be empty")));
+            return Err(Refusal::new(
+                400,
+                format!("invalid mount config for type \"{kind}\": field Target must not be empty"),
+            ));
         }
         let source = match (kind, text(given, "Source")) {
             ("volume", "") => hex(&Sha256::digest(format!("volume/{id}/{index}"))),
@@ -288,8 +308,7 @@ fn mount(kind: &str, source: &str, target: &str, read_only: bool) -> Mount {
 
 /// Whether any container mounts a volume.
 pub fn users_of_volume(engine: &Engine, volume: &str) -> Vec<String> {
-    let uses = |container: &Container| {
-        container.mounts.iter().any(|mount| mount.kind == "volume" && mount.source == volume)
-    };
+    let uses =
+        |container: &Container| container.mounts.iter().any(|mount| mount.kind == "volume" && mount.source == volume);
     engine.containers.iter().filter(|(_, container)| uses(container)).map(|(id, _)| id.clone()).collect()
 }

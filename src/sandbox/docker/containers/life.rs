@@ -129,9 +129,8 @@ pub fn kill(world: &mut World, call: &Call, name: &str) -> Outcome {
         "" => 9,
         word => signal(word).ok_or_else(|| Refusal::new(400, format!("Invalid signal: {word}")))?,
     };
-    let refused = |refusal: Refusal| {
-        Refusal::new(refusal.status, format!("Cannot kill container: {name}: {}", refusal.message))
-    };
+    let refused =
+        |refusal: Refusal| Refusal::new(refusal.status, format!("Cannot kill container: {name}: {}", refusal.message));
     let place = place(world, call, name).map_err(refused)?;
     let now = world.now;
     let engine = engine_mut(world, call)?;

@@ -13,8 +13,21 @@ use crate::sandbox::world::{Container, Engine, Mount, Status, World};
 /// The newest first; only what runs, unless asked.
 pub fn list(world: &World, call: &Call) -> Outcome {
     let filters = call.filters(&[
-        "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network", "publish",
-        "since", "status", "volume",
+        "ancestor",
+        "before",
+        "exited",
+        "expose",
+        "health",
+        "id",
+        "is-task",
+        "isolation",
+        "label",
+        "name",
+        "network",
+        "publish",
+        "since",
+        "status",
+        "volume",
     ])?;
     let engine = engine(world, call)?;
     let all = call.flag("all") || filters.has("status") || filters.has("exited");
@@ -41,16 +54,13 @@ fn fits(engine: &Engine, id: &str, container: &Container, filters: &Filters) -> 
         && filters.any("id", |word| id.starts_with(word))
         && filters.any("name", |word| matches_name(word, &container.name))
         && filters.any("status", |word| container.status.word() == word)
-        && filters.any("exited", |word| {
-            container.status == Status::Exited && word == container.exit_code.to_string()
-        })
+        && filters.any("exited", |word| container.status == Status::Exited && word == container.exit_code.to_string())
         && filters.any("ancestor", image)
         && filters.any("network", |word| {
             container.networks.iter().any(|(name, endpoint)| name == word || endpoint.network.as_deref() == Some(word))
         })
-        && filters.any("volume", |word| {
-            container.mounts.iter().any(|mount| mount.source == word || mount.target == word)
-        })
+        && filters
+            .any("volume", |word| container.mounts.iter().any(|mount| mount.source == word || mount.target == word))
 }
 
 /// The engine reads a regular expression; anchors and plain text are what clients send.
@@ -117,9 +127,12 @@ fn human(duration: SignedDuration) -> String {
 
 fn show_mount(mount: &Mount, host_config: &Value) -> Value {
     // The old form of a mount carries the mode that was written.
-    let is_bind_form = host_config["Binds"].as_array().into_iter().flatten().filter_map(Value::as_str).any(|bind| {
-        bind.split(':').nth(1) == Some(&mount.target)
-    });
+    let is_bind_form = host_config["Binds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|bind| bind.split(':').nth(1) == Some(&mount.target));
     let mode = match (is_bind_form, mount.read_only) {
         (false, _) if mount.kind == "volume" => "z",
         (true, true) => "ro",

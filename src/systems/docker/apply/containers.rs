@@ -14,8 +14,8 @@ use bollard::query_parameters::{
 use super::super::desired::Log;
 use super::super::labels;
 use super::super::request::{NewContainer, Registration};
-use super::stop::Stop;
 use super::Task;
+use super::stop::Stop;
 use crate::http::Kind;
 use crate::plan::{Output, What};
 use crate::secret::Secret;
@@ -90,7 +90,8 @@ impl Task<'_> {
             let (up, state) = self.state(id).await?;
             if !up || tokio::time::Instant::now() >= deadline {
                 let log = self.last_words(id).await;
-                let cause = format!("its agent {name} does not come to HCP: {said}; the container is {state}; {}", log.said);
+                let cause =
+                    format!("its agent {name} does not come to HCP: {said}; the container is {state}; {}", log.said);
                 return Err(Stop::because(cause, log.hint));
             }
             tokio::time::sleep(policy.shortest_pause).await;

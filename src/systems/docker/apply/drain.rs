@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::super::labels::DRAINING;
 use super::super::request::{Afterwards, AgentRef, Drain};
-use super::stop::Stop;
 use super::Task;
+use super::stop::Stop;
 use crate::systems::hcp::observed::AgentStatus;
 
 /// What a container said last, without what may be secret, and what to do about it.
@@ -102,7 +102,8 @@ impl Task<'_> {
                 }
                 AgentStatus::Idle if Instant::now() < deadline => {}
                 AgentStatus::Idle => {
-                    let cause = format!("its agent {name} is idle, and HCP has not heard of it since the mark was seen");
+                    let cause =
+                        format!("its agent {name} is idle, and HCP has not heard of it since the mark was seen");
                     return Err(Stop::because(cause, "run it again"));
                 }
                 AgentStatus::Busy => return Err(Stop::because(format!("its agent {name} has a job now"), again)),

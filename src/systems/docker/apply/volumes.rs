@@ -10,8 +10,8 @@ use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, 
 use super::super::desired::Image;
 use super::super::labels;
 use super::super::request::Content;
-use super::stop::Stop;
 use super::Task;
+use super::stop::Stop;
 
 /// Where that container sees the volume.
 const INSIDE: &str = "/upload";

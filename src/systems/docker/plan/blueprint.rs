@@ -126,18 +126,8 @@ impl Blueprint {
             log,
             digest: _,
         } = self;
-        let parts = json!([
-            FORMAT,
-            image.exact(),
-            environment,
-            network,
-            mounts,
-            always,
-            stop_timeout,
-            memory,
-            millicpus,
-            log
-        ]);
+        let parts =
+            json!([FORMAT, image.exact(), environment, network, mounts, always, stop_timeout, memory, millicpus, log]);
         let hash = HEXLOWER.encode(&Sha256::digest(parts.to_string().as_bytes()));
         hash.get(..32).unwrap_or(&hash).to_owned()
     }

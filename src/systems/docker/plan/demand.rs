@@ -26,7 +26,11 @@ impl<'a> Planner<'a, '_> {
         let mut wishes: Vec<Wish> = slots
             .iter()
             .map(|slot| {
-                if slot.number <= service.min { Wish::Run(Cause::Because("it always runs".to_owned())) } else { Wish::Stay }
+                if slot.number <= service.min {
+                    Wish::Run(Cause::Because("it always runs".to_owned()))
+                } else {
+                    Wish::Stay
+                }
             })
             .collect();
         let Some(Demand { agents, runs }) = self.links.demand(&service.pool) else {

@@ -5,8 +5,6 @@ mod demand;
 mod removal;
 mod slots;
 mod stack;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +15,10 @@ use super::{container_address, labels};
 use crate::address::Address;
 use crate::owner::FleetName;
 use crate::plan::links::{Links, Receivers};
-use crate::plan::{Action, Cause, Change, Gap, Holds, Later, Output, Plan, Read, Refusal, Rule, Shown, Untouched, Verb, Wait, What, Why};
+use crate::plan::{
+    Action, Cause, Change, Gap, Holds, Later, Output, Plan, Read, Refusal, Rule, Shown, Untouched, Verb, Wait, What,
+    Why,
+};
 use crate::systems::{self, Context};
 
 /// The least memory that an agent wants, in bytes ("Agent Requirements", HCP Terraform): 2 GB, as `docker info` counts a

@@ -78,11 +78,8 @@ impl<'a> Planner<'a, '_> {
                 continue;
             }
             let address = network_address(self.key, &network.name);
-            let call = Call::RemoveNetwork {
-                id: network.id.clone(),
-                name: network.name.clone(),
-                empty: leaving.to_vec(),
-            };
+            let call =
+                Call::RemoveNetwork { id: network.id.clone(), name: network.name.clone(), empty: leaving.to_vec() };
             self.act(address, Verb::Remove, Vec::new(), gone(), call);
         }
         for volume in host.volumes.seen() {

@@ -266,10 +266,8 @@ impl<'a> Planner<'a, '_> {
         if up && !self.may_stop(&slot.service.pool, live, &slot.address) {
             return;
         }
-        let why = changes.first().map_or_else(
-            || Why { cause: Cause::Differs, origin: None },
-            |change| change.why.clone(),
-        );
+        let why =
+            changes.first().map_or_else(|| Why { cause: Cause::Differs, origin: None }, |change| change.why.clone());
         let usable = next.filter(|next| self.misfit(slot, next, blueprint).is_none());
         let id = match usable {
             Some(next) => Later::Known(next.id.clone()),
@@ -341,12 +339,7 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Removes a container that has ended, or will have by then.
-    pub(super) fn take_away(
-        &mut self,
-        at: &Address,
-        container: &Container,
-        ended: Vec<Later<Holds>>,
-    ) -> Later<Holds> {
+    pub(super) fn take_away(&mut self, at: &Address, container: &Container, ended: Vec<Later<Holds>>) -> Later<Holds> {
         let why = Why { cause: Cause::Because("another one has its place".to_owned()), origin: None };
         let call = Call::RemoveContainer { id: container.id.clone(), ended };
         self.act(at.clone(), Verb::Remove, Vec::new(), why, call);
@@ -454,16 +447,20 @@ impl<'a> Planner<'a, '_> {
     pub(super) fn misfit(&self, slot: &Slot<'a>, container: &Container, blueprint: &Blueprint) -> Option<Misfit> {
         let pool = pool_address(&slot.service.pool);
         let mut changes = Vec::new();
-        let differs = |field: &str, old: String, new: String, why: &Why| {
-            change(field, Shown::text(old), Shown::text(new), why)
-        };
+        let differs =
+            |field: &str, old: String, new: String, why: &Why| change(field, Shown::text(old), Shown::text(new), why);
         let spec = self.why(Cause::Spec, &pool, "image");
         let image = self.host.image(&blueprint.image);
         if container.image != blueprint.image.exact() {
             changes.push(differs("image", container.image.clone(), blueprint.image.to_string(), &spec));
         } else if image.is_some_and(|image| image.id != container.image_id) {
             let why = Why { cause: Cause::Because("its tag is another image by now".to_owned()), origin: None };
-            changes.push(differs("image", short(&container.image_id), short(&image.map_or_else(String::new, |image| image.id.clone())), &why));
+            changes.push(differs(
+                "image",
+                short(&container.image_id),
+                short(&image.map_or_else(String::new, |image| image.id.clone())),
+                &why,
+            ));
         }
         let drift = Why { cause: Cause::Drift, origin: None };
         if !container.networks.contains(&blueprint.network) {
@@ -492,9 +489,12 @@ impl<'a> Planner<'a, '_> {
         let id = container.label(labels::TOKEN).unwrap_or_default();
         match self.links.witness(pool, id) {
             Witness::Unread => None,
-            Witness::Dead => {
-                Some(change("token", Shown::Secret("not in HCP any more".to_owned()), fresh(), &because("it was revoked")))
-            }
+            Witness::Dead => Some(change(
+                "token",
+                Shown::Secret("not in HCP any more".to_owned()),
+                fresh(),
+                &because("it was revoked"),
+            )),
             Witness::Alive(token) => {
                 let most = slot.service.rotate_after?;
                 let age = self.links.now().duration_since(token.created_at?).as_secs();

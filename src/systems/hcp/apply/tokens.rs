@@ -31,7 +31,8 @@ impl Task<'_> {
         let minted: Resource<Minted> = match self.writer.post(&path, &body).await {
             Ok(minted) => minted,
             Err(failure) if failure.is_unheard() => {
-                let hint = "run it again: the next apply mints another token, and revokes this one when it is an hour old";
+                let hint =
+                    "run it again: the next apply mints another token, and revokes this one when it is an hour old";
                 return Err(Stop::hinted(failure, hint));
             }
             Err(failure) => return Err(failure.into()),
