@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::owner::FleetName;
 use crate::plan::order::Cycle;
-use crate::plan::{self, Action, Gap, Plan, Refusal, Rule};
+use crate::plan::{self, Action, Gap, LetGo, Plan, Refusal, Rule};
 use crate::report::Report;
 use crate::secret::Secrets;
 use crate::spec::desired::Desired;
@@ -105,6 +105,19 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
         plan.refusals.extend(strays);
     }
     plan
+}
+
+/// Decides how things are let go. Nothing is, where a system could not be reached.
+#[must_use]
+pub fn release(desired: &Desired, observed: &Result<Observed, Gap>, what: &LetGo) -> Plan {
+    match observed {
+        Ok(observed) => plan::release(desired, observed, what),
+        Err(gap) => {
+            let mut plan = Plan::empty(desired.hcp.fleet.clone());
+            plan.gaps.push(gap.clone());
+            plan
+        }
+    }
 }
 
 /// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do".

@@ -114,7 +114,7 @@ pub enum Unreadable {
         cause: std::io::Error,
     },
     /// The program failed. Its output is not shown: it may hold the secret.
-    #[error("{program} ended with {status}")]
+    #[error("{program} ended with {status}; what it said is not shown, since it may hold the secret")]
     Failed {
         /// Which.
         program: String,
@@ -191,7 +191,8 @@ async fn from_command(words: &[String], directory: &std::path::Path, source: &Se
         .args(arguments)
         .current_dir(directory)
         .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
+        // What a program says when it fails may hold the secret, so it goes nowhere.
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
         .output()
         .await

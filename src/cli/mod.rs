@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod plan;
 mod progress;
+mod release;
 mod sandbox;
 mod session;
 mod signals;
@@ -61,6 +62,7 @@ fn ended(arguments: &Arguments, output: Output) -> Ended {
         Verb::Man { out } => documents::man(out.as_deref(), output),
         Verb::Plan(plan) => on_runtime(async |signals| plan::run(plan, globals, output, &signals).await),
         Verb::Apply(apply) => on_runtime(async |signals| apply::run(apply, globals, output, &signals).await),
+        Verb::Release(release) => on_runtime(async |signals| release::run(release, globals, output, &signals).await),
         Verb::Sandbox(SandboxVerb::Serve(serve)) => {
             on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)
         }

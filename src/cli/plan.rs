@@ -1,6 +1,6 @@
 //! `plan`: read everything and say what would change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Ended;
@@ -15,6 +15,7 @@ use crate::pipeline::{self, Readers};
 use crate::plan::show::json::{self, Document};
 use crate::plan::show::{self, Header, Reading};
 use crate::plan::{Gap, Plan};
+use crate::spec::desired::Desired;
 use crate::systems::{Consent, Observed};
 
 /// A plan, with everything that was needed to make it.
@@ -50,7 +51,22 @@ pub async fn make(
     output: Output,
     signals: &Signals,
 ) -> Result<Result<Planned, Exit>, Error> {
-    let fleet = match session::load(&scope.spec.files, globals, output)? {
+    let decide = |desired: &Desired, observed: &Result<Observed, Gap>| {
+        let consent = Consent { adopt: scope.adopt.clone() };
+        pipeline::decide(desired, observed, &consent, &scope.only)
+    };
+    read_and(decide, &scope.spec.files, globals, output, signals).await
+}
+
+/// Loads and reads, and decides as it is told.
+pub async fn read_and(
+    decide: impl FnOnce(&Desired, &Result<Observed, Gap>) -> Plan,
+    files: &[PathBuf],
+    globals: &Globals,
+    output: Output,
+    signals: &Signals,
+) -> Result<Result<Planned, Exit>, Error> {
+    let fleet = match session::load(files, globals, output)? {
         Ok(fleet) => fleet,
         Err(exit) => return Ok(Err(exit)),
     };
@@ -60,8 +76,7 @@ pub async fn make(
         let began = Instant::now();
         let observed = pipeline::observe(&readers, &session.fleet.desired, &session.secrets).await;
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };
-        let consent = Consent { adopt: scope.adopt.clone() };
-        let plan = pipeline::decide(&session.fleet.desired, &observed, &consent, &scope.only);
+        let plan = decide(&session.fleet.desired, &observed);
         let header = header::header(&session, &observed, reading);
         Ok(Planned { session, observed, plan, header })
     };

@@ -1,16 +1,48 @@
 //! Holding actions back: those that nobody asked for, and those that need what no action makes.
 
-use super::{Plan, Rule, Wait};
+use super::{Plan, Rule, Verb, Wait};
 use crate::address::Address;
+use crate::spec::desired::Desired;
+use crate::systems::{Observed, hcp};
+
+/// The most things that are removed without their number being confirmed.
+const HANDFUL: usize = 5;
 
 impl Plan {
+    /// How many things it removes.
+    #[must_use]
+    pub fn removals(&self) -> usize {
+        self.actions.values().filter(|action| action.verb.removes()).count()
+    }
+
+    /// Why its removals have to be confirmed with their number; `None`: they need not be. A few things that left the
+    /// spec one by one are not worth a question; a whole project that did is what a file that was left out looks like.
+    #[must_use]
+    pub fn doubts(&self, desired: &Desired, observed: &Observed) -> Option<String> {
+        let Desired { hcp: want, origins: _ } = desired;
+        let Observed { hcp: seen } = observed;
+        let emptied = hcp::plan::emptied(want, seen, self);
+        let reason = match emptied.as_slice() {
+            [] if self.removals() <= HANDFUL => return None,
+            [] => format!("more than {HANDFUL} removals"),
+            [project] => format!("the spec has no workspace left for project {project}: such removals"),
+            several => format!("the spec has no workspace left for projects {}: such removals", several.join(", ")),
+        };
+        let verbs = [Verb::Replace, Verb::Remove, Verb::Revoke].into_iter();
+        let counts = verbs.map(|verb| (verb, self.count(verb))).filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts.map(|(verb, count)| format!("{verb} {count}")).collect();
+        Some(format!("{reason} need their exact number: {}", counts.join(", ")))
+    }
+
     /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.
     pub fn keep_only(&mut self, asked: impl Fn(&Address) -> bool) {
         self.actions.retain(|address, _| asked(address));
         self.waits.retain(|wait| asked(&wait.address));
         self.untouched.retain(|thing| asked(&thing.address));
-        // The wrong far side is wrong for every part of it.
-        self.refusals.retain(|refusal| refusal.rule == Rule::WrongIdentity || asked(&refusal.address));
+        // The wrong far side is wrong for every part of it, and who is too old for one mark of the fleet may misread
+        // the rest of it too.
+        let of_all = |rule| matches!(rule, Rule::WrongIdentity | Rule::NewerTool);
+        self.refusals.retain(|refusal| of_all(refusal.rule) || asked(&refusal.address));
         self.hold_unmet();
         self.sort();
     }

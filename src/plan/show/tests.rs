@@ -76,6 +76,7 @@ fn place(workspace: &str, pool: &str) -> Action {
                 of: address("hcp/pool/nas/scope"),
                 what: What::Fact(Fact::Allowed(workspace.to_owned())),
             }),
+            ready: Vec::new(),
             moves: false,
             locked_by_us: false,
         }),

@@ -22,6 +22,8 @@ pub enum Request {
         settings: OrganizationSettings,
         /// Where runs go by default.
         mode: Option<ModeRequest>,
+        /// How many workspaces inherit that, so that their runs move with it.
+        heirs: u32,
     },
     /// `POST /organizations/:name/projects`
     CreateProject(ProjectRequest),
@@ -40,6 +42,8 @@ pub enum Request {
         mode: ModeRequest,
         /// The pool lets it in, which takes its id: so a project is placed after it was made.
         allowed: Later<Holds>,
+        /// How many workspaces inherit that, so that their runs move with it.
+        heirs: u32,
     },
     /// `DELETE /projects/:id`
     DeleteProject {
@@ -52,8 +56,8 @@ pub enum Request {
     CreateWorkspace {
         /// All of it.
         workspace: WorkspaceRequest,
-        /// Where its runs go until it is placed. One that is to run on a pool is made `Local`, so that no push can
-        /// start a run in HCP's cloud before the pool takes it.
+        /// Where its runs go until it is placed. One that is to run on a pool, or whose runs take what this plan is
+        /// about to write, is made `Local`, so that no push can start a run before all of that is there.
         mode: ModeRequest,
     },
     /// `PATCH /workspaces/:id`
@@ -71,6 +75,8 @@ pub enum Request {
         mode: ModeRequest,
         /// The pool lets it in.
         allowed: Later<Holds>,
+        /// What its runs take and this plan writes is in place: its variables, and the variable sets that are for it.
+        ready: Vec<Later<Holds>>,
         /// It existed before, so a run may be under way.
         moves: bool,
         /// Our own lock is already on it, left by a run that was stopped.
@@ -91,6 +97,15 @@ pub enum Request {
         marked: Later<Holds>,
         /// Who may read it.
         consumers: Vec<Later<WorkspaceId>>,
+    },
+    /// `PATCH /workspaces/:id` or `PATCH /projects/:id`, tags alone: the mark no longer speaks of what is gone.
+    UpdateMark {
+        /// Whose mark.
+        subject: Subject,
+        /// All its own tags, the mark among them.
+        tags: BTreeMap<String, String>,
+        /// The last of what the mark spoke of is gone.
+        emptied: Vec<Later<Holds>>,
     },
     /// `POST …/vars`
     CreateVariable {
@@ -156,6 +171,15 @@ pub enum Request {
         id: VariableSetId,
         /// What the set of witnesses holds of its variables.
         witnesses: Vec<WitnessId>,
+        /// Nothing of ours is left that it speaks of.
+        unneeded: Vec<Later<Holds>>,
+    },
+    /// `DELETE …/vars/:id` for each: witnesses of variables that are gone, or ours no longer.
+    ForgetWitnesses {
+        /// Which.
+        witnesses: Vec<WitnessId>,
+        /// What they are about was let go.
+        unneeded: Vec<Later<Holds>>,
     },
     /// `POST /organizations/:name/agent-pools`, for nobody yet unless it is for everybody.
     CreatePool {
@@ -428,13 +452,18 @@ impl Request {
         let needs = Needs(BTreeSet::new());
         match self {
             Self::UpdateOrganization { mode, .. } => needs.mode(mode.as_ref()),
-            Self::PlaceProject { project, mode, allowed } => needs.of([project]).of([allowed]).mode(Some(mode)),
+            Self::PlaceProject { project, mode, allowed, heirs: _ } => {
+                needs.of([project]).of([allowed]).mode(Some(mode))
+            }
             Self::DeleteProject { id: _, emptied } => needs.of(emptied),
             Self::CreateWorkspace { workspace, mode } => needs.of(&workspace.project).mode(Some(mode)),
             Self::UpdateWorkspace { id: _, change } => needs.of(&change.project),
-            Self::PlaceWorkspace { workspace, mode, allowed, moves: _, locked_by_us: _ } => {
-                needs.of([workspace]).of([allowed]).mode(Some(mode))
+            Self::PlaceWorkspace { workspace, mode, allowed, ready, moves: _, locked_by_us: _ } => {
+                needs.of([workspace]).of([allowed]).of(ready).mode(Some(mode))
             }
+            Self::UpdateMark { subject, tags: _, emptied } => needs.subject(subject).of(emptied),
+            Self::DeleteVariableSet { id: _, witnesses: _, unneeded }
+            | Self::ForgetWitnesses { witnesses: _, unneeded } => needs.of(unneeded),
             Self::SetConsumers { workspace, marked, consumers } => needs.of([workspace]).of([marked]).of(consumers),
             Self::CreateVariable { home, variable }
             | Self::UpdateVariable { home, id: _, variable }
@@ -455,7 +484,6 @@ impl Request {
             | Self::UpdateProject { .. }
             | Self::CreateVariableSet(_)
             | Self::UpdateVariableSet { .. }
-            | Self::DeleteVariableSet { .. }
             | Self::CreatePool { .. }
             | Self::RenamePool { .. }
             | Self::UpdateNotification { .. } => needs,
@@ -477,11 +505,15 @@ impl Request {
         }
     }
 
-    /// What it breaks off or moves.
+    /// What it breaks off or moves. A workspace that loses its repository, or gets another one, breaks off nothing: a
+    /// run that is under way has its code already.
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
             Self::PlaceWorkspace { moves: true, .. } => Effect { moved: 1, ..Effect::default() },
+            Self::PlaceProject { heirs, .. } | Self::UpdateOrganization { mode: Some(_), heirs, .. } => {
+                Effect { moved: *heirs, ..Effect::default() }
+            }
             Self::DeleteWorkspace { .. } => Effect { workspaces: 1, ..Effect::default() },
             _ => Effect::default(),
         }

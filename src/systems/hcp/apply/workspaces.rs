@@ -1,11 +1,13 @@
 //! Workspaces, and who may read their state.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::super::WorkspaceId;
 use super::super::client::related;
-use super::super::request::{ModeRequest, VcsChange, VcsRequest, WorkspaceRequest};
+use super::super::request::{ModeRequest, ProjectRequest, Subject, VcsChange, VcsRequest, WorkspaceRequest};
 use super::projects::{settings, tag_bindings};
 use super::remove::pages;
 use super::{Named, Stop, Task};
@@ -83,6 +85,20 @@ impl Task<'_> {
         let body = self.workspace_body(change, None)?;
         let _: Named = self.writer.patch(&path(&["workspaces", &id.0]), &body).await?;
         Ok(())
+    }
+
+    /// Writes all tags of a workspace or a project, of which the mark is one, and nothing else.
+    pub(super) async fn update_mark(&self, subject: &Subject, tags: &BTreeMap<String, String>) -> Result<(), Stop> {
+        match subject {
+            Subject::Workspace(id) => {
+                let change = WorkspaceRequest { tags: Some(tags.clone()), ..WorkspaceRequest::default() };
+                self.update_workspace(&self.id(id)?, &change).await
+            }
+            Subject::Project(id) => {
+                let change = ProjectRequest { tags: Some(tags.clone()), ..ProjectRequest::default() };
+                self.update_project(&self.id(id)?, &change).await
+            }
+        }
     }
 
     /// Removes a workspace that holds nothing; HCP refuses any other. Right after a run HCP does not know yet whether

@@ -86,7 +86,8 @@ impl Planner<'_, '_> {
         };
         let change = self.change(&cause, &project_address(name), "runsOn", old, shown(Some(&want)));
         let why = change.why.clone();
-        let request = Request::PlaceProject { project: id, mode, allowed };
+        let heirs = seen.map_or(0, |seen| self.heirs_of_project(seen, placement));
+        let request = Request::PlaceProject { project: id, mode, allowed, heirs };
         self.act(address, &project.stewardship, verb, vec![change], why, request);
     }
 
@@ -163,8 +164,39 @@ impl Planner<'_, '_> {
         };
         let why = change.why.clone();
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
-        let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
+        let moves = seen.is_some();
+        // What its runs take is not planned yet, and is added then.
+        let ready = Vec::new();
+        let request = Request::PlaceWorkspace { workspace: id, mode, allowed, ready, moves, locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
+    }
+
+    fn heirs_of_project(&self, seen: &observed::Project, placement: &Placement) -> u32 {
+        let organization = &self.want.organization.runs_on;
+        let new = match (placement, organization) {
+            (Placement::Inherited, Some(placement)) if *placement != Placement::Inherited => {
+                wanted_placement(placement)
+            }
+            (Placement::Inherited, _) => self.mode_value(&self.seen.organization.runs_on),
+            (own, _) => wanted_placement(own),
+        };
+        if self.mode_value(&seen.placement.mode) == new {
+            return 0;
+        }
+        self.heirs(|workspace| workspace.project.as_ref() == Some(&seen.id))
+    }
+
+    /// How many workspaces inherit a placement and go on doing so: those that get one of their own are moved by that.
+    pub(super) fn heirs(&self, heir: impl Fn(&observed::Workspace) -> bool) -> u32 {
+        let goes_on = |seen: &observed::Workspace| {
+            let name = self.wanted_name(&seen.id).unwrap_or(&seen.name);
+            self.want.workspaces.get(name).is_none_or(|wanted| {
+                wanted.runs_on == Placement::Inherited || wanted.stewardship.ignore.contains("runsOn")
+            })
+        };
+        let seen = self.seen.workspaces.seen().iter();
+        let heirs = seen.filter(|seen| !seen.placement.own && heir(seen) && goes_on(seen)).count();
+        u32::try_from(heirs).unwrap_or(u32::MAX)
     }
 
     /// Who inherits a placement moves with it, so it waits for their runs too.
