@@ -222,3 +222,18 @@ fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_failing_command_says_is_told_to_nobody() {
+        let words = ["sh", "-c", "echo canary; echo canary >&2; exit 3"].map(str::to_owned);
+        let secrets = Secrets::real(PathBuf::from("/"), true);
+        let refused = secrets.read(&SecretRef::Command(words.into())).await.unwrap_err();
+        let told = format!("{refused} {refused:?}");
+        assert!(told.contains("sh ended with exit status: 3"), "{told}");
+        assert!(!told.contains("canary"), "{told}");
+    }
+}

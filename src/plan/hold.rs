@@ -24,14 +24,17 @@ impl Plan {
         let emptied = hcp::plan::emptied(want, seen, self);
         let reason = match emptied.as_slice() {
             [] if self.removals() <= HANDFUL => return None,
-            [] => format!("more than {HANDFUL} removals"),
-            [project] => format!("the spec has no workspace left for project {project}: such removals"),
-            several => format!("the spec has no workspace left for projects {}: such removals", several.join(", ")),
+            [] => format!("more than {HANDFUL} removals need their exact number"),
+            [project] => format!("project {project} loses every workspace, which needs the exact number of removals"),
+            several => format!(
+                "projects {} lose every workspace, which needs the exact number of removals",
+                several.join(", ")
+            ),
         };
         let verbs = [Verb::Replace, Verb::Remove, Verb::Revoke].into_iter();
         let counts = verbs.map(|verb| (verb, self.count(verb))).filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(verb, count)| format!("{verb} {count}")).collect();
-        Some(format!("{reason} need their exact number: {}", counts.join(", ")))
+        Some(format!("{reason}: {}", counts.join(", ")))
     }
 
     /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.

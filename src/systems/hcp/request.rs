@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::desired::Destination;
-use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
+use super::settings::{Fields, OrganizationSettings, ProjectSettings, WorkspaceSettings};
 use super::{NotificationId, OauthTokenId, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId};
 use crate::plan::{Effect, Holds, Later, Output};
 use crate::secret::SecretRef;
@@ -289,6 +289,9 @@ pub struct WorkspaceRequest {
     pub vcs: Option<VcsChange>,
     /// All its own tags, our mark among them.
     pub tags: Option<BTreeMap<String, String>>,
+    /// What the mark is over, where its project is made by the same plan: the mark gets the project's id when it is
+    /// known.
+    pub unsealed: Option<Fields>,
 }
 
 /// What becomes of a workspace's repository.

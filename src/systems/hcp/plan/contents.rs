@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::super::desired;
 use super::super::observed;
 use super::super::request::{Request, Subject};
-use super::Planner;
+use super::{Planner, shown};
 use crate::address::Address;
 use crate::owner::{Content, Mark, Reading, Stewardship, TAG_KEY};
-use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Read, Shown, Verb, What};
+use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Read, Verb, What, Why};
 use crate::systems;
 use crate::systems::hcp::{NotificationId, consumers_address};
 
@@ -33,6 +35,24 @@ pub(super) fn workspace_contents(workspace: &desired::Workspace) -> BTreeSet<Con
 /// What the spec puts into a project.
 pub(super) fn project_contents(project: &desired::Project) -> BTreeSet<Content> {
     if project.notifications.is_empty() { BTreeSet::new() } else { [Content::Notifications].into() }
+}
+
+/// The change of a mark that speaks of something else than the thing is going to hold.
+pub(super) fn content_change(old: Option<&Mark>, new: &BTreeSet<Content>) -> Option<Change> {
+    let none = BTreeSet::new();
+    let old = old.map_or(&none, |mark| &mark.contents);
+    if old == new {
+        return None;
+    }
+    let because = if new.is_subset(old) { "the last of it is gone" } else { "so that a later run looks there" };
+    Some(letters(because, old, new))
+}
+
+/// The change of what a mark says that a thing holds.
+fn letters(because: &str, old: &BTreeSet<Content>, new: &BTreeSet<Content>) -> Change {
+    let held = |contents: &BTreeSet<Content>| shown(Some(&json!(contents)));
+    let why = Why { cause: Cause::Because(because.to_owned()), origin: None };
+    Change { field: "mark".to_owned(), old: held(old), new: held(new), why }
 }
 
 impl Planner<'_, '_> {
@@ -69,19 +89,6 @@ impl Planner<'_, '_> {
     /// Only a read can say that there is none of ours.
     fn may_hold_notifications(&self, seen: &Read<Vec<observed::Notification>>) -> bool {
         seen.seen().is_none_or(|all| all.iter().any(|one| self.names.take(&one.name).is_some()))
-    }
-
-    /// The change of a mark that speaks of something else than the thing is going to hold.
-    pub(super) fn content_change(&self, at: &Address, old: Option<&Mark>, new: &BTreeSet<Content>) -> Option<Change> {
-        let (because, words) = match old {
-            Some(old) if old.contents == *new => return None,
-            Some(old) if new.is_subset(&old.contents) => {
-                ("the last of it is gone", "no longer says that it holds some")
-            }
-            Some(_) | None => ("so that a later run looks there", "says what it holds of ours"),
-        };
-        let cause = Cause::Because(because.to_owned());
-        Some(self.change(&cause, at, "mark", Shown::Nothing, Shown::text(words)))
     }
 
     /// Takes letters off a workspace's mark behind the last of what they stand for.
@@ -153,6 +160,7 @@ impl Planner<'_, '_> {
         let Some(Reading::Mark(mut mark)) = tags.get(TAG_KEY).map(|value| Mark::read(value)) else {
             return;
         };
+        let old = mark.contents.clone();
         let mut emptied = Vec::new();
         for (content, gone) in leaving {
             if mark.contents.remove(&content) {
@@ -167,12 +175,7 @@ impl Planner<'_, '_> {
             emptied.push(Later::From(before));
         }
         tags.insert(TAG_KEY.to_owned(), mark.to_string());
-        let change = Change {
-            field: "mark".to_owned(),
-            old: Shown::Nothing,
-            new: Shown::text("no longer says that it holds some"),
-            why: self.why(Cause::Because("the last of it goes".to_owned()), at, ""),
-        };
+        let change = letters("the last of it goes", &old, &mark.contents);
         let why = change.why.clone();
         let request = Request::UpdateMark { subject, tags, emptied };
         self.act(at.within(["mark"]), stewardship, Verb::Change, vec![change], why, request);

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::super::settings::{Fields, ProjectSettings, WorkspaceSettings};
 use super::compare::canonical;
-use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, TAG_KEY, tag_fingerprint};
+use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, Reading, TAG_KEY, tag_fingerprint};
 use crate::plan::Cause;
+use crate::systems::hcp::ProjectId;
 
-/// The field that says in which project a workspace is. The id of a project that is only made with the workspace is not
-/// known when the mark is, and is then no part of it.
+/// The field that says in which project a workspace is.
 pub(super) const PROJECT_ID: &str = "project-id";
 
 /// The fields of a kind that a digest can be over, in an order that only ever grows at its end.
@@ -49,6 +49,17 @@ pub(super) fn mark(
         contents,
         tags: tags.keys().map(|key| tag_fingerprint(key)).collect(),
     }
+}
+
+/// The mark of a workspace once the id of its project is known, which this plan made.
+#[must_use]
+pub fn seal(mark: &str, fields: &Fields, project: &ProjectId) -> Option<String> {
+    let Reading::Mark(mark) = Mark::read(mark) else {
+        return None;
+    };
+    let mut fields = fields.clone();
+    fields.insert(PROJECT_ID.to_owned(), Value::String(project.0.clone()));
+    Some(Mark { fields: mask(mark.on, &fields), digest: digest(&fields), ..mark }.to_string())
 }
 
 /// Who moved, if the wanted fields and these live ones differ: live fields that are as we last wrote them prove that

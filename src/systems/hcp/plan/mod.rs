@@ -26,6 +26,7 @@ mod workspaces;
 use serde_json::Value;
 
 use self::links::Links;
+pub use self::marks::seal;
 pub use self::placement::lock_reason;
 pub use self::release::release;
 pub use self::removal::emptied;

@@ -9,7 +9,7 @@ use super::super::observed;
 use super::super::request::{ProjectRequest, Request};
 use super::super::settings::{Fields, ProjectSettings, spec_name};
 use super::compare::differing;
-use super::contents::project_contents;
+use super::contents::{content_change, project_contents};
 use super::marks::{self, tags_value};
 use super::standing::Standing;
 use super::{Planner, shown};
@@ -97,7 +97,7 @@ impl Planner<'_, '_> {
         }
         let contents = self.contents_of_project(project, seen, mark.as_ref());
         if !adopted && !self.is_verified(&project.stewardship) {
-            changes.extend(self.content_change(address, mark.as_ref(), &contents));
+            changes.extend(content_change(mark.as_ref(), &contents));
         }
         let new_mark = self.project_mark_for(project, &want, contents);
         if changes.is_empty() && !adopted {

@@ -10,7 +10,7 @@ use super::super::request::{ModeRequest, Request, VcsChange, VcsRequest, Workspa
 use super::super::settings::{Fields, WorkspaceSettings, spec_name};
 use super::compare::differing;
 use super::connections::{Vcs, vcs_fields};
-use super::contents::workspace_contents;
+use super::contents::{content_change, workspace_contents};
 use super::marks::{self, PROJECT_ID, tags_value};
 use super::projects::{forget_ignored, verb, without_mark};
 use super::standing::Standing;
@@ -144,6 +144,7 @@ impl Planner<'_, '_> {
             }
         }
         let why = self.why(Cause::Spec, address, "");
+        let unsealed = unsealed(project.as_ref(), workspace, &fields);
         let request = Request::CreateWorkspace {
             workspace: WorkspaceRequest {
                 name: Some(name.to_owned()),
@@ -151,6 +152,7 @@ impl Planner<'_, '_> {
                 settings,
                 vcs: vcs.filter(|vcs| *vcs != VcsChange::Disconnect),
                 tags: Some(tags),
+                unsealed,
             },
             mode: first_mode(workspace),
         };
@@ -178,8 +180,8 @@ impl Planner<'_, '_> {
         let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace, wanted.project.as_ref());
         let live = self.live_fields(seen, &tags.ours);
         let different = differing(&want, &live);
-        let cause =
-            if adopted || different.is_empty() { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
+        let same = different.is_empty() && !matches!(wanted.project, Some(Later::From(_)));
+        let cause = if adopted || same { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
         let project_cause = marks::cause_of_project(old_mark.as_ref(), &cause);
         let causes = (&cause, &project_cause);
         let difference = self.workspace_difference(address, workspace, seen, &wanted, (different, &live), causes);
@@ -190,7 +192,7 @@ impl Planner<'_, '_> {
             changes.insert(0, self.change(&Cause::Spec, address, "name", old, new));
         }
         if !adopted && !self.is_verified(&workspace.stewardship) {
-            changes.extend(self.content_change(address, old_mark.as_ref(), &contents));
+            changes.extend(content_change(old_mark.as_ref(), &contents));
         }
         if changes.is_empty() && !adopted {
             return true;
@@ -200,6 +202,7 @@ impl Planner<'_, '_> {
         all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
         let because = if adopted { Cause::Because("adopted".to_owned()) } else { cause };
         let why = self.why(because, address, "");
+        let unsealed = unsealed(wanted.project.as_ref(), workspace, &want);
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
             change: WorkspaceRequest {
@@ -208,6 +211,7 @@ impl Planner<'_, '_> {
                 settings: difference.settings,
                 vcs: wanted.vcs.filter(|_| difference.vcs),
                 tags: Some(all_tags),
+                unsealed,
             },
         };
         self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
@@ -278,6 +282,12 @@ fn first_mode(workspace: &desired::Workspace) -> ModeRequest {
         Placement::Cloud => ModeRequest::Remote,
         Placement::Pool(_) | Placement::Local | Placement::Inherited => ModeRequest::Local,
     }
+}
+
+/// The fields that a mark cannot be over yet, because this plan only makes the project.
+fn unsealed(project: Option<&Later<ProjectId>>, workspace: &desired::Workspace, fields: &Fields) -> Option<Fields> {
+    let made = matches!(project, Some(Later::From(_))) && !workspace.stewardship.ignore.contains("project");
+    made.then(|| fields.clone())
 }
 
 fn wanted_fields(
