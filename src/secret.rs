@@ -223,10 +223,11 @@ fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn what_a_failing_command_says_is_told_to_nobody() {
         let words = ["sh", "-c", "echo canary; echo canary >&2; exit 3"].map(str::to_owned);

@@ -74,6 +74,20 @@ async fn a_witness_that_a_stopped_run_left_is_found_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn what_was_let_go_is_forgotten_when_the_spec_no_longer_names_it() {
+    let (stage, mut want) = converged().await;
+    let before = witnesses(&stage);
+    want.workspaces.get_mut("ws-001").unwrap().stewardship.released = true;
+    stage.converge(&want).await;
+    assert_eq!(witnesses(&stage), before, "its variables are still read");
+    want.workspaces.remove("ws-001");
+    let plan = stage.plan(&want).await;
+    assert_eq!(lines(&plan), ["change hcp/variable-set/reconcile-lab/witnesses []"]);
+    stage.converge(&want).await;
+    assert_eq!(witnesses(&stage), before - 1);
+}
+
+#[tokio::test]
 async fn no_witness_is_forgotten_where_variables_could_not_be_read() {
     let (stage, mut want) = converged().await;
     // Variables that come along with the list need no request of their own; here they do not come.

@@ -25,7 +25,7 @@ use crate::report::{self, Report};
 /// How a plan is carried out.
 pub struct Way<'a> {
     /// Whether it is asked about.
-    pub consent: &'a Assent,
+    pub assent: &'a Assent,
     /// Format of the result.
     pub format: Format,
     /// Fold nothing.
@@ -37,7 +37,7 @@ pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, 
     let ApplyArguments { scope, assent } = arguments;
     match Box::pin(plan::make(scope, globals, output, signals)).await? {
         Ok(planned) => {
-            let way = Way { consent: assent, format: scope.format, full: scope.full };
+            let way = Way { assent, format: scope.format, full: scope.full };
             go(&planned, &way, output, signals).await
         }
         Err(exit) => Ok(exit),
@@ -56,9 +56,9 @@ pub async fn go(planned: &Planned, way: &Way<'_>, output: Output, signals: &Sign
     let outcome = if idle {
         Outcome::Nothing(planned_exit)
     } else {
-        match agreed(way.consent, planned, output, signals).await? {
+        match agreed(way.assent, planned, output, signals).await? {
             Some(exit) => Outcome::Nothing(exit),
-            None => Outcome::Applied(carry_out(way.consent, planned, output, signals).await?),
+            None => Outcome::Applied(carry_out(way.assent, planned, output, signals).await?),
         }
     };
     let exit = match &outcome {

@@ -18,7 +18,7 @@ pub async fn run(arguments: &ReleaseArguments, globals: &Globals, output: Output
     let decide = |desired: &Desired, observed: &Result<Observed, Gap>| pipeline::release(desired, observed, &what);
     match Box::pin(plan::read_and(decide, spec, globals, output, signals)).await? {
         Ok(planned) => {
-            let way = Way { consent: assent, format: *format, full: *full };
+            let way = Way { assent, format: *format, full: *full };
             apply::go(&planned, &way, output, signals).await
         }
         Err(exit) => Ok(exit),

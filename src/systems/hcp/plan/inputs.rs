@@ -14,7 +14,7 @@ use crate::systems::hcp::{placement_address, variable_set_address, workspace_add
 impl Planner<'_, '_> {
     /// Lets every placement of this plan wait for the variables and variable sets of its workspace that this plan
     /// writes. Known only when all of them are planned.
-    pub(super) fn await_inputs(&mut self) {
+    pub(super) fn hold_placements(&mut self) {
         let want = self.want;
         let sets: Vec<(&desired::VariableSet, BTreeSet<Later<Holds>>)> = want
             .variable_sets

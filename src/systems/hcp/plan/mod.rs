@@ -65,7 +65,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     planner.projects();
     planner.workspaces();
     planner.variable_sets();
-    planner.await_inputs();
+    planner.hold_placements();
     planner.remove_workspaces();
     planner.scopes();
     planner.removals();
