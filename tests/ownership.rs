@@ -10,7 +10,7 @@ use reconcile::sandbox::World;
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
 use reconcile::spec;
 use reconcile::systems::Observed;
-use reconcile::systems::hcp::desired::Desired;
+use reconcile::systems::hcp::desired::{Desired, Scope};
 use stage::{Stage, env, failures, fleet, lines, plain, sensitive};
 
 const WITNESSES: &str = "reconcile-lab";
@@ -240,4 +240,78 @@ async fn what_is_made_with_its_project_knows_it_by_its_id() {
         world.workspaces.values_mut().next().unwrap().project = other;
     });
     assert_eq!(cause(&stage.plan(&want).await), reconcile::plan::Cause::Drift);
+}
+
+/// What is left of ours: names, witnesses, and what the project's mark speaks of.
+fn left(stage: &Stage) -> Vec<String> {
+    let mut left = stage.sandbox.with_world(|world| {
+        let mut names: Vec<String> =
+            world.notifications.values().map(|it| format!("notification {}", it.name)).collect();
+        for workspace in world.workspaces.values() {
+            let keys = workspace.variables.values().map(|it| format!("{}/{}", workspace.name, it.key));
+            names.extend(keys.chain([format!(
+                "{} read by {}",
+                workspace.name,
+                workspace.remote_state_consumers.len()
+            )]));
+        }
+        names.extend(world.variable_sets.values().map(|it| format!("{} of {}", it.name, it.variables.len())));
+        names.sort();
+        names
+    });
+    left.push(format!("{:?}", held(stage)));
+    left
+}
+
+/// Plans and applies until nothing is left to do.
+async fn settle(stage: &Stage, want: &Desired) -> usize {
+    for runs in 0..=3 {
+        let plan = stage.plan(want).await;
+        assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{plan:#?}");
+        if plan.is_empty() {
+            return runs;
+        }
+        stage.perform(want, &plan).await;
+    }
+    panic!("not settled: {:#?}", lines(&stage.plan(want).await));
+}
+
+#[tokio::test]
+async fn a_run_that_takes_things_away_may_stop_anywhere() {
+    let (stage, mut want) = converged().await;
+    want.workspaces.get_mut("ws-000").unwrap().consumers = Some(["ws-001".to_owned()].into());
+    stage.converge(&want).await;
+    let world = stage.sandbox.snapshot();
+    let resumed = async || Stage {
+        sandbox: reconcile::sandbox::Sandbox::resume(world.clone()).await.unwrap(),
+        secrets: reconcile::secret::Secrets::sandbox("stage".to_owned()),
+        policy: reconcile::http::Policy::test(),
+    };
+    let mut less = want.clone();
+    less.projects.get_mut("main").unwrap().notifications.clear();
+    less.variable_sets.clear();
+    less.workspaces.remove("ws-001");
+    less.pools.get_mut("nas").unwrap().scope = Scope::Some { projects: [].into(), workspaces: [].into() };
+    let kept = less.workspaces.get_mut("ws-000").unwrap();
+    kept.consumers = None;
+    kept.variables.insert(env("V0"), plain("no secret any more"));
+    kept.variables.insert(env("V2"), sensitive("NEW"));
+    let whole = resumed().await;
+    whole.sandbox.take_requests();
+    assert_eq!(settle(&whole, &less).await, 1, "one run takes all of it away");
+    let writes = whole.sandbox.take_requests().iter().filter(|request| request.is_write()).count() as u64;
+    let end = left(&whole);
+    assert!(writes > 10 && end.contains(&"[]".to_owned()), "{writes} {end:?}");
+    for after in 0..=writes {
+        let stage = resumed().await;
+        let mut dead = Rule::new(Fault::Reset);
+        dead.method = Some("write".to_owned());
+        dead.from = Some(after + 1);
+        let plan = stage.plan(&less).await;
+        stage.sandbox.script(Faults { seed: 0, rules: vec![dead] }).unwrap();
+        stage.perform(&less, &plan).await;
+        stage.sandbox.script(Faults::default()).unwrap();
+        let runs = settle(&stage, &less).await;
+        assert_eq!(left(&stage), end, "stopped after {after} writes, settled after {runs} runs");
+    }
 }
