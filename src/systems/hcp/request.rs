@@ -66,6 +66,8 @@ pub enum Request {
         id: WorkspaceId,
         /// What changes.
         change: WorkspaceRequest,
+        /// It inherits where it runs, and its new project says something else than its old one.
+        moves: bool,
     },
     /// Lock, look at the current run, `PATCH /workspaces/:id`, unlock. A new workspace has no run and needs no lock.
     PlaceWorkspace {
@@ -460,7 +462,7 @@ impl Request {
             }
             Self::DeleteProject { id: _, emptied } => needs.of(emptied),
             Self::CreateWorkspace { workspace, mode } => needs.of(&workspace.project).mode(Some(mode)),
-            Self::UpdateWorkspace { id: _, change } => needs.of(&change.project),
+            Self::UpdateWorkspace { id: _, change, moves: _ } => needs.of(&change.project),
             Self::PlaceWorkspace { workspace, mode, allowed, ready, moves: _, locked_by_us: _ } => {
                 needs.of([workspace]).of([allowed]).of(ready).mode(Some(mode))
             }
@@ -513,7 +515,9 @@ impl Request {
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
-            Self::PlaceWorkspace { moves: true, .. } => Effect { moved: 1, ..Effect::default() },
+            Self::PlaceWorkspace { moves: true, .. } | Self::UpdateWorkspace { moves: true, .. } => {
+                Effect { moved: 1, ..Effect::default() }
+            }
             Self::PlaceProject { heirs, .. } | Self::UpdateOrganization { mode: Some(_), heirs, .. } => {
                 Effect { moved: *heirs, ..Effect::default() }
             }

@@ -68,7 +68,7 @@ impl Task<'_> {
             Request::CreateWorkspace { workspace, mode } => {
                 return self.create_workspace(workspace, mode).await.map(Some);
             }
-            Request::UpdateWorkspace { id, change } => self.update_workspace(id, change).await?,
+            Request::UpdateWorkspace { id, change, moves: _ } => self.update_workspace(id, change).await?,
             Request::PlaceWorkspace { workspace, mode, allowed: _, ready: _, moves, locked_by_us } => {
                 self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?;
             }

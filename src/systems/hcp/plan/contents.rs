@@ -152,7 +152,7 @@ impl Planner<'_, '_> {
             return;
         };
         let planned = self.plan.actions.get(at).and_then(|action| match &action.request {
-            systems::Request::Hcp(Request::UpdateWorkspace { id: _, change }) => change.tags.as_ref(),
+            systems::Request::Hcp(Request::UpdateWorkspace { id: _, change, moves: _ }) => change.tags.as_ref(),
             systems::Request::Hcp(Request::UpdateProject { id: _, change }) => change.tags.as_ref(),
             systems::Request::Hcp(_) => None,
         });

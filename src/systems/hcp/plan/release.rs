@@ -106,7 +106,7 @@ impl Release<'_, '_> {
             && let Read::Seen(tags) = &seen.tags
         {
             let change = WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() };
-            self.let_go(address.clone(), Request::UpdateWorkspace { id: seen.id.clone(), change });
+            self.let_go(address.clone(), Request::UpdateWorkspace { id: seen.id.clone(), change, moves: false });
             let said = self.planner.want.workspaces.get(&seen.name).map(|workspace| &workspace.stewardship);
             self.still_named(&address, said);
         }

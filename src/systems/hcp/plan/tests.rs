@@ -662,3 +662,29 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
     seen.projects.seen_mut()[0].placement = SeenPlacement { mode: Mode::Remote, own: true };
     assert_lines(&make(&want, &seen), &["change hcp/organization [runsOn]"]);
 }
+
+#[test]
+fn an_heir_changes_its_project_only_while_no_run_is_under_way() {
+    let mut want = fleet();
+    let mut seen = converged(&want);
+    want.pools = [("nas".to_owned(), pool(&[]))].into();
+    seen.pools.seen_mut()[0].allowed_workspaces.clear();
+    let mut other = want.projects["main"].clone();
+    other.runs_on = Some(Placement::Local);
+    want.projects.insert("other".to_owned(), other);
+    let workspace = want.workspaces.get_mut("vault").unwrap();
+    workspace.runs_on = Placement::Inherited;
+    workspace.project = Some("other".to_owned());
+    vault(&mut seen).placement = SeenPlacement { mode: Mode::Remote, own: false };
+    let plan = make(&want, &seen);
+    assert_eq!(plan.effect().moved, 1, "{:?}", lines(&plan));
+    vault(&mut seen).current_run =
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+    let plan = make(&want, &seen);
+    assert!(!plan.actions.contains_key(&workspace_address("vault")), "{:?}", lines(&plan));
+    assert!(plan.waits.iter().any(|wait| wait.what.contains("a move would make it fail")), "{:?}", plan.waits);
+    want.projects.get_mut("other").unwrap().runs_on = Some(Placement::Cloud);
+    let plan = make(&want, &seen);
+    assert!(plan.actions.contains_key(&workspace_address("vault")), "{:?}", lines(&plan));
+    assert_eq!(plan.effect().moved, 0, "it runs where it ran");
+}

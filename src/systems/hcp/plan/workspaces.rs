@@ -12,6 +12,7 @@ use super::compare::differing;
 use super::connections::{Vcs, vcs_fields};
 use super::contents::{content_change, workspace_contents};
 use super::marks::{self, PROJECT_ID, tags_value};
+use super::placement::ignores_placement;
 use super::projects::{forget_ignored, verb, without_mark};
 use super::standing::Standing;
 use super::{Planner, shown};
@@ -197,6 +198,10 @@ impl Planner<'_, '_> {
         if changes.is_empty() && !adopted {
             return true;
         }
+        let heir_moves = difference.moves && self.moves_with_project(workspace, seen);
+        if heir_moves && !self.is_verified(&workspace.stewardship) && !self.may_move(address, seen, false) {
+            return false;
+        }
         let mut all_tags = tags.wanted;
         let mark = self.workspace_mark_for(workspace, &want, contents);
         all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
@@ -213,6 +218,8 @@ impl Planner<'_, '_> {
                 tags: Some(all_tags),
                 unsealed,
             },
+            // One that gets a placement of its own is moved by that.
+            moves: heir_moves && (workspace.runs_on == Placement::Inherited || ignores_placement(workspace)),
         };
         self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
         true
@@ -265,6 +272,7 @@ impl Planner<'_, '_> {
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
             change: WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() },
+            moves: false,
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
         self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
