@@ -15,3 +15,6 @@ mod helps;
 mod plans;
 #[path = "cli/stage.rs"]
 mod stage;
+#[cfg(unix)]
+#[path = "cli/terminals.rs"]
+mod terminals;

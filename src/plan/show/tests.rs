@@ -53,6 +53,7 @@ fn header() -> Header {
         spec: "fleet.yaml".to_owned(),
         profile: Some("laptop".to_owned()),
         world: World::Live,
+        organization: "example-house".to_owned(),
         version: "0.1.0".to_owned(),
         systems: vec![SystemLine {
             system: "hcp".to_owned(),
@@ -61,6 +62,7 @@ fn header() -> Header {
         }],
         reading: Reading { requests: 8, took: Duration::from_millis(1400) },
         unpinned: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::layout::{Page, Text, WIDTH};
+use super::layout::{Page, Text, Tone, WIDTH};
 use super::words::clean;
 use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
 use crate::origin::{FileName, Origin, Place};
@@ -22,7 +22,7 @@ pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String 
     let body = body.finished();
     let mut page = Page::new(look);
     head(&mut page, header, plan);
-    let summary = format!("Plan {}: {}.", plan.digest().short(), counts(plan));
+    let summary = format!("Plan {}: {}.", header.digest(plan).short(), counts(plan));
     if body.lines().count() > SCREEN {
         page.line(&summary);
     }
@@ -85,7 +85,7 @@ fn last(page: &mut Page, text: &str, ending: &str) {
 
 /// The lines above a plan.
 pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
-    let Header { fleet, spec, profile, world, version, systems, reading, unpinned } = header;
+    let Header { fleet, spec, profile, world, organization: _, version, systems, reading, unpinned, warnings } = header;
     let mut first = format!("fleet {fleet}   {}", clean(spec));
     if let Some(profile) = profile {
         first.push_str("   as ");
@@ -107,7 +107,7 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     }
     let width = systems.iter().map(|line| line.system.len()).max().unwrap_or(0).max(6);
     for SystemLine { system, name, facts } in systems {
-        let head = Text::indent(2).and(&format!("{system:<width$} {}", clean(name)), super::Tone::Plain);
+        let head = Text::indent(2).and(&format!("{system:<width$} {}", clean(name)), Tone::Plain);
         page.beside(&head, head.width() + 2, &Text::plain(&clean(facts)));
     }
     let Reading { requests, took } = reading;
@@ -120,6 +120,9 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     page.line(&format!("  read in {}, {requests} {noun}, 0 writes; {unread}", seconds(*took)));
     for pin in unpinned {
         page.line(&format!("  not pinned yet: {}", clean(pin)));
+    }
+    for warning in warnings {
+        page.beside(&Text::indent(2).and("warning:", Tone::Waiting), 11, &Text::plain(&clean(warning)));
     }
 }
 
