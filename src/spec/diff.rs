@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde::Serialize;
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::desired::Desired;
@@ -15,7 +16,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::plan::Verb;
-use crate::plan::show::{Look, Page, Text, Tone};
+use crate::plan::show::{Look, Page, Text, Tone, members};
 
 /// The differences between two specs, by address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -134,8 +135,7 @@ impl Differences {
                     page.beside(&sign(Verb::Change, &what), 0, &Text::default());
                     let widest = widest(fields.keys());
                     for (name, (old, new)) in fields {
-                        let text = Text::default().and(&shown(old), Tone::Old).and("->", Tone::Plain);
-                        field(&mut page, name, widest, &text.and(&shown(new), Tone::New));
+                        field(&mut page, name, widest, &both(old, new));
                     }
                 }
             }
@@ -148,6 +148,16 @@ impl Differences {
         }
         page.finished()
     }
+}
+
+/// `old -> new`; of two long lists what comes and what goes.
+fn both(old: &Fact, new: &Fact) -> Text {
+    if let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new)
+        && let Some(text) = members(old, new, |item| shown(&Some(item.clone())))
+    {
+        return text;
+    }
+    Text::default().and(&shown(old), Tone::Old).and("->", Tone::Plain).and(&shown(new), Tone::New)
 }
 
 fn widest<'a>(names: impl Iterator<Item = &'a String>) -> usize {
@@ -174,13 +184,16 @@ pub fn revisions(text: &str) -> Result<(&str, &str), Error> {
             .because(cause.to_owned())
             .hint("write two revisions of Git with two dots between them, such as main..HEAD"))
     };
+    if text.contains("...") {
+        return refused("three dots mean the changes since a common ancestor, and two specs are compared");
+    }
     let Some((old, new)) = text.split_once("..") else {
         return refused("there are no two dots in it");
     };
     for revision in [old, new] {
         // An option of Git's would begin with a dash, a path would follow a colon.
         if revision.is_empty() || revision.starts_with(['-', '.']) || revision.contains([':', '\0']) {
-            return refused("that is not a revision on either side");
+            return refused("there must be a revision on both sides");
         }
     }
     Ok((old, new))

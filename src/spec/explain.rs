@@ -49,7 +49,8 @@ pub struct ExplainedField {
 }
 
 /// Parts of things that a plan treats as things of their own, with the field that decides each.
-const PARTS: [(&str, &str); 3] = [("placement", "runsOn"), ("consumers", "remoteStateConsumers"), ("scope", "scope")];
+const PARTS: [(&str, &str); 4] =
+    [("placement", "runsOn"), ("consumers", "remoteStateConsumers"), ("scope", "scope"), ("token", "scope")];
 
 /// Explains everything that a pattern covers: things by the systems' names for them, or by the spec's own.
 ///
@@ -131,6 +132,12 @@ impl<'a> Asked<'a> {
         let Ok(inside) = pattern.as_str().parse::<Address>() else {
             return Vec::new();
         };
+        // What lies on a target is named by the system that runs there, then by the target.
+        let inside = match inside.parts().collect::<Vec<_>>().as_slice() {
+            ["kube" | "docker", target, ..] => format!("targets/{target}").parse().ok(),
+            _ => None,
+        }
+        .unwrap_or(inside);
         let around = own.iter().filter(|thing| thing.address.as_str() != "hcp" && inside.is_within(&thing.address));
         around.max_by_key(|thing| thing.address.as_str().len()).into_iter().collect()
     }

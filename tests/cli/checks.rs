@@ -136,6 +136,11 @@ fn a_target_is_explained_as_the_spec_has_it() {
     );
     stage.write("fleet.yaml", &text);
     assert_output!(stage.show("explain targets/*"));
+    let whole = stage.run("explain targets/nas").out;
+    for inside in ["docker/nas/container/tfc-agent-1", "targets/nas/docker", "targets.nas"] {
+        assert_eq!(stage.run(&format!("explain {inside}")).out, whole, "{inside}");
+    }
+    assert_eq!(stage.run("explain docker/elsewhere/container/a").code, 1);
     assert_output!(stage.show("explain pools/cluster"));
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) use self::layout::{Page, Text, Tone};
 pub use self::text::render;
-pub(crate) use self::words::clean;
+pub(crate) use self::words::{clean, members};
 use super::Plan;
 use super::digest::{Digest, Site};
 

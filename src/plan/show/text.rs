@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::layout::{Page, Text, Tone, WIDTH};
 use super::words::clean;
 use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
@@ -86,22 +88,10 @@ fn last(page: &mut Page, text: &str, ending: &str) {
 /// The lines above a plan.
 pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     let Header { fleet, spec, profile, world, organization: _, version, systems, reading, unpinned, warnings } = header;
-    let mut first = format!("fleet {fleet}   {}", clean(spec));
-    if let Some(profile) = profile {
-        first.push_str("   as ");
-        first.push_str(&clean(profile));
-    }
-    first.push_str("   ");
-    first.push_str(world.word());
-    let right = format!("reconcile {version}");
-    let used = unicode_width::UnicodeWidthStr::width(first.as_str());
-    if used + 3 + right.len() <= WIDTH {
-        first.push_str(&" ".repeat(WIDTH - used - right.len()));
-    } else {
-        first.push_str("   ");
-    }
-    first.push_str(&right);
-    page.line(&first);
+    let mut words = vec![format!("fleet {fleet}"), clean(spec)];
+    words.extend(profile.iter().map(|profile| format!("as {}", clean(profile))));
+    words.push(world.word().to_owned());
+    first_line(page, &words, &format!("reconcile {version}"));
     if let World::Sandbox(directory) = world {
         page.line(&format!("  sandbox {}", clean(directory)));
     }
@@ -124,6 +114,27 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     for warning in warnings {
         page.beside(&Text::indent(2).and("warning:", Tone::Waiting), 11, &Text::plain(&clean(warning)));
     }
+}
+
+/// Words with wide gaps and one at the right edge; what does not fit goes on in the next line.
+fn first_line(page: &mut Page, words: &[String], right: &str) {
+    const GAP: &str = "   ";
+    let mut line = String::new();
+    for word in words {
+        if !line.trim().is_empty() && line.width() + GAP.len() + word.width() > WIDTH {
+            page.line(&line);
+            line = String::from("  ");
+        } else if !line.is_empty() {
+            line.push_str(GAP);
+        }
+        line.push_str(word);
+    }
+    if line.width() + GAP.len() + right.width() > WIDTH {
+        page.line(&line);
+        line = String::from(" ");
+    }
+    let blank = WIDTH.saturating_sub(line.width() + right.width());
+    page.line(&format!("{line}{:blank$}{right}", ""));
 }
 
 /// A duration as a person says it.
