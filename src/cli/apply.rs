@@ -210,6 +210,15 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)
     });
+    let answer = async {
+        let line = answer.await;
+        if matches!(&line, Ok(Ok(line)) if line.ends_with('\n')) {
+            return line;
+        }
+        // The input ends as well when the terminal goes away, a moment before that is heard.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        line
+    };
     let line = match signals.unless_stopped(answer).await {
         Ok(Ok(Ok(line))) => line,
         Ok(Ok(Err(_)) | Err(_)) => String::new(),

@@ -86,9 +86,10 @@ impl Terminal {
         self.keys.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Closes the window. Something has to be written for it, as the progress does all the time.
+    /// Closes the window, once what is typed last was shown.
     async fn hang_up(&mut self) {
         self.gone.store(true, Ordering::SeqCst);
+        self.type_in(" ");
         self.keys = None;
         self.wait_until("nothing more is drawn", |terminal| terminal.reader.is_finished()).await;
     }
@@ -262,6 +263,17 @@ async fn a_window_that_is_closed_lets_it_finish_what_is_under_way() {
     sandbox.script(Faults::default()).unwrap();
     assert_eq!(stage.run_beside("apply --yes --sandbox=box").await.code, 0);
     assert_eq!(stage.run_beside("plan --sandbox=box").await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_closed_instead_of_an_answer_is_no_yes() {
+    let stage = Stage::new();
+    let mut terminal = Terminal::open(&stage, "apply --sandbox=box", &[]);
+    terminal.wait_for("Apply? [y/N] ").await;
+    terminal.hang_up().await;
+    let (code, _) = terminal.end().await;
+    assert_eq!(code, 129);
+    assert_eq!(stage.run("plan --sandbox=box").code, 2);
 }
 
 /// `nohup` makes a program deaf for this signal before it begins.
