@@ -44,17 +44,17 @@ fn wrong_usage_is_said_with_the_usage() {
 
 const CANARY: &str = "canary-in-a-panic";
 
-#[test]
-#[ignore = "the next test runs it, in a process of its own"]
-fn a_panic_with_a_value() {
-    let exit = reconcile::cli::guarded(|| panic!("{CANARY}"));
-    std::process::exit(exit.code().into());
-}
-
+/// The process that panics is this very test, called once more.
 #[test]
 fn a_defect_shows_where_it_is_and_no_value() {
+    const INSIDE: &str = "RECONCILE_TEST_PANICS";
+    if std::env::var_os(INSIDE).is_some() {
+        let exit = reconcile::cli::guarded(|| panic!("{CANARY}"));
+        std::process::exit(exit.code().into());
+    }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["ends::a_panic_with_a_value", "--exact", "--ignored", "--nocapture"])
+        .args(["ends::a_defect_shows_where_it_is_and_no_value", "--exact", "--nocapture"])
+        .env(INSIDE, "1")
         .output()
         .unwrap();
     let ran = crate::stage::Ran::of(&output);
