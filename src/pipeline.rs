@@ -3,6 +3,7 @@
 //! Every struct here has one field for each system and is destructured, so that a new system is a compile error.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -86,6 +87,15 @@ pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) ->
     let Readers { hcp } = readers;
     let Desired { hcp: want_hcp, origins: _ } = desired;
     Ok(Observed { hcp: Hcp::observe(hcp, want_hcp, secrets).await? })
+}
+
+/// The longest that a plan waits for a line of its header.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose credentials these are, if the systems say so: for the header of a plan, which shows it and is not made of it.
+pub async fn token_owner(readers: &Readers) -> Option<hcp::observed::TokenOwner> {
+    let Readers { hcp } = readers;
+    tokio::time::timeout(HEADER_PATIENCE, hcp::observe::token_owner(hcp)).await.ok().flatten()
 }
 
 /// Decides what is done. Nothing is, where a system could not be reached: the plan then says why.

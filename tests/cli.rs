@@ -17,3 +17,6 @@ mod plans;
 mod releases;
 #[path = "cli/stage.rs"]
 mod stage;
+#[cfg(unix)]
+#[path = "cli/terminals.rs"]
+mod terminals;

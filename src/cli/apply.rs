@@ -99,7 +99,7 @@ impl Applied {
             plan: planned.document(),
             report: match outcome {
                 Outcome::Nothing(_) => None,
-                Outcome::Applied(report) => Some(report.document(planned.plan.digest().to_string())),
+                Outcome::Applied(report) => Some(report.document(planned.digest().to_string())),
             },
         }
     }
@@ -164,15 +164,19 @@ fn doubt(assent: &Assent, planned: &Planned) -> Option<Error> {
 
 /// Whether the plan is the one that was agreed to: by its digest, or by the file that it was saved in.
 fn is_the_plan(wanted: &str, planned: &Planned, output: Output) -> Result<bool, Error> {
-    let digest = planned.plan.digest();
+    let digest = planned.digest();
     let path = Path::new(wanted);
     if !path.exists() {
         if digest.is_meant_by(wanted) {
             return Ok(true);
         }
+        let elsewhere = planned.is_meant_elsewhere(wanted);
         output.error(
             &Error::new(format!("applying only the plan {wanted}"))
-                .because(format!("the plan of now is {}", digest.short()))
+                .because(match elsewhere {
+                    Some(other) => format!("that plan is one for {other} systems; the plan of now is {}", digest.short()),
+                    None => format!("the plan of now is {}", digest.short()),
+                })
                 .hint("look at the plan above; if it is meant, give its digest: 12 characters or more, or the file of `plan --save`"),
         );
         return Ok(false);
@@ -187,7 +191,7 @@ fn is_the_plan(wanted: &str, planned: &Planned, output: Output) -> Result<bool, 
             .because(format!("it is of format {}, this program writes {}", saved.format_version, now.format_version))
             .hint("save the plan again"));
     }
-    if saved.digest == now.digest && saved.world == now.world {
+    if saved.digest == now.digest {
         return Ok(true);
     }
     output.note(compare::render(&saved, &now, output.look(false)).trim_end());
@@ -217,6 +221,15 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)
     });
+    let answer = async {
+        let line = answer.await;
+        if matches!(&line, Ok(Ok(line)) if line.ends_with('\n')) {
+            return line;
+        }
+        // The input ends as well when the terminal goes away, a moment before that is heard.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        line
+    };
     let line = match signals.unless_stopped(answer).await {
         Ok(Ok(Ok(line))) => line,
         Ok(Ok(Err(_)) | Err(_)) => String::new(),
@@ -228,6 +241,10 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
     if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Ok(None)
     } else {
+        if !line.ends_with('\n') {
+            // The question still stands in the line.
+            output.note("");
+        }
         output.note(&format!("Nothing was written.   ({})", Exit::Declined.ending()));
         Ok(Some(Exit::Declined))
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::address::{Address, Pattern};
+use crate::address::Pattern;
 
 /// One declarative spec of an HCP Terraform fleet, and one program that makes the world match it.
 #[derive(Debug, Parser)]
@@ -25,7 +25,7 @@ Signs in a plan:
 
 Exit codes:
   0 the world is as the spec says     2 not yet: changes or waits     3 something could not be read
-  1 error, refused, declined, failed  64 wrong usage                  130, 143 stopped by a signal
+  1 error, refused, declined, failed  64 wrong usage                  129, 130, 143 stopped
 
 First steps:
   reconcile init
@@ -249,8 +249,9 @@ pub struct ReleaseArguments {
 /// `explain`
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The thing, such as hcp/workspace/main-vault or workspace/main-vault
-    pub address: Address,
+    /// The things, as findings and plans name them or as a pattern: workspace/main-vault, pools/nas, 'hcp/project/*'
+    #[arg(value_name = "ADDRESS|PATTERN")]
+    pub address: Pattern,
     #[command(flatten)]
     pub spec: Spec,
     /// Format of the answer

@@ -12,8 +12,9 @@ use super::session::{self, Session};
 use super::signals::Signals;
 use crate::error::Error;
 use crate::pipeline::{self, Readers};
+use crate::plan::digest::Digest;
 use crate::plan::show::json::{self, Document};
-use crate::plan::show::{self, Header, Reading};
+use crate::plan::show::{self, Header, Reading, World};
 use crate::plan::{Gap, Plan};
 use crate::spec::desired::Desired;
 use crate::systems::{Consent, Observed};
@@ -36,6 +37,21 @@ impl Planned {
     pub fn document(&self) -> Document {
         let exit = Exit::of_plan(&self.plan);
         Document::new(&self.plan, &self.header, json::Exit { code: exit.code(), word: exit.word().to_owned() })
+    }
+
+    /// The plan's digest.
+    pub fn digest(&self) -> Digest {
+        self.header.digest(&self.plan)
+    }
+
+    /// Whether a digest is that of the same actions in the other world, and which one that is.
+    pub fn is_meant_elsewhere(&self, wanted: &str) -> Option<&'static str> {
+        let other = match self.header.world {
+            World::Live => World::Sandbox(String::new()),
+            World::Sandbox(_) => World::Live,
+        };
+        let digest = Header { world: other.clone(), ..self.header.clone() }.digest(&self.plan);
+        digest.is_meant_by(wanted).then(|| other.word())
     }
 
     /// The plan as text.
@@ -74,10 +90,13 @@ pub async fn read_and(
         let session = Session::open(fleet, globals).await?;
         let readers = Readers::new(&session.access)?;
         let began = Instant::now();
-        let observed = pipeline::observe(&readers, &session.fleet.desired, &session.secrets).await;
+        let (observed, owner) = tokio::join!(
+            pipeline::observe(&readers, &session.fleet.desired, &session.secrets),
+            pipeline::token_owner(&readers),
+        );
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };
         let plan = decide(&session.fleet.desired, &observed);
-        let header = header::header(&session, &observed, reading);
+        let header = header::header(&session, &observed, owner.as_ref(), reading).await;
         Ok(Planned { session, observed, plan, header })
     };
     match signals.unless_stopped(Box::pin(work)).await {
