@@ -113,8 +113,12 @@ impl Reason {
         match self {
             Self::Token => "another token, which the next apply gives it if HCP does not know this one",
             Self::Slot => "a free slot: another agent that stops, or another tier",
-            Self::Route => "a way to HCP: look at the host's network and resolver, and at app.terraform.io:443 from there",
-            Self::Certificate => "trust in the certificate that it is shown: `tls.ca` gives it an authority of your own",
+            Self::Route => {
+                "a way to HCP: look at the host's network and resolver, and at app.terraform.io:443 from there"
+            }
+            Self::Certificate => {
+                "trust in the certificate that it is shown: `tls.ca` gives it an authority of your own"
+            }
             Self::Other => "whoever reads its log on the host: `docker logs`",
         }
     }

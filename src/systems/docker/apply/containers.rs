@@ -13,8 +13,8 @@ use bollard::query_parameters::{
 
 use super::super::desired::Log;
 use super::super::observed::Complaint;
-use super::super::{labels, logs};
 use super::super::request::{NewContainer, Registration};
+use super::super::{labels, logs};
 use super::Task;
 use super::stop::Stop;
 use crate::http::Kind;
