@@ -8,7 +8,6 @@
 mod lab;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use reconcile::sandbox::faults::{Fault, Faults, Rule};
 use reconcile::sandbox::{Sandbox, World};
@@ -18,10 +17,6 @@ use lab::Lab;
 
 /// Clean runs that a world may take to settle.
 const MOST_RUNS: usize = 3;
-
-fn example() -> Desired {
-    lab::fleet_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/homelab/fleet.yaml"))
-}
 
 async fn resume(world: World, want: &Desired) -> Lab {
     Lab::around(Sandbox::resume(world).await.expect("the sandbox starts"), want)
@@ -80,7 +75,7 @@ async fn writes_from(world: World, want: &Desired) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_apply_that_dies_anywhere_arrives_later() {
-    let want = example();
+    let want = lab::example();
     let fresh = Lab::new(&want).await.sandbox.snapshot();
     let (_, end) = settle(fresh.clone(), &want).await;
     let end = inventory(&end);
@@ -114,7 +109,7 @@ async fn a_first_apply_that_dies_anywhere_arrives_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_makes_nothing_twice() {
-    let want = example();
+    let want = lab::example();
     let fresh = Lab::new(&want).await.sandbox.snapshot();
     let (_, end) = settle(fresh.clone(), &want).await;
     let writes = writes_from(fresh.clone(), &want).await;

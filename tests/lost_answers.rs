@@ -1,18 +1,20 @@
 //! A write that HCP does and whose answer is lost while we live: found, and never done twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod stage;
+mod lab;
 
 use std::collections::BTreeMap;
 
+use lab::values::{discord, fleet, plain};
+use lab::{Lab, failures, lines};
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
-use reconcile::systems::hcp::desired::{Desired, Placement};
-use stage::{Stage, discord, failures, fleet, lines, plain};
+use reconcile::spec::desired::Desired;
+use reconcile::systems::hcp::desired::Placement;
 
 /// A fleet with a thing of every kind.
 fn everything() -> Desired {
     let mut want = fleet(3, 2);
-    let first = want.workspaces.get_mut("ws-000").unwrap();
+    let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
     first.notifications = [("chat".to_owned(), discord("CHAT"))].into();
     first.consumers = Some(["ws-001".to_owned()].into());
     want
@@ -21,22 +23,22 @@ fn everything() -> Desired {
 /// The same a day later: things changed, moved, replaced, renamed and removed.
 fn next_day() -> Desired {
     let mut want = everything();
-    let mut moved = want.workspaces.remove("ws-002").unwrap();
+    let mut moved = want.hcp.workspaces.remove("ws-002").unwrap();
     moved.was = Some("ws-002".to_owned());
     moved.runs_on = Placement::Local;
-    want.workspaces.insert("renamed".to_owned(), moved);
-    want.workspaces.remove("ws-001");
-    want.pools.get_mut("nas").unwrap().scope = reconcile::systems::hcp::desired::Scope::Organization;
-    let first = want.workspaces.get_mut("ws-000").unwrap();
+    want.hcp.workspaces.insert("renamed".to_owned(), moved);
+    want.hcp.workspaces.remove("ws-001");
+    want.hcp.pools.get_mut("nas").unwrap().scope = reconcile::systems::hcp::desired::Scope::Organization;
+    let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
     first.settings.auto_apply = Some(true);
     first.notifications.clear();
     first.consumers = Some(["renamed".to_owned()].into());
-    first.variables.insert(stage::env("V0"), plain("no secret any more"));
-    first.variables.remove(&stage::env("V1"));
-    let project = want.projects.get_mut("main").unwrap();
+    first.variables.insert(lab::values::env("V0"), plain("no secret any more"));
+    first.variables.remove(&lab::values::env("V1"));
+    let project = want.hcp.projects.get_mut("main").unwrap();
     project.settings.description = Some("another".to_owned());
     project.notifications.get_mut("discord").unwrap().triggers = ["run:created".to_owned()].into();
-    want.variable_sets.clear();
+    want.hcp.variable_sets.clear();
     want
 }
 
@@ -45,26 +47,26 @@ fn nth_write(nth: u64, fault: Fault) -> Faults {
 }
 
 async fn writes(want: &[Desired]) -> u64 {
-    let stage = Stage::new().await;
+    let lab = Lab::new(&want[0]).await;
     for want in want.iter().take(want.len() - 1) {
-        stage.converge(want).await;
+        lab.converge(want).await;
     }
-    stage.sandbox.take_requests();
-    stage.converge(want.last().unwrap()).await;
-    stage.sandbox.take_requests().iter().filter(|request| request.method != "GET").count().try_into().unwrap()
+    lab.sandbox.take_requests();
+    lab.converge(want.last().unwrap()).await;
+    lab.sandbox.take_requests().iter().filter(|request| request.method != "GET").count().try_into().unwrap()
 }
 
 /// The end of an undisturbed run.
 async fn end(want: &[Desired]) -> BTreeMap<&'static str, usize> {
-    let stage = Stage::new().await;
+    let lab = Lab::new(&want[0]).await;
     for want in want {
-        stage.converge(want).await;
+        lab.converge(want).await;
     }
-    count(&stage)
+    count(&lab)
 }
 
-fn count(stage: &Stage) -> BTreeMap<&'static str, usize> {
-    stage.sandbox.with_world(|world| {
+fn count(lab: &Lab) -> BTreeMap<&'static str, usize> {
+    lab.sandbox.with_world(|world| {
         let variables: usize = world.workspaces.values().map(|workspace| workspace.variables.len()).sum();
         let in_sets: usize = world.variable_sets.values().map(|set| set.variables.len()).sum();
         let locked = world.workspaces.values().filter(|workspace| workspace.lock.is_some()).count();
@@ -87,18 +89,18 @@ async fn lose_each(want: &[Desired], fault: fn() -> Fault) {
     let (writes, end) = (writes(want).await, end(want).await);
     let last = want.last().unwrap();
     for nth in 1..=writes {
-        let stage = Stage::new().await;
+        let lab = Lab::new(&want[0]).await;
         for want in want.iter().take(want.len() - 1) {
-            stage.converge(want).await;
+            lab.converge(want).await;
         }
-        stage.sandbox.script(nth_write(nth, fault())).unwrap();
-        let plan = stage.plan(last).await;
-        let report = stage.perform(last, &plan).await;
+        lab.sandbox.script(nth_write(nth, fault())).unwrap();
+        let plan = lab.plan(last).await;
+        let report = lab.apply(&plan).await;
         assert!(failures(&report).is_empty(), "write {nth}: {:#?}", failures(&report));
-        stage.sandbox.script(Faults::default()).unwrap();
-        let again = stage.plan(last).await;
+        lab.sandbox.script(Faults::default()).unwrap();
+        let again = lab.plan(last).await;
         assert!(lines(&again).is_empty(), "write {nth}: {:#?}", lines(&again));
-        assert_eq!(count(&stage), end, "write {nth}");
+        assert_eq!(count(&lab), end, "write {nth}");
     }
     println!("{writes} writes, each answered by {:?} once", fault());
 }
