@@ -7,9 +7,12 @@
 #![allow(dead_code)] // Each test target uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod neighbours;
+pub mod picture;
+pub mod schedules;
 pub mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use reconcile::sandbox::{Connection, Sandbox, Seed, Tier, TokenKind};
 use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
-use reconcile::systems::hcp::desired::Tier as WantedTier;
+use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
 use reconcile::systems::{Consent, Observed, hcp};
 
 /// An organisation that is looked at and written to as a user's would be, and one who does so.
@@ -153,6 +156,38 @@ impl Lab {
         let again = plan_of(want, seen, &Consent::default());
         assert!(again.is_empty(), "the second run is not empty: {:#?} {:#?}", again.actions, again.waits);
         assert!(again.gaps.is_empty() && again.refusals.is_empty(), "{:#?} {:#?}", again.gaps, again.refusals);
+    }
+
+    /// Runs until there is nothing left to do, and says how many runs that took.
+    pub async fn settle(&self, want: &Desired, most: usize, case: &str) -> usize {
+        for runs in 0..=most {
+            let plan = self.plan(want).await;
+            assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{case}: {:#?} {:#?}", plan.refusals, plan.gaps);
+            if plan.is_empty() {
+                return runs;
+            }
+            assert!(runs < most, "{case}: not settled after {most} runs: {:#?} {:#?}", lines(&plan), plan.waits);
+            self.apply(&plan).await;
+        }
+        unreachable!("the last run returns or fails")
+    }
+
+    /// Demands that every sensitive variable holds what its source gives.
+    pub async fn expect_secrets(&self, want: &Desired, case: &str) {
+        let world = self.sandbox.snapshot();
+        let workspaces = world.workspaces.values().map(|it| (it.name.as_str(), &it.variables));
+        let sets = world.variable_sets.values().map(|it| (it.name.as_str(), &it.variables));
+        let there: BTreeMap<_, _> = workspaces.chain(sets).collect();
+        let workspaces = want.hcp.workspaces.iter().map(|(name, it)| (name, &it.variables));
+        let sets = want.hcp.variable_sets.iter().map(|(name, it)| (name, &it.variables));
+        for (name, variables) in workspaces.chain(sets) {
+            for (key, variable) in variables {
+                let VariableValue::Sensitive(source) = &variable.value else { continue };
+                let value = self.secrets.read(source).await.expect("a value");
+                let held = there[name.as_str()].values().find(|held| held.key == key.key).expect("the variable");
+                assert!(held.value.is_sensitive() && held.value.is(value.expose()), "{case}: {name}/{}", key.key);
+            }
+        }
     }
 
     /// How many requests so far changed something.

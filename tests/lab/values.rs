@@ -131,3 +131,86 @@ pub fn fleet(workspaces: usize, variables: usize) -> Desired {
     want.hcp.variable_sets.insert("shared".to_owned(), set);
     want
 }
+
+/// A fleet with a thing of every kind.
+pub fn everything() -> Desired {
+    let mut want = fleet(4, 2);
+    let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
+    first.notifications = [("chat".to_owned(), discord("CHAT")), ("alarm".to_owned(), discord("ALARM"))].into();
+    first.consumers = Some(["ws-001".to_owned()].into());
+    want.hcp.workspaces.get_mut("ws-003").unwrap().project = Some("old".to_owned());
+    let old = Project { notifications: BTreeMap::new(), ..want.hcp.projects["main"].clone() };
+    want.hcp.projects.insert("old".to_owned(), old);
+    let spare = Pool {
+        was: None,
+        scope: Scope::Some { projects: BTreeSet::new(), workspaces: BTreeSet::new() },
+        stewardship: Stewardship::default(),
+    };
+    want.hcp.pools.insert("spare".to_owned(), spare);
+    let other = VariableSet {
+        reach: Reach::Some { projects: BTreeSet::new(), workspaces: ["ws-000".to_owned()].into() },
+        variables: [(env("OTHER"), plain("yes"))].into(),
+        ..want.hcp.variable_sets["shared"].clone()
+    };
+    want.hcp.variable_sets.insert("other".to_owned(), other);
+    want
+}
+
+/// The same a day later: things changed, moved, replaced, renamed and removed, and some that are new.
+pub fn next_day() -> Desired {
+    let mut want = everything();
+    want.hcp.organization.settings.cost_estimation_enabled = Some(true);
+    next_day_workspaces(&mut want);
+    let main = want.hcp.projects.get_mut("main").unwrap();
+    main.settings.description = Some("another".to_owned());
+    main.notifications.get_mut("discord").unwrap().triggers = ["run:created".to_owned()].into();
+    main.runs_on = Some(Placement::Pool("nas".to_owned()));
+    want.hcp.projects.remove("old");
+    want.hcp.projects.insert("young".to_owned(), Project { runs_on: None, ..want.hcp.projects["main"].clone() });
+    let cluster = want.hcp.pools.remove("cluster").unwrap();
+    want.hcp.pools.insert("k8s".to_owned(), Pool { was: Some("cluster".to_owned()), ..cluster });
+    want.hcp.pools.get_mut("nas").unwrap().scope = Scope::Organization;
+    want.hcp.pools.get_mut("spare").unwrap().stewardship.absent = true;
+    want.hcp.pools.insert("extra".to_owned(), want.hcp.pools["nas"].clone());
+    want.hcp.variable_sets.remove("shared");
+    let other = want.hcp.variable_sets.remove("other").unwrap();
+    let renamed = VariableSet {
+        was: Some("other".to_owned()),
+        description: Some("reworded".to_owned()),
+        reach: Reach::Global,
+        ..other
+    };
+    want.hcp.variable_sets.insert("general".to_owned(), renamed);
+    let more = VariableSet {
+        reach: Reach::Global,
+        variables: BTreeMap::new(),
+        was: None,
+        ..want.hcp.variable_sets["general"].clone()
+    };
+    want.hcp.variable_sets.insert("more".to_owned(), more);
+    want
+}
+
+fn next_day_workspaces(want: &mut Desired) {
+    let workspaces = &mut want.hcp.workspaces;
+    let mut moved = workspaces.remove("ws-002").unwrap();
+    moved.was = Some("ws-002".to_owned());
+    moved.runs_on = Placement::Local;
+    moved.variables.insert(env("V1"), plain("another value"));
+    workspaces.insert("renamed".to_owned(), moved);
+    workspaces.remove("ws-001");
+    workspaces.get_mut("ws-003").unwrap().project = Some("main".to_owned());
+    let first = workspaces.get_mut("ws-000").unwrap();
+    first.settings.auto_apply = Some(true);
+    first.runs_on = Placement::Pool("k8s".to_owned());
+    first.notifications.remove("chat");
+    let generic = Destination::Generic { url: source_of("ALARM"), token: Some(source_of("KEY")) };
+    first.notifications.get_mut("alarm").unwrap().destination = generic;
+    first.consumers = Some(["renamed".to_owned()].into());
+    first.variables.insert(env("V0"), plain("no secret any more"));
+    first.variables.remove(&env("V1"));
+    first.variables.insert(env("V2"), sensitive("NEW"));
+    let mut fresh = workspace();
+    fresh.vcs = None;
+    workspaces.insert("fresh".to_owned(), fresh);
+}
