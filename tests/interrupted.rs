@@ -18,7 +18,7 @@ use reconcile::owner::{Suffix, TAG_KEY};
 use reconcile::sandbox::{Sandbox, World};
 use reconcile::spec::desired::Desired;
 
-use lab::picture::picture;
+use lab::picture::{expect_alike, picture};
 use lab::{Lab, neighbours, schedules, values};
 
 /// Clean runs that a world may take to settle.
@@ -94,21 +94,11 @@ impl Case {
     async fn is_as_at_the_end(&self, lab: &Lab, how: &str) {
         let world = lab.sandbox.snapshot();
         let how = format!("{}, {how}", self.name);
-        similar_asserts(&picture(&world), &self.end, &how);
+        expect_alike(&picture(&world), &self.end, &how);
         assert_eq!(neighbours::of_others(&world), self.others, "{how}: things of others");
         assert!(world.workspaces.values().all(|workspace| workspace.lock.is_none()), "{how}: a lock is left");
         lab.expect_secrets(&self.want, &how).await;
     }
-}
-
-/// Names the lines that differ, not all of them.
-fn similar_asserts(now: &[String], end: &[String], how: &str) {
-    if now == end {
-        return;
-    }
-    let (now, end) = (now.join("\n"), end.join("\n"));
-    let diff = similar::TextDiff::from_lines(&end, &now);
-    panic!("{how}:\n{}", diff.unified_diff().context_radius(0).header("undisturbed", "disturbed"));
 }
 
 async fn resume(world: &World, want: &Desired) -> Lab {

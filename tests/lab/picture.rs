@@ -45,6 +45,16 @@ pub fn picture(world: &World) -> Vec<String> {
     lines
 }
 
+/// Demands that two pictures are the same; says only which lines differ.
+pub fn expect_alike(now: &[String], end: &[String], how: &str) {
+    if now == end {
+        return;
+    }
+    let (now, end) = (now.join("\n"), end.join("\n"));
+    let diff = similar::TextDiff::from_lines(&end, &now);
+    panic!("{how}:\n{}", diff.unified_diff().context_radius(0).header("undisturbed", "disturbed"));
+}
+
 fn names(world: &World) -> BTreeMap<&str, String> {
     let mut names = BTreeMap::new();
     names.extend(world.projects.iter().map(|(id, it)| (id.as_str(), format!("project {}", it.name))));
@@ -55,9 +65,11 @@ fn names(world: &World) -> BTreeMap<&str, String> {
     }
     names.extend(world.agent_pools.iter().map(|(id, it)| (id.as_str(), format!("pool {}", it.name))));
     names.extend(world.notifications.iter().map(|(id, it)| (id.as_str(), format!("notification {}", it.name))));
-    for (id, set) in &world.variable_sets {
-        names.insert(id.as_str(), format!("set {}", set.name));
-        for (id, variable) in &set.variables {
+    names.extend(world.variable_sets.iter().map(|(id, it)| (id.as_str(), format!("set {}", it.name))));
+    let in_sets = || world.variable_sets.values().flat_map(|set| set.variables.iter().map(move |it| (set, it)));
+    // Witnesses are named after what they are about, which may lie in a set itself.
+    for about in [false, true] {
+        for (set, (id, variable)) in in_sets().filter(|(_, (_, it))| it.key.starts_with("var-") == about) {
             let key = names.get(variable.key.as_str()).unwrap_or(&variable.key);
             let name = format!("variable {}/{key}", set.name);
             names.insert(id.as_str(), name);
@@ -78,6 +90,10 @@ fn forget(value: &mut Value, names: &BTreeMap<&str, String>) {
             map.retain(|key, _| !HISTORY.contains(&key.as_str()));
             if map.contains_key("sealed") {
                 map.insert("sealed".to_owned(), Value::Null);
+            }
+            // It is over a message with ids and times in it.
+            if let Some(signature) = map.get_mut("signature").filter(|signature| signature.is_string()) {
+                *signature = "signed".into();
             }
             map.values_mut().for_each(|inner| forget(inner, names));
         }
