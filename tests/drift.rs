@@ -112,33 +112,17 @@ impl Stand {
                     lines(&plan),
                     plan.refusals
                 );
-                self.neighbours_are_reported(what, &plan);
+                neighbours_are_reported(what, &plan);
                 return;
             }
         }
-        self.neighbours_are_reported(what, &plan);
+        neighbours_are_reported(what, &plan);
         let report = lab.apply(&plan).await;
         assert!(report.is_complete(), "{what}: {:#?}", lab::failures(&report));
         lab.expect_settled(&self.want).await;
         let world = lab.sandbox.snapshot();
         expect_alike(&without_orphans(&world), &self.picture, what);
         assert_eq!(neighbours::of_others(&world), self.others, "{what}: things of others");
-    }
-
-    /// Things of others beside ours stand in the plan, as left alone.
-    fn neighbours_are_reported(&self, what: &str, plan: &Plan) {
-        let reported: BTreeSet<&str> = plan.untouched.iter().map(|thing| thing.address.as_str()).collect();
-        for address in [
-            "hcp/project/theirs",
-            "hcp/workspace/theirs",
-            "hcp/variable-set/theirs",
-            "hcp/pool/theirs",
-            "hcp/workspace/ws-000/env/THEIRS",
-            "hcp/workspace/ws-000/notification/theirs",
-            "hcp/project/main/notification/theirs",
-        ] {
-            assert!(reported.contains(address), "{what}: {address} is not among {reported:?}");
-        }
     }
 
     fn workspace(&self, name: &str) -> String {
@@ -168,6 +152,22 @@ impl Stand {
 
 fn id_of<T>(things: &BTreeMap<String, T>, is_it: impl Fn(&T) -> bool) -> String {
     things.iter().find(|(_, it)| is_it(it)).expect("it is there").0.clone()
+}
+
+/// Things of others beside ours stand in the plan, as left alone.
+fn neighbours_are_reported(what: &str, plan: &Plan) {
+    let reported: BTreeSet<&str> = plan.untouched.iter().map(|thing| thing.address.as_str()).collect();
+    for address in [
+        "hcp/project/theirs",
+        "hcp/workspace/theirs",
+        "hcp/variable-set/theirs",
+        "hcp/pool/theirs",
+        "hcp/workspace/ws-000/env/THEIRS",
+        "hcp/workspace/ws-000/notification/theirs",
+        "hcp/project/main/notification/theirs",
+    ] {
+        assert!(reported.contains(address), "{what}: {address} is not among {reported:?}");
+    }
 }
 
 /// A picture without the witnesses of variables that somebody deleted by hand: these stay, are about nothing, and are
@@ -381,13 +381,8 @@ async fn tags_and_marks() {
         with(&mut world.projects.get_mut(&project).unwrap().tags);
     };
     stand.check("a project's tag removed", drift(line), |it| of_project(it, &|tags| drop(tags.remove("area")))).await;
-    stand
-        .check("a project's tag changed", drift(line), |it| {
-            of_project(it, &|tags| {
-                tags.insert("area".to_owned(), "by-hand".to_owned());
-            })
-        })
-        .await;
+    let revalued = |tags: &mut BTreeMap<_, _>| drop(tags.insert("area".to_owned(), "by-hand".to_owned()));
+    stand.check("a project's tag changed", drift(line), |it| of_project(it, &revalued)).await;
     let added = |tags: &mut BTreeMap<_, _>| drop(tags.insert("more".to_owned(), String::new()));
     stand.check("a tag of others", Told::Left, |world| tags(world, &added)).await;
     for (what, rule, mark) in [

@@ -95,10 +95,14 @@ fn forget(value: &mut Value, names: &BTreeMap<&str, String>) {
             if let Some(signature) = map.get_mut("signature").filter(|signature| signature.is_string()) {
                 *signature = "signed".into();
             }
-            map.values_mut().for_each(|inner| forget(inner, names));
+            for inner in map.values_mut() {
+                forget(inner, names);
+            }
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|inner| forget(inner, names));
+            for inner in items.iter_mut() {
+                forget(inner, names);
+            }
             // Sets of ids are in the order of the ids.
             items.sort_by_key(ToString::to_string);
         }
