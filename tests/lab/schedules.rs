@@ -141,7 +141,7 @@ pub async fn side_by_side(
             }
         }
     };
-    let (first, second, ()) = tokio::join!(run(0), run(1), serving);
+    let (first, second, ()) = tokio::join!(Box::pin(run(0)), Box::pin(run(1)), Box::pin(serving));
     sandbox.script(Faults::default()).expect("a script");
     [first, second]
 }
