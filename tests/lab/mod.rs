@@ -23,12 +23,13 @@ use reconcile::pipeline::{self, Access, Readers, Writers};
 use reconcile::plan::{Gap, Plan};
 use reconcile::report::{Outcome, Report};
 use reconcile::sandbox::world::ApiToken;
-use reconcile::sandbox::{Connection, Sandbox, Seed, Tier, TokenKind};
+use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind};
 use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
 use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
-use reconcile::systems::{Consent, Observed, hcp};
+use reconcile::systems::docker::client::{Door, Way};
+use reconcile::systems::{Consent, Observed, docker, hcp};
 
 /// An organisation that is looked at and written to as a user's would be, and one who does so.
 pub struct Lab {
@@ -43,35 +44,35 @@ impl Lab {
     /// An organisation with the name that the fleet uses and nothing in it.
     pub async fn new(want: &Desired) -> Self {
         let sandbox = Sandbox::in_memory(&seed(want)).await.expect("the sandbox starts");
-        Self::around(sandbox, want)
+        Self::around(sandbox, want).await
     }
 
     /// Clients for an organisation that is there already.
-    pub fn around(sandbox: Sandbox, want: &Desired) -> Self {
+    pub async fn around(sandbox: Sandbox, want: &Desired) -> Self {
         let token = sandbox.token().to_owned();
-        Self::with(Arc::new(sandbox), token, &Policy::test(), want)
+        Self::with(Arc::new(sandbox), token, &Policy::test(), want).await
     }
 
     /// The same organisation, with clients that keep to other limits.
-    pub fn with_policy(self, policy: &Policy, want: &Desired) -> Self {
-        Self { secrets: self.secrets, ..Self::with(self.sandbox, self.token, policy, want) }
+    pub async fn with_policy(self, policy: &Policy, want: &Desired) -> Self {
+        Self { secrets: self.secrets, ..Self::with(self.sandbox, self.token, policy, want).await }
     }
 
     /// Somebody else at the same organisation, with an API token of this label; of this fleet or of another.
-    pub fn beside(&self, label: &str, want: &Desired) -> Self {
+    pub async fn beside(&self, label: &str, want: &Desired) -> Self {
         let token = format!("sandbox.atlasv1.{label}");
         self.sandbox.with_world(|world| {
             if !world.tokens.iter().any(|known| known.label == label) {
                 world.tokens.push(ApiToken::new(label, TokenKind::default(), &token));
             }
         });
-        Self::with(Arc::clone(&self.sandbox), token, &Policy::test(), want)
+        Self::with(Arc::clone(&self.sandbox), token, &Policy::test(), want).await
     }
 
-    fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
+    async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
         let access = Self::access(&sandbox, &token, policy, want);
-        let readers = Readers::new(&access).expect("readers");
-        let writers = Writers::new(&access, &want.hcp.fleet).expect("writers");
+        let readers = Readers::new(&access).await.expect("readers");
+        let writers = Writers::new(&access, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
     }
 
@@ -84,7 +85,13 @@ impl Lab {
             organization: want.hcp.organization.name.clone(),
             loopback_only: true,
         };
-        Access { hcp, policy: policy.clone() }
+        let doors = want.docker.targets.keys().map(|target| {
+            let address = sandbox.engine_address(target).expect("the sandbox has the host");
+            let way = Way::Loopback(address.trim_start_matches("tcp://").to_owned());
+            (target.clone(), Ok(Door { way, from: "the lab".to_owned() }))
+        });
+        let docker = docker::client::Access { doors: doors.collect() };
+        Access { hcp, docker, policy: policy.clone() }
     }
 
     /// Reads all that a plan needs, or says why it cannot be read at all.
@@ -213,6 +220,7 @@ pub fn seed(want: &Desired) -> Seed {
             WantedTier::Premium => Tier::Premium,
         },
         connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
+        engines: want.docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
         ..Seed::default()
     }
 }
