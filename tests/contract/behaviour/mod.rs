@@ -1,6 +1,7 @@
 //! What is known of the service's behaviour, each as a test.
 
 mod faults;
+mod members;
 mod notifications;
 mod placement;
 mod pools;

@@ -47,6 +47,7 @@ fn includes(world: &World, call: &Call) -> Result<BTreeSet<String>, Problem> {
     let known: Vec<&str> = INCLUDES
         .into_iter()
         .filter(|name| *name != "vars" || world.switches.workspace_include_vars != IncludeVars::Refused)
+        .filter(|name| *name != "effective_tag_bindings" || !world.switches.refuse_include_tags)
         .collect();
     let mut wanted = call.includes(&known)?;
     if world.switches.workspace_include_vars == IncludeVars::Ignored {
