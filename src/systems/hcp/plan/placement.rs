@@ -65,6 +65,9 @@ impl Planner<'_, '_> {
             return;
         }
         let address = project_placement_address(name);
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
+            return;
+        }
         if let Some(seen) = seen
             && !self.heirs_may_move(&address, |workspace| workspace.project.as_ref() == Some(&seen.id))
         {
@@ -120,6 +123,9 @@ impl Planner<'_, '_> {
         if workspace.stewardship.ignore.contains("runsOn") && seen.is_some() {
             return;
         }
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
+            return;
+        }
         let want = wanted_placement(&workspace.runs_on);
         let old = match seen {
             Some(seen) => self.placement_value(&seen.placement),
@@ -165,6 +171,19 @@ impl Planner<'_, '_> {
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
         let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
+    }
+
+    /// A mode that nobody knows is nothing that a spec could have meant, so it stays.
+    fn is_understood(&mut self, address: &Address, seen: &SeenPlacement) -> bool {
+        let Mode::Other(word) = &seen.mode else {
+            return true;
+        };
+        self.wait(
+            address.clone(),
+            format!("HCP says of where its runs go: {word}, a word that this version does not know"),
+            "a newer version of this program, or whoever sets it to another",
+        );
+        false
     }
 
     /// Who inherits a placement moves with it, so it waits for their runs too.
