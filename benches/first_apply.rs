@@ -212,7 +212,7 @@ fn stopped_in_the_middle(spec: &Path) {
     let run = server.program(&["apply", "--yes"], spec);
     // Until it is in the middle of its writes.
     for _ in 0..50 {
-        run.notes.recv_timeout(Duration::from_secs(60)).expect("progress");
+        run.notes.recv_timeout(Duration::from_mins(1)).expect("progress");
     }
     run.interrupt();
     let asked = Instant::now();

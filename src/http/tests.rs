@@ -119,8 +119,8 @@ impl Told {
     }
 }
 
-fn answer(status: &str, headers: &str) -> Option<String> {
-    Some(format!("HTTP/1.1 {status}\r\n{headers}content-length: 2\r\n\r\n{{}}"))
+fn answer(status: &str, headers: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: 2\r\n\r\n{{}}")
 }
 
 async fn get(transport: &Transport) -> Result<(), Failure> {
@@ -133,11 +133,11 @@ async fn a_storm_of_429_holds_everybody_and_lets_them_go_one_after_the_other() {
     let began = Instant::now();
     let calm = Duration::from_millis(400);
     let told = Told::new(move |_| {
-        if began.elapsed() < calm {
+        Some(if began.elapsed() < calm {
             answer("429 Too Many Requests", "retry-after: 0.4\r\n")
         } else {
             answer("200 OK", "")
-        }
+        })
     })
     .await;
     let policy =
@@ -166,11 +166,9 @@ async fn a_pause_is_as_long_as_it_is_asked_for_and_no_longer_than_we_bear() {
         ("retry-after: soon\r\n", 5_000, 0, 1_000),
         ("", 5_000, 0, 1_000),
     ] {
-        let told = Told::new(
-            move |number| {
-                if number == 0 { answer("429 Too Many Requests", headers) } else { answer("200 OK", "") }
-            },
-        )
+        let told = Told::new(move |number| {
+            Some(if number == 0 { answer("429 Too Many Requests", headers) } else { answer("200 OK", "") })
+        })
         .await;
         let policy = Policy { longest_hold: Duration::from_millis(bear), ..Policy::test() };
         get(&told.transport(&policy)).await.unwrap();
@@ -183,7 +181,7 @@ async fn a_pause_is_as_long_as_it_is_asked_for_and_no_longer_than_we_bear() {
 #[tokio::test]
 async fn who_has_used_up_the_limit_waits_without_being_told_off() {
     let headers = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 0.2\r\n";
-    let told = Told::new(move |_| answer("200 OK", headers)).await;
+    let told = Told::new(move |_| Some(answer("200 OK", headers))).await;
     let policy = Policy { longest_hold: Duration::from_secs(1), ..Policy::test() };
     let transport = told.transport(&policy);
     get(&transport).await.unwrap();
@@ -194,7 +192,7 @@ async fn who_has_used_up_the_limit_waits_without_being_told_off() {
 
 #[tokio::test]
 async fn a_request_that_is_given_up_frees_its_place_and_stays_on_the_list_of_writes() {
-    let told = Told::new(|number| if number == 0 { None } else { answer("200 OK", "") }).await;
+    let told = Told::new(|number| (number > 0).then(|| answer("200 OK", ""))).await;
     let transport = told.transport(&Policy { in_flight: 1, ..Policy::test() });
     let call = Call { method: Method::Delete, path: "workspaces/ws-1", query: &[], body: None };
     let given_up = tokio::time::timeout(Duration::from_millis(100), transport.send(&call, |_| Ok(()))).await;

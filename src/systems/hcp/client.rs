@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::observe::members;
@@ -139,14 +139,14 @@ impl Reader {
         let mut included = Included::default();
         let mut totals: Vec<usize> = Vec::new();
         let mut page = 1_u32;
-        let (mut twice, mut last) = (None, None);
+        let (mut twice, mut at_last) = (None, None);
         let trouble = loop {
             let Heard { value, request_id } = match self.page(list, wanted, page).await {
                 Ok(heard) => heard,
                 Err(failure) => break Some(Trouble::Failed(failure)),
             };
             let at = Page { path: list.path.to_owned(), number: page, request_id };
-            last = Some(at.clone());
+            at_last = Some(at.clone());
             let Document { data, included: along, meta, links } = value;
             included.extend(along);
             let (before, came) = (things.len(), data.len());
@@ -170,7 +170,7 @@ impl Reader {
                 Err(next) => break Some(Trouble::Astray { at, next }),
             }
         };
-        Listed { items: things.into_values().collect(), included, trouble, at: last }
+        Listed { items: things.into_values().collect(), included, trouble, at: at_last }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -382,15 +382,21 @@ impl Writer {
     }
 }
 
+#[derive(Deserialize)]
+struct Deed {
+    #[serde(default)]
+    errors: Option<IgnoredAny>,
+}
+
 /// What is answered to a deed whose answer holds nothing of worth: nothing, or a document that is none of errors.
 fn nothing_of_worth(body: &[u8]) -> Result<(), serde_json::Error> {
     if body.is_empty() {
         return Ok(());
     }
-    let document: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body)?;
-    match document.contains_key("errors") {
-        false => Ok(()),
-        true => Err(serde::de::Error::custom("errors in the answer to a success")),
+    let deed: Deed = serde_json::from_slice(body)?;
+    match deed.errors {
+        None => Ok(()),
+        Some(IgnoredAny) => Err(serde::de::Error::custom("errors in the answer to a success")),
     }
 }
 
