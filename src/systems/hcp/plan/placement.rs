@@ -93,6 +93,19 @@ impl Planner<'_, '_> {
         self.act(address, &project.stewardship, verb, vec![change], why, request);
     }
 
+    /// A mode that nobody knows is nothing that a spec could have meant, so it stays.
+    fn is_understood(&mut self, address: &Address, seen: &SeenPlacement) -> bool {
+        let Mode::Other(word) = &seen.mode else {
+            return true;
+        };
+        self.wait(
+            address.clone(),
+            format!("HCP says of where its runs go: {word}, a word that this version does not know"),
+            "a newer version of this program, or whoever sets it to another",
+        );
+        false
+    }
+
     /// The proof that a pool lets a project in.
     fn project_allowed(&self, name: &str, pool: &str, seen: Option<&observed::Project>) -> Later<Holds> {
         let pool_seen = self.links.pools.get(pool).and_then(Standing::thing);
@@ -171,19 +184,6 @@ impl Planner<'_, '_> {
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
         let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
-    }
-
-    /// A mode that nobody knows is nothing that a spec could have meant, so it stays.
-    fn is_understood(&mut self, address: &Address, seen: &SeenPlacement) -> bool {
-        let Mode::Other(word) = &seen.mode else {
-            return true;
-        };
-        self.wait(
-            address.clone(),
-            format!("HCP says of where its runs go: {word}, a word that this version does not know"),
-            "a newer version of this program, or whoever sets it to another",
-        );
-        false
     }
 
     /// Who inherits a placement moves with it, so it waits for their runs too.
