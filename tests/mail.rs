@@ -131,13 +131,18 @@ async fn members_that_cannot_be_read_are_a_gap_and_no_change() {
 #[tokio::test]
 async fn mail_costs_one_list_of_members_however_many_notifications_there_are() {
     let stage = peopled().await;
-    let want = mailing(&["ada", "bob"]);
-    stage.sandbox.take_requests();
-    stage.converge(&want).await;
-    let lists = |requests: &[reconcile::sandbox::RequestRecord]| {
+    let mut want = mailing(&["ada", "bob"]);
+    let one = want.workspaces["ws-000"].clone();
+    for n in 1..5 {
+        want.workspaces.insert(format!("ws-00{n}"), one.clone());
+    }
+    let lists = || {
+        let requests = stage.sandbox.take_requests();
         requests.iter().filter(|request| request.path.contains("organization-memberships")).count()
     };
-    stage.sandbox.take_requests();
-    stage.plan(&want).await;
-    assert_eq!(lists(&stage.sandbox.take_requests()), 2, "122 members are two pages");
+    let plan = stage.plan(&want).await;
+    assert_eq!(lists(), 2, "122 members are two pages");
+    let report = stage.perform(&want, &plan).await;
+    assert!(failures(&report).is_empty(), "{:#?}", failures(&report));
+    assert_eq!(lists(), 2, "and are read once for five notifications that name them");
 }
