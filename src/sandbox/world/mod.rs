@@ -3,6 +3,7 @@
 //! Everything is a public field on purpose: a test breaks things by hand here, as a person would in HCP's web pages.
 
 mod fleet;
+mod members;
 mod organization;
 mod placement;
 mod sealed;
@@ -17,6 +18,7 @@ pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,
     RunTrigger, Subscriber, Tag, TagBindings, Url, Variable, VariableSet, VariableValue, VcsRepository, Workspace,
 };
+pub use members::{Member, Members, MembershipStatus};
 pub use organization::{ApiToken, Connection, IncludeVars, Organization, RateLimit, Seed, Switches, Tier, TokenKind};
 pub use placement::{Mode, OwnPool, Placement};
 pub use sealed::Sealed;
@@ -41,6 +43,9 @@ pub struct World {
     pub tokens: Vec<ApiToken>,
     /// The one organization.
     pub organization: Organization,
+    /// Its members by the ids of their memberships.
+    #[serde(default)]
+    pub members: Members,
     /// Projects by id.
     pub projects: BTreeMap<String, Project>,
     /// Workspaces by id, with their variables.
@@ -77,6 +82,7 @@ impl World {
             counters: BTreeMap::new(),
             tokens: vec![ApiToken::new("sandbox", seed.token_kind, token)],
             organization: Organization::new(seed, BEGINNING),
+            members: Members::new(),
             projects: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             variable_sets: BTreeMap::new(),
@@ -96,6 +102,9 @@ impl World {
         world.organization.default_project = project;
         for connection in &seed.connections {
             world.connect(connection);
+        }
+        for username in &seed.members {
+            world.join(username);
         }
         world
     }

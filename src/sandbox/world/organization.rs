@@ -125,6 +125,9 @@ pub struct Seed {
     pub tier: Tier,
     /// Its VCS connections.
     pub connections: Vec<Connection>,
+    /// Names of its members.
+    #[serde(default)]
+    pub members: BTreeSet<String>,
     /// What the API token stands for.
     pub token_kind: TokenKind,
 }
@@ -136,6 +139,7 @@ impl Default for Seed {
             external_id: None,
             tier: Tier::Free,
             connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
+            members: BTreeSet::new(),
             token_kind: TokenKind::Team,
         }
     }
@@ -251,6 +255,8 @@ pub struct Switches {
     pub workspace_include_vars: IncludeVars,
     /// `include=vars` on variable sets.
     pub variable_set_include_vars: IncludeVars,
+    /// Whether tags do not come along with lists: 400, as for any include that does not exist.
+    pub refuse_include_tags: bool,
     /// Paths below `/api/v2` that the token may not see, as glob patterns: answered 404 like what does not exist.
     pub forbidden: BTreeSet<String>,
     /// The rate limit.
