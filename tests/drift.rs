@@ -73,7 +73,7 @@ impl Stand {
     async fn after(&self, by_hand: impl FnOnce(&mut World)) -> Lab {
         let mut world = self.world.clone();
         by_hand(&mut world);
-        Lab::around(Sandbox::resume(world).await.unwrap(), &self.want)
+        Lab::around(Sandbox::resume(world).await.unwrap(), &self.want).await
     }
 
     /// Changes something by hand, and holds the plan and what comes of it to what should be told.

@@ -102,7 +102,7 @@ impl Case {
 }
 
 async fn resume(world: &World, want: &Desired) -> Lab {
-    Lab::around(Sandbox::resume(world.clone()).await.expect("the sandbox starts"), want)
+    Lab::around(Sandbox::resume(world.clone()).await.expect("the sandbox starts"), want).await
 }
 
 /// An organisation in which only others have things.

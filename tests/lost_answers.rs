@@ -30,7 +30,7 @@ struct Case {
 }
 
 async fn resume(world: &World, want: &Desired) -> Lab {
-    Lab::around(Sandbox::resume(world.clone()).await.unwrap(), want)
+    Lab::around(Sandbox::resume(world.clone()).await.unwrap(), want).await
 }
 
 impl Case {

@@ -1,40 +1,38 @@
 //! Moving a workspace to other machines never lets a run fail, and leaves no lock behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod lab;
+mod stage;
 
-use lab::values::fleet;
-use lab::{Lab, failures, lines};
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
 use reconcile::sandbox::world::{Lock, Workspace};
-use reconcile::spec::desired::Desired;
-use reconcile::systems::hcp::desired::Placement;
+use reconcile::systems::hcp::desired::{Desired, Placement};
+use stage::{Stage, failures, fleet, lines};
 
 /// One workspace that runs in HCP's cloud, converged, and that is to run locally.
-async fn about_to_move() -> (Lab, Desired) {
+async fn about_to_move() -> (Stage, Desired) {
+    let stage = Stage::new().await;
     let mut want = fleet(3, 0);
-    let lab = Lab::new(&want).await;
-    want.hcp.workspaces.remove("ws-000");
-    want.hcp.workspaces.remove("ws-001");
-    want.hcp.pools.clear();
-    lab.converge(&want).await;
-    want.hcp.workspaces.get_mut("ws-002").unwrap().runs_on = Placement::Local;
-    (lab, want)
+    want.workspaces.remove("ws-000");
+    want.workspaces.remove("ws-001");
+    want.pools.clear();
+    stage.converge(&want).await;
+    want.workspaces.get_mut("ws-002").unwrap().runs_on = Placement::Local;
+    (stage, want)
 }
 
-fn with_workspace<T>(lab: &Lab, with: impl FnOnce(&mut Workspace) -> T) -> T {
-    lab.sandbox.with_world(|world| {
+fn with_workspace<T>(stage: &Stage, with: impl FnOnce(&mut Workspace) -> T) -> T {
+    stage.sandbox.with_world(|world| {
         let workspace = world.workspaces.values_mut().find(|workspace| workspace.name == "ws-002").unwrap();
         with(workspace)
     })
 }
 
-fn is_locked(lab: &Lab) -> bool {
-    with_workspace(lab, |workspace| workspace.lock.is_some())
+fn is_locked(stage: &Stage) -> bool {
+    with_workspace(stage, |workspace| workspace.lock.is_some())
 }
 
-fn start_run(lab: &Lab) -> String {
-    lab.sandbox.with_world(|world| {
+fn start_run(stage: &Stage) -> String {
+    stage.sandbox.with_world(|world| {
         let id = world.workspace_named("ws-002").unwrap().to_owned();
         world.start_run(&id, "planned").unwrap()
     })
@@ -111,12 +109,12 @@ async fn a_workspace_without_inputs_is_made_where_it_runs() {
 
 #[tokio::test]
 async fn a_move_locks_looks_moves_and_unlocks() {
-    let (lab, want) = about_to_move().await;
-    let plan = lab.plan(&want).await;
+    let (stage, want) = about_to_move().await;
+    let plan = stage.plan(&want).await;
     assert_eq!(lines(&plan), ["change hcp/workspace/ws-002/placement [\"runsOn\"]"]);
-    lab.sandbox.take_requests();
-    lab.apply(&plan).await;
-    let requests: Vec<String> = lab
+    stage.sandbox.take_requests();
+    stage.perform(&want, &plan).await;
+    let requests: Vec<String> = stage
         .sandbox
         .take_requests()
         .iter()
@@ -125,75 +123,75 @@ async fn a_move_locks_looks_moves_and_unlocks() {
             format!("{} {}", request.method, path.rsplit('/').next().unwrap())
         })
         .collect();
-    let id = with_workspace(&lab, |workspace| workspace.name.clone());
+    let id = with_workspace(&stage, |workspace| workspace.name.clone());
     assert_eq!(id, "ws-002");
     assert_eq!(requests.len(), 4, "{requests:?}");
     assert_eq!(requests[0], "POST lock");
     assert!(requests[1].starts_with("GET ws-") && requests[2].starts_with("PATCH ws-"), "{requests:?}");
     assert_eq!(requests[3], "POST unlock");
-    assert!(!is_locked(&lab));
+    assert!(!is_locked(&stage));
 }
 
 #[tokio::test]
 async fn a_run_that_begins_after_the_plan_stops_the_move_and_not_the_run() {
-    let (lab, want) = about_to_move().await;
-    let plan = lab.plan(&want).await;
-    let run = start_run(&lab);
-    let report = lab.apply(&plan).await;
+    let (stage, want) = about_to_move().await;
+    let plan = stage.plan(&want).await;
+    let run = start_run(&stage);
+    let report = stage.perform(&want, &plan).await;
     let [failure] = failures(&report).try_into().unwrap();
     let failure: String = failure;
     assert!(failure.contains(&format!("{run} is planned; a move would make it fail")), "{failure}");
     assert!(failure.contains("confirm or discard it; the next apply goes on"), "{failure}");
-    assert!(!is_locked(&lab), "nobody could confirm the run in a locked workspace");
-    let status = lab.sandbox.with_world(|world| world.runs[&run].status.clone());
+    assert!(!is_locked(&stage), "nobody could confirm the run in a locked workspace");
+    let status = stage.sandbox.with_world(|world| world.runs[&run].status.clone());
     assert_eq!(status, "planned");
 }
 
 #[tokio::test]
 async fn a_lock_of_somebody_else_is_not_touched() {
-    let (lab, want) = about_to_move().await;
-    let plan = lab.plan(&want).await;
-    lab.sandbox.with_world(|world| {
+    let (stage, want) = about_to_move().await;
+    let plan = stage.plan(&want).await;
+    stage.sandbox.with_world(|world| {
         let workspace = world.workspaces.values_mut().find(|workspace| workspace.name == "ws-002").unwrap();
         workspace.lock = Some(Lock { by: "somebody".to_owned(), reason: Some("audit".to_owned()) });
     });
-    let report = lab.apply(&plan).await;
+    let report = stage.perform(&want, &plan).await;
     let [failure] = failures(&report).try_into().unwrap();
     let failure: String = failure;
     assert!(failure.contains("it is locked: audit"), "{failure}");
-    assert!(is_locked(&lab));
-    let waits = lab.plan(&want).await.waits;
+    assert!(is_locked(&stage));
+    let waits = stage.plan(&want).await.waits;
     assert!(waits.iter().any(|wait| wait.what.contains("locked: audit")), "{waits:?}");
 }
 
 #[tokio::test]
 async fn a_move_that_fails_takes_its_lock_off() {
-    let (lab, want) = about_to_move().await;
+    let (stage, want) = about_to_move().await;
     let refused = Rule {
         method: Some("PATCH".to_owned()),
         path: Some("workspaces/*".to_owned()),
         ..Rule::new(Fault::Status { code: 422, body: BodyKind::Jsonapi, headers: [].into() })
     };
-    lab.sandbox.script(Faults { seed: 1, rules: vec![refused] }).unwrap();
-    let report = lab.run(&want).await;
+    stage.sandbox.script(Faults { seed: 1, rules: vec![refused] }).unwrap();
+    let report = stage.apply(&want).await;
     assert_eq!(failures(&report).len(), 1, "{:?}", failures(&report));
-    assert!(!is_locked(&lab));
+    assert!(!is_locked(&stage));
 }
 
 #[tokio::test]
 async fn a_lock_that_a_stopped_run_of_ours_left_is_known_and_taken_off() {
-    let (lab, want) = about_to_move().await;
+    let (stage, want) = about_to_move().await;
     let never = |path: &str| Rule {
         method: Some("write".to_owned()),
         path: Some(path.to_owned()),
         ..Rule::new(Fault::Status { code: 403, body: BodyKind::Jsonapi, headers: [].into() })
     };
     let rules = vec![never("workspaces/*"), never("workspaces/*/actions/unlock")];
-    lab.sandbox.script(Faults { seed: 1, rules }).unwrap();
-    let report = lab.run(&want).await;
+    stage.sandbox.script(Faults { seed: 1, rules }).unwrap();
+    let report = stage.apply(&want).await;
     assert!(failures(&report)[0].contains("our lock is still on it; the next apply takes it off"), "{report:?}");
-    assert!(is_locked(&lab));
-    lab.sandbox.script(Faults::default()).unwrap();
-    lab.converge(&want).await;
-    assert!(!is_locked(&lab));
+    assert!(is_locked(&stage));
+    stage.sandbox.script(Faults::default()).unwrap();
+    stage.converge(&want).await;
+    assert!(!is_locked(&stage));
 }

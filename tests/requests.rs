@@ -4,7 +4,7 @@
 mod lab;
 
 use lab::values::{discord, fleet};
-use lab::{Lab, lines};
+use lab::{Lab, failures, lines};
 use reconcile::sandbox::IncludeVars;
 
 /// The requests of a plan that finds nothing to do, by what they ask for.
@@ -71,7 +71,7 @@ async fn a_variable_set_that_nobody_wants_is_not_looked_into() {
     theirs.hcp.projects.clear();
     theirs.hcp.pools.clear();
     theirs.hcp.variable_sets.get_mut("shared").unwrap().reach = reconcile::systems::hcp::desired::Reach::Global;
-    lab.beside("theirs", &theirs).run(&theirs).await;
+    lab.beside("theirs", &theirs).await.run(&theirs).await;
     assert_eq!(requests_of_a_plan(&lab, &want).await.len(), base);
 }
 
@@ -91,4 +91,27 @@ async fn the_last_notification_of_a_workspace_that_leaves_the_spec_is_found_and_
     lab.converge(&want).await;
     let left = lab.sandbox.with_world(|world| world.notifications.len());
     assert_eq!(left, 1, "the project's");
+}
+
+/// How many requests of each kind a first apply takes, its plan included, beside how many actions it has.
+async fn first_apply(workspaces: usize) -> (usize, usize, usize) {
+    let want = fleet(workspaces, 10);
+    let lab = Lab::new(&want).await;
+    let plan = lab.plan(&want).await;
+    let report = lab.apply(&plan).await;
+    assert!(failures(&report).is_empty(), "{:#?}", failures(&report));
+    let requests = lab.sandbox.take_requests();
+    let writes = requests.iter().filter(|request| request.is_write()).count();
+    (writes, requests.len() - writes, plan.actions.len())
+}
+
+#[tokio::test]
+async fn a_first_apply_takes_one_write_for_each_thing_and_hardly_a_read() {
+    let (few_writes, few_reads, _) = first_apply(5).await;
+    let (writes, reads, actions) = first_apply(50).await;
+    // Each workspace of this fleet has one sensitive variable, and each of those a witness; so has the variable set.
+    let witnesses = 51;
+    assert!(writes <= actions + witnesses + 1, "{writes} writes for {actions} actions");
+    assert!(reads <= 10, "{reads} reads beside {writes} writes");
+    assert_eq!(reads, few_reads, "reads do not grow with the fleet ({few_writes} and {writes} writes)");
 }

@@ -90,7 +90,7 @@ async fn no_secret_is_in_anything_that_comes_out() {
     }
     let want = lab::fleet("fleet.yaml", FLEET);
     let sandbox = Sandbox::in_memory(&lab::seed(&want)).await.expect("the sandbox starts");
-    let mut lab = Lab::around(sandbox, &want);
+    let mut lab = Lab::around(sandbox, &want).await;
     lab.secrets = Secrets::real(folder.path().to_owned(), true);
 
     everything.note("desired", &format!("{want:#?} {}", serde_json::to_string(&want).unwrap()));

@@ -121,7 +121,7 @@ async fn a_run_that_ends_between_value_and_witness_writes_the_value_again() {
 
 /// Another machine: an API token of its own, and a source.
 fn another_machine(lab: &Lab, want: &Desired, source: &str) -> Lab {
-    let mut other = lab.beside("another-machine", want);
+    let mut other = lab.beside("another-machine", want).await;
     other.secrets = Secrets::sandbox(source.to_owned());
     other
 }
@@ -149,7 +149,7 @@ async fn a_run_that_dies_before_value_witness_or_end_is_gone_on_from() {
     let plan = lab.plan(&want).await;
     for (after, why) in [(0, "its source has another value"), (1, "changed behind our back")] {
         for goes_on in ["the same machine", "another machine"] {
-            let mut lab = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), &want);
+            let mut lab = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), &want).await;
             lab.secrets = Secrets::sandbox("another".to_owned());
             schedules::die_after(&lab, &plan, after).await;
             let next = if goes_on == "the same machine" { lab } else { another_machine(&lab, &want, "another") };
@@ -176,7 +176,7 @@ async fn a_source_that_changes_again_while_the_witness_is_missing_is_written_onc
 /// One schedule of two machines that write one value at the same time: the first takes `i` steps, the second `j`, then
 /// the first ends and the second does. Says how many of the steps were too many.
 async fn play(start: &World, want: &Desired, sources: [&str; 2], (i, j): (usize, usize)) -> [usize; 2] {
-    let mut one = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), want);
+    let mut one = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), want).await;
     one.secrets = Secrets::sandbox(sources[0].to_owned());
     let two = another_machine(&one, want, sources[1]);
     let runners = [

@@ -82,8 +82,8 @@ impl Case {
     async fn play(&self, looks: Looks, how: &str, choose: impl FnMut([bool; 2]) -> usize) -> Played {
         let how = format!("{}, {looks:?}, {how}", self.name);
         let sandbox = Sandbox::resume(self.start.clone()).await.expect("the sandbox starts");
-        let one = Lab::around(sandbox, &self.want);
-        let two = one.beside(LABELS[1], &self.want);
+        let one = Lab::around(sandbox, &self.want).await;
+        let two = one.beside(LABELS[1], &self.want).await;
         let plan = |looks| (looks == Looks::Before).then(|| self.plan.clone());
         let runners = [
             Runner { lab: &one, label: LABELS[0], plan: Some(self.plan.clone()) },

@@ -1,6 +1,6 @@
 //! The fleet that a run is about, and how its systems are reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
 use crate::systems::docker::client::{Door, NoDoor, Way};
-use crate::systems::hcp::desired::Tier;
+use crate::systems::hcp::desired::{Destination, Tier};
 use crate::systems::{docker, hcp};
 
 /// A spec without errors.
@@ -242,8 +242,27 @@ pub fn seed(desired: &Desired) -> Seed {
         },
         connections,
         engines: docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
+        members: members(hcp),
         ..Seed::default()
     }
+}
+
+/// Whom notifications name: people join in HCP's web pages, and are only looked up.
+fn members(hcp: &hcp::desired::Desired) -> BTreeSet<String> {
+    let of_projects = hcp.projects.values().flat_map(|project| project.notifications.values());
+    let of_workspaces = hcp.workspaces.values().flat_map(|workspace| workspace.notifications.values());
+    of_projects
+        .chain(of_workspaces)
+        .filter_map(|notification| match &notification.destination {
+            Destination::Email { users, all_members: _ } => Some(users),
+            Destination::Generic { .. }
+            | Destination::Slack { .. }
+            | Destination::Discord { .. }
+            | Destination::Teams { .. } => None,
+        })
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 /// HCP's words for providers begin like this ("OAuth Clients" of the API's documentation); any other word is a name.

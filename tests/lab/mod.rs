@@ -27,8 +27,8 @@ use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind}
 use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
-use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
 use reconcile::systems::docker::client::{Door, Way};
+use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
 use reconcile::systems::{Consent, Observed, docker, hcp};
 
 /// An organisation that is looked at and written to as a user's would be, and one who does so.

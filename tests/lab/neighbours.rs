@@ -86,6 +86,7 @@ fn variable(world: &mut World, value: VariableValue) -> (String, Variable) {
 fn notification(world: &mut World, subscriber: Subscriber) {
     let id = world.mint("nc");
     let notification = Notification {
+        all_members: false,
         subscriber,
         name: THEIRS.to_owned(),
         destination_type: "slack".to_owned(),

@@ -87,7 +87,7 @@ pub fn empty() -> Desired {
         variable_sets: BTreeMap::new(),
         pools: BTreeMap::new(),
     };
-    Desired { hcp, origins: Origins::default() }
+    Desired::of_hcp(hcp)
 }
 
 /// The fleet of the request budget: so many workspaces of so many variables, one variable set, two pools, one VCS
@@ -117,7 +117,9 @@ pub fn fleet(workspaces: usize, variables: usize) -> Desired {
     };
     for pool in ["cluster", "nas"] {
         let scope = Scope::Some { projects: BTreeSet::new(), workspaces: on(pool) };
-        want.hcp.pools.insert(pool.to_owned(), Pool { was: None, scope, stewardship: Stewardship::default() });
+        want.hcp
+            .pools
+            .insert(pool.to_owned(), Pool { was: None, scope, run_by_us: false, stewardship: Stewardship::default() });
     }
     let set = VariableSet {
         was: None,
@@ -142,6 +144,7 @@ pub fn everything() -> Desired {
     let old = Project { notifications: BTreeMap::new(), ..want.hcp.projects["main"].clone() };
     want.hcp.projects.insert("old".to_owned(), old);
     let spare = Pool {
+        run_by_us: false,
         was: None,
         scope: Scope::Some { projects: BTreeSet::new(), workspaces: BTreeSet::new() },
         stewardship: Stewardship::default(),

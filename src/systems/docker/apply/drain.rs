@@ -8,14 +8,18 @@ use super::super::labels::DRAINING;
 use super::super::request::{Afterwards, AgentRef, Drain};
 use super::Task;
 use super::stop::Stop;
-use crate::systems::hcp::observed::AgentStatus;
+use crate::systems::hcp::observed::{Agent, AgentStatus};
 
 impl Task<'_> {
     /// The name that says so is the lock: one of several who ask gets it. Then one TERM, and patience.
     pub(super) async fn drain(&self, drain: &Drain) -> Result<(), Stop> {
         let Drain { container, name, works_as, agent, found_marked, relieved: _, then } = drain;
         let marked = format!("{works_as}{DRAINING}");
+        let mut heard = None;
         if *found_marked {
+            if let Some(agent) = agent {
+                heard = self.agent(agent).await?.and_then(|agent| agent.last_ping_at);
+            }
             if self.watch(container).await? {
                 return self.afterwards(container, works_as, *then).await;
             }
@@ -23,7 +27,7 @@ impl Task<'_> {
             self.rename_once(container, &marked).await?;
         }
         if let Some(agent) = agent
-            && let Err(stop) = self.is_idle(agent, found_marked.then(Timestamp::now)).await
+            && let Err(stop) = self.is_idle(agent, found_marked.then_some(heard)).await
         {
             if !found_marked {
                 // It took a job between the look and the lock, so it keeps its name.
@@ -35,7 +39,7 @@ impl Task<'_> {
         let sent = self.engine.ask().kill_container(container, Some(options)).await;
         if let Err(error) = sent {
             let failure = self.engine.failure("asking it to finish", &error);
-            // Never again where it may have been heard: the next run watches for a minute, and sees.
+            // Never again where it may have been heard: the next run watches for a while, and sees.
             if !failure.is_unheard() && failure.status() != Some(409) {
                 return Err(failure.into());
             }
@@ -63,7 +67,7 @@ impl Task<'_> {
     /// request may take. True when it ended.
     async fn watch(&self, container: &str) -> Result<bool, Stop> {
         let policy = &self.writer.policy;
-        let deadline = Instant::now() + policy.request_timeout * 2;
+        let deadline = Instant::now() + policy.watch;
         loop {
             if !self.is_up(container).await? {
                 return Ok(true);
@@ -75,23 +79,26 @@ impl Task<'_> {
         }
     }
 
-    /// HCP lists the agent idle, or a complete list lacks it. `since`: an idle agent that got a TERM would have left, so
-    /// one that HCP heard of after the watching got none.
-    async fn is_idle(&self, agent: &AgentRef, since: Option<Timestamp>) -> Result<(), Stop> {
+    async fn agent(&self, agent: &AgentRef) -> Result<Option<Agent>, Stop> {
         let AgentRef { pool, name } = agent;
+        let agents = self.writer.agents.named(pool, name).await.map_err(|cause| {
+            Stop::because(format!("whether its agent {name} has a job could not be read: {cause}"), "run it again")
+        })?;
+        Ok(agents.into_iter().next())
+    }
+
+    /// HCP lists the agent idle, or a complete list lacks it. `heard`: when HCP had heard of it as the watching began. An
+    /// idle agent that got a TERM would have left, so one that HCP heard of since then got none.
+    async fn is_idle(&self, agent: &AgentRef, heard: Option<Option<Timestamp>>) -> Result<(), Stop> {
+        let name = &agent.name;
         let policy = &self.writer.policy;
-        let deadline = Instant::now() + policy.request_timeout * 2;
+        let deadline = Instant::now() + policy.patience;
         loop {
-            let agents = self.writer.agents.named(pool, name).await.map_err(|cause| {
-                Stop::because(format!("whether its agent {name} has a job could not be read: {cause}"), "run it again")
-            })?;
-            let Some(found) = agents.first() else { return Ok(()) };
+            let Some(found) = self.agent(agent).await? else { return Ok(()) };
             let again = "run it again when the job is done; nothing was stopped";
             match &found.status {
                 AgentStatus::Errored | AgentStatus::Exited => return Ok(()),
-                AgentStatus::Idle if since.is_none_or(|since| found.last_ping_at.is_some_and(|at| at >= since)) => {
-                    return Ok(());
-                }
+                AgentStatus::Idle if heard.is_none_or(|heard| found.last_ping_at > heard) => return Ok(()),
                 AgentStatus::Idle if Instant::now() < deadline => {}
                 AgentStatus::Idle => {
                     let cause =

@@ -82,6 +82,7 @@ impl Task<'_> {
         let body = Body::of(&json!({ "reason": format!("{} moving {to}", self.our_lock()) }));
         let path = path(&["workspaces", &id.0, "actions", "lock"]);
         let policy = self.writer.transport().policy();
+        let mut last = None;
         for _ in 0..policy.attempts {
             match self.writer.tell(Method::Post, &path, Some(&body)).await {
                 Ok(()) => return Ok(()),
@@ -89,13 +90,17 @@ impl Task<'_> {
                     if self.is_locked_by_us(id).await? {
                         return Ok(());
                     }
+                    last = Some(failure);
                 }
                 Err(failure) if failure.kind() == Kind::Conflict => return Err(self.held(id, failure).await),
                 Err(failure) => return Err(failure.into()),
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }
-        Err(Stop::because("it could not be locked: no answer was heard", "run it again"))
+        Err(match last {
+            Some(failure) => Stop::said("it could not be locked", failure, "run it again"),
+            None => Stop::because("it could not be locked", "run it again"),
+        })
     }
 
     async fn held(&self, id: &WorkspaceId, failure: Failure) -> Stop {

@@ -10,7 +10,7 @@ use super::super::witness::Witness;
 use super::super::{Category, VariableId, VariableSetId};
 use super::create::Created;
 use super::{Stop, Task};
-use crate::http::{Body, Failure, Kind, Method, path};
+use crate::http::{Body, Failure, Kind, path};
 use crate::secret::Secret;
 
 type Variable = Resource<VariableAttributes>;
@@ -89,12 +89,8 @@ impl Task<'_> {
     /// Removes witnesses; one that is gone already is what was wanted.
     pub(super) async fn forget(&self, witnesses: impl IntoIterator<Item = &WitnessId>) -> Result<(), Stop> {
         for WitnessId { set, variable } in witnesses {
-            let path = format!("{}/{}", set_path(set), path(&[&variable.0]));
-            match self.writer.tell(Method::Delete, &path, None).await {
-                Ok(()) => {}
-                Err(failure) if failure.kind() == Kind::NotFound => {}
-                Err(failure) => return Err(failure.into()),
-            }
+            let witnesses = set_path(set);
+            self.remove(&format!("{witnesses}/{}", path(&[&variable.0])), &variable.0, &whole(&witnesses)).await?;
         }
         Ok(())
     }

@@ -70,6 +70,9 @@ impl Planner<'_, '_> {
             return;
         }
         let address = project_placement_address(name);
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
+            return;
+        }
         if let Some(seen) = seen
             && !self.heirs_may_move(&address, |workspace| workspace.project.as_ref() == Some(&seen.id))
         {
@@ -94,6 +97,19 @@ impl Planner<'_, '_> {
         let heirs = seen.map_or(0, |seen| self.heirs_of_project(seen, placement));
         let request = Request::PlaceProject { project: id, mode, allowed, heirs };
         self.act(address, &project.stewardship, verb, vec![change], why, request);
+    }
+
+    /// A mode that nobody knows is nothing that a spec could have meant, so it stays.
+    fn is_understood(&mut self, address: &Address, seen: &SeenPlacement) -> bool {
+        let Mode::Other(word) = &seen.mode else {
+            return true;
+        };
+        self.wait(
+            address.clone(),
+            format!("HCP says of where its runs go: {word}, a word that this version does not know"),
+            "a newer version of this program, or whoever sets it to another",
+        );
+        false
     }
 
     /// The proof that a pool lets a project in.
@@ -124,6 +140,9 @@ impl Planner<'_, '_> {
     pub(super) fn placement(&mut self, name: &str, workspace: &desired::Workspace, seen: Option<&observed::Workspace>) {
         let address = placement_address(name);
         if workspace.stewardship.ignore.contains("runsOn") && seen.is_some() {
+            return;
+        }
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
             return;
         }
         let want = wanted_placement(&workspace.runs_on);

@@ -13,12 +13,11 @@ use super::super::{
     Category, NotificationId, PoolId, ProjectId, RunId, VariableId, VariableKey, VariableSetId, WorkspaceId,
     workspace_address,
 };
-use crate::origin::Origins;
 use crate::owner::{Stewardship, TAG_KEY};
 use crate::plan::{Gap, Listing, Plan, Read, order, plan};
 use crate::secret::{Compared, SecretRef};
 use crate::spec::desired::Desired;
-use crate::systems::{self, Consent, Observed};
+use crate::systems::{Consent, Observed};
 
 fn workspace() -> Workspace {
     Workspace {
@@ -111,7 +110,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
     let first = make(want, &nothing());
     let mut seen = nothing();
     let tags = |address| {
-        let systems::Request::Hcp(request) = &first.actions[&address].request;
+        let request = first.actions[&address].request.hcp().expect("a request to HCP");
         let own = match request {
             Request::CreateProject(project) => project.tags.clone(),
             Request::CreateWorkspace { workspace, mode: _ } => workspace.tags.clone(),
