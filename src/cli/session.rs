@@ -140,9 +140,10 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
-        let Attachment { address, token, engines: _, server } = Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
-            .await
-            .map_err(|cause| Error::new("using the sandbox").because(cause))?;
+        let Attachment { address, token, engines: _, server } =
+            Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
+                .await
+                .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
         Ok(Self {
             hcp_facts: address.trim_start_matches("http://").to_owned(),

@@ -89,7 +89,8 @@ impl Claimed {
     /// Tells others where the server is.
     pub fn announce(&mut self, address: &str, engines: &BTreeMap<String, String>) -> Result<(), SandboxError> {
         let path = self.directory.join(LOCK);
-        let card = serde_json::to_vec(&Card { address: address.to_owned(), engines: engines.clone() }).unwrap_or_default();
+        let card =
+            serde_json::to_vec(&Card { address: address.to_owned(), engines: engines.clone() }).unwrap_or_default();
         let write = |lock: &mut File| {
             lock.set_len(0)?;
             lock.seek(SeekFrom::Start(0))?;

@@ -144,7 +144,8 @@ impl World {
 
     /// When a lost agent is given up, if there is one.
     pub fn next_given_up(&self) -> Option<(Timestamp, String)> {
-        let due = |(id, worker): (&String, &Worker)| Some((worker.lost_at?.checked_add(UNTIL_ERRORED).ok()?, id.clone()));
+        let due =
+            |(id, worker): (&String, &Worker)| Some((worker.lost_at?.checked_add(UNTIL_ERRORED).ok()?, id.clone()));
         self.workers.iter().filter_map(due).min()
     }
 

@@ -191,7 +191,8 @@ impl Subject {
 
     /// Waits until an agent has a status.
     pub async fn until_agent(&self, name: &str, status: AgentStatus) {
-        self.until(&format!("agent {name} is {}", status.word()), async || self.agent_status(name) == Some(status)).await;
+        self.until(&format!("agent {name} is {}", status.word()), async || self.agent_status(name) == Some(status))
+            .await;
     }
 
     /// Waits until a container's process ended.

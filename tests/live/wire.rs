@@ -53,19 +53,17 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     kind: &str,
     body: &[u8],
 ) -> Reply {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n");
-    if !kind.is_empty() {
-        head.push_str(&format!("Content-Type: {kind}\r\n"));
-    }
-    if method != "GET" && method != "HEAD" {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // An engine that refuses does not read on.
-    let _ = stream.write_all(body).await;
+    let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
+    let length = match method {
+        "GET" | "HEAD" => String::new(),
+        _ => format!("Content-Length: {}\r\n", body.len()),
+    };
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n{kind}{length}\r\n");
+    // An engine that refuses does not read on, and closes with a reset after its answer.
+    let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
+    let end = stream.read_to_end(&mut bytes).await;
+    assert!(end.is_ok() || !bytes.is_empty(), "{method} {path}: no answer: {end:?}");
     let place = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
     let head = String::from_utf8_lossy(&bytes[..place]).into_owned();
     let mut lines = head.lines();

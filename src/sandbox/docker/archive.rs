@@ -103,9 +103,8 @@ fn put(world: &mut World, call: &Call, name: &str) -> Outcome {
         None if below.is_empty() || is_mount_point(&below) => {}
         None => return Err(Refusal::new(404, format!("Could not find the file {path} in container {name}"))),
     }
-    let new = unpack(&call.body, &below).map_err(|cause| {
-        Refusal::new(500, format!("Error processing tar file(exit status 1): {cause}"))
-    })?;
+    let new = unpack(&call.body, &below)
+        .map_err(|cause| Refusal::new(500, format!("Error processing tar file(exit status 1): {cause}")))?;
     if let Some(tree) = tree_mut(engine, &id, &home) {
         tree.0.extend(new.0);
     }
@@ -242,7 +241,9 @@ fn append(builder: &mut tar::Builder<Vec<u8>>, name: &str, node: &Node) -> Resul
         }
         NodeKind::File(content) => {
             let bytes = content.bytes().ok_or_else(|| {
-                format!("{name} came before the sandbox was started anew, which keeps only size and hash of large files")
+                format!(
+                    "{name} came before the sandbox was started anew, which keeps only size and hash of large files"
+                )
             })?;
             header.set_entry_type(tar::EntryType::Regular);
             header.set_size(content.size);

@@ -165,7 +165,10 @@ impl Call {
 
     /// A flag of the query, as Go's server reads it.
     pub fn flag(&self, name: &str) -> bool {
-        !matches!(self.parameter(name).unwrap_or_default().trim().to_lowercase().as_str(), "" | "0" | "no" | "false" | "none")
+        !matches!(
+            self.parameter(name).unwrap_or_default().trim().to_lowercase().as_str(),
+            "" | "0" | "no" | "false" | "none"
+        )
     }
 
     /// The document in the body.

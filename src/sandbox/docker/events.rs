@@ -50,13 +50,8 @@ fn push(
     let Some(engine) = world.engines.get_mut(engine) else {
         return;
     };
-    let event = Event {
-        kind: kind.to_owned(),
-        action: action.to_owned(),
-        id: id.to_owned(),
-        attributes,
-        happened_at: at,
-    };
+    let event =
+        Event { kind: kind.to_owned(), action: action.to_owned(), id: id.to_owned(), attributes, happened_at: at };
     engine.events.push(event);
     if engine.events.len() > MOST {
         engine.events.remove(0);
@@ -66,8 +61,20 @@ fn push(
 /// From an instant on, or from now on; to an instant, or for ever.
 pub fn route(world: &World, call: &Call) -> Outcome {
     let filters = call.filters(&[
-        "config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service",
-        "type", "volume",
+        "config",
+        "container",
+        "daemon",
+        "event",
+        "image",
+        "label",
+        "network",
+        "node",
+        "plugin",
+        "scope",
+        "secret",
+        "service",
+        "type",
+        "volume",
     ])?;
     let since = instant(call, "since", world)?;
     let until = instant(call, "until", world)?;
@@ -84,7 +91,12 @@ fn instant(call: &Call, name: &str, world: &World) -> Result<Option<Timestamp>, 
     let Some(text) = call.parameter(name).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let bad = || Refusal::new(400, format!("invalid value for \"{name}\": failed to parse value as time or duration: \"{text}\""));
+    let bad = || {
+        Refusal::new(
+            400,
+            format!("invalid value for \"{name}\": failed to parse value as time or duration: \"{text}\""),
+        )
+    };
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(Some(at));
     }
@@ -99,7 +111,13 @@ fn instant(call: &Call, name: &str, world: &World) -> Result<Option<Timestamp>, 
 }
 
 /// The events after so many, as lines; and how many there are.
-pub fn since(world: &World, engine: &str, filters: &Filters, seen: usize, until: Option<Timestamp>) -> (Vec<Value>, usize) {
+pub fn since(
+    world: &World,
+    engine: &str,
+    filters: &Filters,
+    seen: usize,
+    until: Option<Timestamp>,
+) -> (Vec<Value>, usize) {
     let Some(engine) = world.engines.get(engine) else {
         return (Vec::new(), seen);
     };

@@ -85,9 +85,9 @@ pub fn find(engine: &Engine, name: &str) -> Result<String, Refusal> {
         .map(|(id, _)| id.clone());
     let is_hexadecimal = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
     let begins = |id: &&String| is_hexadecimal && id.strip_prefix("sha256:").is_some_and(|id| id.starts_with(bare));
-    named.or_else(|| engine.images.keys().find(begins).cloned()).ok_or_else(|| {
-        Refusal::new(404, format!("No such image: {shown}"))
-    })
+    named
+        .or_else(|| engine.images.keys().find(begins).cloned())
+        .ok_or_else(|| Refusal::new(404, format!("No such image: {shown}")))
 }
 
 fn list(world: &World, call: &Call) -> Outcome {
@@ -230,7 +230,8 @@ fn pull_one(
         Some(platform) => platform.split('/').nth(1).unwrap_or(platform).to_owned(),
     };
     let is_digest = tag.contains(':');
-    let shown = if is_digest { format!("{}@{tag}", reference.familiar) } else { format!("{}:{tag}", reference.familiar) };
+    let shown =
+        if is_digest { format!("{}@{tag}", reference.familiar) } else { format!("{}:{tag}", reference.familiar) };
     let id = if is_digest { &shown } else { tag };
     let mut lines = vec![json!({ "status": format!("Pulling from {}", reference.repository), "id": id })];
     let found = match world.registry.find(&reference.repository, tag, &architecture) {
@@ -238,7 +239,10 @@ fn pull_one(
         // Docker Hub hides what is not public, a registry without accounts has nothing to hide.
         Err(Missing::Repository) if reference.is_hub() => return Err(denied(reference)),
         Err(Missing::Repository | Missing::Manifest) => {
-            return Err(Refusal::new(404, format!("manifest for {shown} not found: manifest unknown: manifest unknown")));
+            return Err(Refusal::new(
+                404,
+                format!("manifest for {shown} not found: manifest unknown: manifest unknown"),
+            ));
         }
         Err(Missing::Platform) => {
             let message = format!("no matching manifest for linux/{architecture} in the manifest list entries");
@@ -322,20 +326,19 @@ fn remove(world: &mut World, call: &Call, name: &str) -> Outcome {
         let container = &container[..12];
         let running = state.status.is_alive();
         let message = match (by_name, running) {
-            (true, _) if force => None,
-            (true, _) => Some(format!(
+            (true, _) => format!(
                 "conflict: unable to remove repository reference \"{name}\" (must force) - container {container} is using its \
                  referenced image {short}"
-            )),
-            (false, true) => Some(format!(
+            ),
+            (false, true) => format!(
                 "conflict: unable to delete {short} (cannot be forced) - image is being used by running container {container}"
-            )),
-            (false, false) if force => None,
-            (false, false) => Some(format!(
+            ),
+            (false, false) => format!(
                 "conflict: unable to delete {short} (must be forced) - image is being used by stopped container {container}"
-            )),
+            ),
         };
-        if let Some(message) = message {
+        let is_forced = force && (by_name || !running);
+        if !is_forced {
             return Err(Refusal::new(409, message));
         }
     }

@@ -165,9 +165,8 @@ fn addresses(network: &Network, endpoint: &Endpoint) -> (String, String) {
 /// A container's endpoints, as its list entry and its inspection show them.
 pub fn endpoints(engine: &Engine, container: &Container, whole: bool) -> Map<String, Value> {
     let show = |(name, endpoint): (&String, &Endpoint)| {
-        let live = endpoint.endpoint.as_ref().and_then(|id| {
-            Some((id, engine.networks.get(endpoint.network.as_ref()?)?))
-        });
+        let live =
+            endpoint.endpoint.as_ref().and_then(|id| Some((id, engine.networks.get(endpoint.network.as_ref()?)?)));
         let (address, mac) = live.map(|(_, network)| addresses(network, endpoint)).unwrap_or_default();
         let subnet = live.and_then(|(_, network)| network.subnet);
         let value = json!({
@@ -205,7 +204,7 @@ pub fn plug_in(engine: &mut Engine, id: &str) {
             continue;
         };
         let taken: Vec<u32> = endpoints_of(engine, &network).map(|endpoint| endpoint.host_number).collect();
-        let number = (2..).find(|number| !taken.contains(number)).unwrap_or_default();
+        let number = (2..=0xffff).find(|number| !taken.contains(number)).unwrap_or_default();
         let Some(container) = engine.containers.get_mut(id) else {
             return;
         };
@@ -253,7 +252,15 @@ fn connect(world: &mut World, call: &Call, name: &str) -> Outcome {
     if container.status.is_alive() {
         plug_in(engine, &id);
     }
-    events::note(world, &call.engine, "network", "connect", &network, &[("name", &network_name), ("container", &id)], now);
+    events::note(
+        world,
+        &call.engine,
+        "network",
+        "connect",
+        &network,
+        &[("name", &network_name), ("container", &id)],
+        now,
+    );
     Ok(Answer::status(200).into())
 }
 

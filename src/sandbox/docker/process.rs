@@ -145,7 +145,8 @@ impl World {
             return;
         }
         if offline {
-            let text = "[ERROR] core: Unable to register, retrying: error=\"dial tcp: lookup app.terraform.io: i/o timeout\"";
+            let text =
+                "[ERROR] core: Unable to register, retrying: error=\"dial tcp: lookup app.terraform.io: i/o timeout\"";
             self.complain(place, at, text);
             return;
         }

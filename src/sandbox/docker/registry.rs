@@ -118,10 +118,15 @@ fn agent_image(version: &str) -> Vec<Platform> {
             // Writing to memory does not fail.
             let _ = builder.append_data(&mut header, name, content.unwrap_or_default().as_bytes());
         };
-        for folder in ["etc", "etc/ssl", "etc/ssl/certs", "home", "home/tfc-agent", "home/tfc-agent/.tfc-agent", "tmp"] {
+        for folder in ["etc", "etc/ssl", "etc/ssl/certs", "home", "home/tfc-agent", "home/tfc-agent/.tfc-agent", "tmp"]
+        {
             add(folder, 0o755, None);
         }
-        add("home/tfc-agent/bin/tfc-agent", 0o755, Some(&format!("a stand-in for tfc-agent {version} on {architecture}\n")));
+        add(
+            "home/tfc-agent/bin/tfc-agent",
+            0o755,
+            Some(&format!("a stand-in for tfc-agent {version} on {architecture}\n")),
+        );
         Platform {
             architecture: architecture.to_owned(),
             config: json!({
@@ -254,7 +259,9 @@ impl Registry {
         if let Some(repository) = path.strip_suffix("/tags/list") {
             return match self.tags.get(repository) {
                 None => refuse(404, "NAME_UNKNOWN", "repository name not known to registry"),
-                Some(tags) => Answer::json(json!({ "name": repository, "tags": tags.keys().collect::<Vec<&String>>() })),
+                Some(tags) => {
+                    Answer::json(json!({ "name": repository, "tags": tags.keys().collect::<Vec<&String>>() }))
+                }
             };
         }
         let split = |word: &str| path.rsplit_once(word).map(|(name, rest)| (name.to_owned(), rest.to_owned()));

@@ -10,10 +10,7 @@ use std::{
 use axum::{
     Extension, Router,
     body::{Body, Bytes},
-    extract::{
-        ConnectInfo, Query, Request, State,
-        connect_info::IntoMakeServiceWithConnectInfo,
-    },
+    extract::{ConnectInfo, Query, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::Response,
 };
@@ -77,9 +74,8 @@ async fn serve(
         return Response::default();
     };
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
-    let header = |name: &str| {
-        parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-    };
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let whole = decode(parts.uri.path());
     let (version, path) = split_version(&whole);
     let call = Call {
@@ -278,8 +274,7 @@ fn next_piece(door: &Door, stream: &mut Stream) -> (Vec<u8>, bool) {
         Stream::Events { filters, seen, until } => {
             let (lines, count) = events::since(&world, &door.engine, filters, *seen, *until);
             *seen = count;
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            (text.into_bytes(), until.is_some_and(|until| until <= world.now))
+            (joined(&lines, "\n"), until.is_some_and(|until| until <= world.now))
         }
     }
 }
@@ -308,9 +303,7 @@ fn deliver(
         Payload::None => ("", Vec::new()),
         Payload::Json(document) => ("application/json", format!("{document}\n").into_bytes()),
         Payload::Text(text) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
-        Payload::Lines(lines) => {
-            ("application/json", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>().into_bytes())
-        }
+        Payload::Lines(lines) => ("application/json", joined(&lines, "\r\n")),
         Payload::Bytes(kind, bytes) => (kind, bytes),
     };
     let half = bytes.len() / 2;
@@ -334,6 +327,11 @@ fn deliver(
         insert(response.headers_mut(), name, value);
     }
     response
+}
+
+/// Documents, each with what ends it.
+fn joined(lines: &[Value], end: &str) -> Vec<u8> {
+    lines.iter().flat_map(|line| [line.to_string(), end.to_owned()]).collect::<String>().into_bytes()
 }
 
 fn rewrite(document: &mut Value, name: &str, value: &Value) {

@@ -103,9 +103,16 @@ fn info(world: &World, call: &Call) -> Outcome {
         "SecurityOptions": ["name=seccomp,profile=default"],
         "Warnings": null,
     });
-    for ability in
-        ["MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet", "PidsLimit", "IPv4Forwarding"]
-    {
+    for ability in [
+        "MemoryLimit",
+        "SwapLimit",
+        "CpuCfsPeriod",
+        "CpuCfsQuota",
+        "CPUShares",
+        "CPUSet",
+        "PidsLimit",
+        "IPv4Forwarding",
+    ] {
         body[ability] = json!(true);
     }
     Ok(Answer::json(body).into())

@@ -93,7 +93,9 @@ fn create(world: &mut World, call: &Call) -> Outcome {
 
 fn bad_name(name: &str) -> String {
     if name.len() == 1 {
-        return format!("create {name}: volume name is too short, names should be at least two alphanumeric characters");
+        return format!(
+            "create {name}: volume name is too short, names should be at least two alphanumeric characters"
+        );
     }
     format!(
         "create {name}: \"{name}\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are \

@@ -71,9 +71,7 @@ impl Engine {
     pub fn new(seed: &EngineSeed, now: Timestamp) -> Self {
         let id = seed.id.clone().unwrap_or_else(|| engine_id(&seed.name));
         let mut networks = BTreeMap::new();
-        for (name, driver, subnet) in
-            [("bridge", "bridge", Some(17)), ("host", "host", None), ("none", "null", None)]
-        {
+        for (name, driver, subnet) in [("bridge", "bridge", Some(17)), ("host", "host", None), ("none", "null", None)] {
             let network = Network {
                 name: name.to_owned(),
                 driver: driver.to_owned(),
@@ -114,7 +112,8 @@ impl Engine {
 /// The form of the ids that engines up to 20.10 make.
 fn engine_id(seed: &str) -> String {
     let text = data_encoding::BASE32.encode(&Sha256::digest(format!("engine/{seed}")));
-    let groups: Vec<&str> = text.as_bytes().chunks(4).take(12).filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
+    let groups: Vec<&str> =
+        text.as_bytes().chunks(4).take(12).filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
     groups.join(":")
 }
 

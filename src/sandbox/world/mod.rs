@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use engine::{
-    Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network, Node,
-    NodeKind, Status, Tree, Volume, Worker,
+    Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network,
+    Node, NodeKind, Status, Tree, Volume, Worker,
 };
 pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,

@@ -208,7 +208,8 @@ pub async fn a_rename_to_one_name_is_won_once(subject: &Subject) {
     assert_eq!((won, lost), (1, 7), "{replies:?}");
     let id = subject.get("/containers/lock-draining/json").await.json()["Id"].clone();
     let path = |number: usize| format!("/containers/{}/rename?name=lock-{number}", id.as_str().unwrap());
-    let replies = join_all((0..4).map(|number| async move { subject.post(&path(number)).await }).collect::<Vec<_>>()).await;
+    let replies =
+        join_all((0..4).map(|number| async move { subject.post(&path(number)).await }).collect::<Vec<_>>()).await;
     assert!(replies.iter().all(|reply| reply.status == 204), "different names are no lock: {replies:?}");
     subject.away(id.as_str().unwrap()).await;
 }

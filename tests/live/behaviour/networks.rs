@@ -60,7 +60,8 @@ pub async fn networks_are_made_and_removed(subject: &Subject) {
 }
 
 pub async fn containers_are_connected(subject: &Subject) {
-    let id = subject.send("/networks/create", &json!({ "Name": "joined" })).await.json()["Id"].as_str().unwrap().to_owned();
+    let id =
+        subject.send("/networks/create", &json!({ "Name": "joined" })).await.json()["Id"].as_str().unwrap().to_owned();
     let container = subject.run("member", &json!({})).await;
     let connect = async |network: &str, container: &str| {
         let body = json!({ "Container": container, "EndpointConfig": { "Aliases": ["also"] } });

@@ -98,14 +98,8 @@ pub async fn archives_go_in_and_out(subject: &Subject) {
     subject.away("files").await;
     subject.make("files", &host).await;
     let stat = async |path: &str| {
-        let reply = wire::ask(
-            &subject.address,
-            "HEAD",
-            &format!("/containers/files/archive?path={path}"),
-            "",
-            b"",
-        )
-        .await;
+        let reply =
+            wire::ask(&subject.address, "HEAD", &format!("/containers/files/archive?path={path}"), "", b"").await;
         let text = reply.header("x-docker-container-path-stat").map(|text| BASE64.decode(text.as_bytes()).unwrap());
         (reply.status, text.map(|text| serde_json::from_slice::<Value>(&text).unwrap()).unwrap_or_default())
     };
@@ -119,14 +113,9 @@ pub async fn archives_go_in_and_out(subject: &Subject) {
     assert_eq!((&folder["name"], &folder["mode"]), (&json!("data"), &json!(2_147_484_141_u64)));
     assert_eq!(stat("/data/nope").await.0, 404);
     // Into the container itself.
-    let own = wire::ask(
-        &subject.address,
-        "PUT",
-        "/containers/files/archive?path=/etc",
-        "application/x-tar",
-        &archive(),
-    )
-    .await;
+    let own =
+        wire::ask(&subject.address, "PUT", "/containers/files/archive?path=/etc", "application/x-tar", &archive())
+            .await;
     assert_eq!(own.status, 200, "{}", own.text());
     assert_eq!(names(&get("/etc/dir").await.body), pairs(&[("dir/", 0), ("dir/x", 5)]));
     subject.away("files").await;

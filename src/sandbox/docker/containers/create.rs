@@ -27,7 +27,10 @@ pub fn create(world: &mut World, call: &Call) -> Outcome {
     let body = call.document()?;
     let given = call.parameter("name").unwrap_or_default();
     let given = given.strip_prefix('/').unwrap_or(given);
-    if !body.as_object().is_some_and(|fields| fields.keys().any(|name| !["HostConfig", "NetworkingConfig"].contains(&name.as_str()))) {
+    if !body
+        .as_object()
+        .is_some_and(|fields| fields.keys().any(|name| !["HostConfig", "NetworkingConfig"].contains(&name.as_str())))
+    {
         return Err(Refusal::new(400, "Config cannot be empty in order to create a container"));
     }
     let wanted = text(&body, "Image");
@@ -41,7 +44,7 @@ pub fn create(world: &mut World, call: &Call) -> Outcome {
     let networks = networks(&body)?;
     check_host_config(&body["HostConfig"])?;
     let id = container_id(world, &call.engine);
-    let mut container = assemble(world, call, &body, image.as_deref(), &id)?;
+    let mut container = assemble(world, call, &body, image.as_deref(), &id);
     container.networks = networks;
     if container.command().is_empty() {
         return Err(Refusal::new(400, "No command specified"));
@@ -66,16 +69,15 @@ fn container_id(world: &mut World, engine: &str) -> String {
     hex(&Sha256::digest(format!("container/{engine}/{count}")))
 }
 
-fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &str) -> Result<Container, Refusal> {
+fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &str) -> Container {
     let found = image.and_then(|image| engine(world, call).ok()?.images.get(image).cloned());
     let base = found.as_ref().map(|image| image.config.clone()).unwrap_or_default();
     let mut labels = words(&base["Labels"]);
     labels.extend(words(&body["Labels"]));
     let environment = environment(&base["Env"], &body["Env"], id);
     let token = environment.iter().rev().find(|variable| variable.name == "TFC_AGENT_TOKEN");
-    let agent_token =
-        token.and_then(|variable| variable.clear.as_ref()).and_then(|clear| world.agent_token(&clear.0));
-    Ok(Container {
+    let agent_token = token.and_then(|variable| variable.clear.as_ref()).and_then(|clear| world.agent_token(&clear.0));
+    Container {
         name: String::new(),
         image: text(body, "Image").to_owned(),
         image_id: image.unwrap_or_default().to_owned(),
@@ -85,7 +87,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
         labels,
         networks: BTreeMap::new(),
         mounts: Vec::new(),
-        files: found.map(|image| image.files).unwrap_or_else(Tree::default),
+        files: found.map_or_else(Tree::default, |image| image.files),
         status: Status::Created,
         exit_code: 0,
         error: String::new(),
@@ -102,7 +104,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
         created_at: world.now,
         started_at: None,
         finished_at: None,
-    })
+    }
 }
 
 /// The image's variables, then the container's own; a later one of the same name replaces the earlier.
@@ -133,8 +135,24 @@ fn config(body: &Value, base: &Value, id: &str) -> Value {
     let is_empty = |value: &Value| value.is_null() || *value == json!("") || *value == json!([]);
     let mut own_entrypoint = false;
     for name in [
-        "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Cmd",
-        "Image", "Volumes", "WorkingDir", "Entrypoint", "ExposedPorts", "Healthcheck", "StopSignal", "StopTimeout",
+        "Hostname",
+        "Domainname",
+        "User",
+        "AttachStdin",
+        "AttachStdout",
+        "AttachStderr",
+        "Tty",
+        "OpenStdin",
+        "StdinOnce",
+        "Cmd",
+        "Image",
+        "Volumes",
+        "WorkingDir",
+        "Entrypoint",
+        "ExposedPorts",
+        "Healthcheck",
+        "StopSignal",
+        "StopTimeout",
     ] {
         let own = body.get(name).filter(|value| !is_empty(value));
         own_entrypoint |= name == "Entrypoint" && own.is_some();
@@ -189,10 +207,9 @@ pub fn restart_policy(given: &Value) -> Value {
 pub fn check_restart_policy(policy: &Value) -> Result<(), Refusal> {
     let (name, count) = (text(policy, "Name"), policy["MaximumRetryCount"].as_i64().unwrap_or_default());
     match name {
-        "always" | "unless-stopped" | "no" if count != 0 => Err(Refusal::new(
-            400,
-            format!("maximum retry count cannot be used with restart policy '{name}'"),
-        )),
+        "always" | "unless-stopped" | "no" if count != 0 => {
+            Err(Refusal::new(400, format!("maximum retry count cannot be used with restart policy '{name}'")))
+        }
         "on-failure" if count < 0 => Err(Refusal::new(400, "maximum retry count cannot be negative")),
         "" | "always" | "unless-stopped" | "no" | "on-failure" => Ok(()),
         other => Err(Refusal::new(400, format!("invalid restart policy '{other}'"))),
@@ -263,7 +280,10 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
     for (index, given) in host["Mounts"].as_array().into_iter().flatten().enumerate() {
         let (kind, target) = (text(given, "Type"), text(given, "Target"));
         if target.is_empty() {
-            return Err(Refusal::new(400, format!("invalid mount config for type \"{kind}\": field Target must not be empty")));
+            return Err(Refusal::new(
+                400,
+                format!("invalid mount config for type \"{kind}\": field Target must not be empty"),
+            ));
         }
         let source = match (kind, text(given, "Source")) {
             ("volume", "") => hex(&Sha256::digest(format!("volume/{id}/{index}"))),
@@ -273,8 +293,9 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
     }
     let mut targets: Vec<&str> = found.iter().map(|mount| mount.target.as_str()).collect();
     targets.sort_unstable();
-    if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Refusal::new(400, format!("Duplicate mount point: {}", pair[0])));
+    let twice = targets.windows(2).find_map(|pair| (pair.first() == pair.last()).then(|| pair.first()).flatten());
+    if let Some(target) = twice {
+        return Err(Refusal::new(400, format!("Duplicate mount point: {target}")));
     }
     for mount in found.iter().filter(|mount| mount.kind == "volume") {
         volumes::provide(world, call, &mount.source)?;
@@ -288,8 +309,7 @@ fn mount(kind: &str, source: &str, target: &str, read_only: bool) -> Mount {
 
 /// Whether any container mounts a volume.
 pub fn users_of_volume(engine: &Engine, volume: &str) -> Vec<String> {
-    let uses = |container: &Container| {
-        container.mounts.iter().any(|mount| mount.kind == "volume" && mount.source == volume)
-    };
+    let uses =
+        |container: &Container| container.mounts.iter().any(|mount| mount.kind == "volume" && mount.source == volume);
     engine.containers.iter().filter(|(_, container)| uses(container)).map(|(id, _)| id.clone()).collect()
 }

@@ -8,13 +8,26 @@ use super::super::{
     engine, images, networks, volumes,
 };
 use super::find;
-use crate::sandbox::world::{Container, Engine, Mount, Status, World};
+use crate::sandbox::world::{Container, Engine, EnvironmentVariable, Mount, Status, World};
 
 /// The newest first; only what runs, unless asked.
 pub fn list(world: &World, call: &Call) -> Outcome {
     let filters = call.filters(&[
-        "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network", "publish",
-        "since", "status", "volume",
+        "ancestor",
+        "before",
+        "exited",
+        "expose",
+        "health",
+        "id",
+        "is-task",
+        "isolation",
+        "label",
+        "name",
+        "network",
+        "publish",
+        "since",
+        "status",
+        "volume",
     ])?;
     let engine = engine(world, call)?;
     let all = call.flag("all") || filters.has("status") || filters.has("exited");
@@ -41,16 +54,13 @@ fn fits(engine: &Engine, id: &str, container: &Container, filters: &Filters) -> 
         && filters.any("id", |word| id.starts_with(word))
         && filters.any("name", |word| matches_name(word, &container.name))
         && filters.any("status", |word| container.status.word() == word)
-        && filters.any("exited", |word| {
-            container.status == Status::Exited && word == container.exit_code.to_string()
-        })
+        && filters.any("exited", |word| container.status == Status::Exited && word == container.exit_code.to_string())
         && filters.any("ancestor", image)
         && filters.any("network", |word| {
             container.networks.iter().any(|(name, endpoint)| name == word || endpoint.network.as_deref() == Some(word))
         })
-        && filters.any("volume", |word| {
-            container.mounts.iter().any(|mount| mount.source == word || mount.target == word)
-        })
+        && filters
+            .any("volume", |word| container.mounts.iter().any(|mount| mount.source == word || mount.target == word))
 }
 
 /// The engine reads a regular expression; anchors and plain text are what clients send.
@@ -117,9 +127,12 @@ fn human(duration: SignedDuration) -> String {
 
 fn show_mount(mount: &Mount, host_config: &Value) -> Value {
     // The old form of a mount carries the mode that was written.
-    let is_bind_form = host_config["Binds"].as_array().into_iter().flatten().filter_map(Value::as_str).any(|bind| {
-        bind.split(':').nth(1) == Some(&mount.target)
-    });
+    let is_bind_form = host_config["Binds"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|bind| bind.split(':').nth(1) == Some(&mount.target));
     let mode = match (is_bind_form, mount.read_only) {
         (false, _) if mount.kind == "volume" => "z",
         (true, true) => "ro",
@@ -151,7 +164,7 @@ pub fn inspect(world: &World, call: &Call, name: &str) -> Outcome {
     let path = |file: &str| if container.started_at.is_some() { format!("{root}/{file}") } else { String::new() };
     let running = container.status == Status::Running;
     let mounts: Vec<Value> = container.mounts.iter().map(|mount| show_mount(mount, &container.host_config)).collect();
-    let environment: Vec<String> = container.environment.iter().map(|variable| variable.shown()).collect();
+    let environment: Vec<String> = container.environment.iter().map(EnvironmentVariable::shown).collect();
     let mut config = container.config.clone();
     config["Env"] = if environment.is_empty() { Value::Null } else { json!(environment) };
     config["Labels"] = json!(container.labels);
