@@ -260,3 +260,30 @@ async fn what_an_engine_does_is_the_same_in_every_run() {
     };
     assert_eq!(play().await, play().await);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_engine_is_reached_at_a_socket_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::in_memory(&seed(Tier::Standard)).await.unwrap();
+    let path = directory.path().join("docker.sock");
+    let address = sandbox.open_socket("nas", "socket", &path).unwrap();
+    let docker = bollard::Docker::connect_with_unix(path.to_str().unwrap(), 5, bollard::API_DEFAULT_VERSION).unwrap();
+    assert_eq!(docker.info().await.unwrap().id, sandbox.with_world(|world| Some(world.engines["nas"].id.clone())));
+    assert_eq!(sandbox.take_requests()[0].caller, "socket");
+    let cut = Rule { path: Some("docker/nas/info".into()), ..Rule::new(Fault::Reset) };
+    sandbox.script(Faults { seed: 0, rules: vec![cut] }).unwrap();
+    assert!(docker.info().await.is_err());
+    assert_eq!(ask(&address, "GET", "/_ping", "", b"").await.text(), "OK");
+}
+
+#[tokio::test]
+async fn an_old_engine_refuses_new_versions() {
+    let sandbox = Sandbox::in_memory(&seed(Tier::Standard)).await.unwrap();
+    let address = sandbox.engine_address("nas").unwrap();
+    sandbox.with_world(|world| "1.24".clone_into(&mut world.engines.get_mut("nas").unwrap().api_version));
+    let refused = ask(&address, "GET", "/v1.41/info", "", b"").await;
+    assert_eq!(refused.message(), "client version 1.41 is too new. Maximum supported API version is 1.24");
+    let version = ask(&address, "GET", "/version", "", b"").await;
+    assert_eq!((version.header("api-version"), &version.json()["ApiVersion"]), (Some("1.24"), &json!("1.24")));
+}

@@ -46,7 +46,7 @@ impl Daemon {
             if tokio::net::UnixStream::connect(daemon.socket()).await.is_ok() {
                 return Ok(daemon);
             }
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > Duration::from_mins(1) {
                 return Err(format!("dockerd is not up after a minute: {}", daemon.last_words()));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -71,17 +71,16 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // TERM first, as a killed daemon leaves mounts and its containerd behind.
+        // TERM first, as a killed daemon leaves its containerd behind.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
+        while began.elapsed() < Duration::from_secs(20) && !matches!(self.child.try_wait(), Ok(Some(_))) {
             #[expect(clippy::disallowed_methods, reason = "nothing else runs any more")]
             std::thread::sleep(Duration::from_millis(50));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Containers in the machine's own network leave this, and the folder could not be removed.
+        let _ = Command::new("umount").arg("-q").arg(self.folder.path().join("exec/netns/default")).status();
     }
 }

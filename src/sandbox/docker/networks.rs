@@ -209,10 +209,8 @@ pub fn plug_in(engine: &mut Engine, id: &str) {
             return;
         };
         let is_own = !["bridge", "host", "none"].contains(&name.as_str());
-        let started = container.started_at;
         if let Some(endpoint) = container.networks.get_mut(&name) {
-            let seed = format!("endpoint/{network}/{id}/{started:?}");
-            endpoint.endpoint = Some(hex(&Sha256::digest(seed)));
+            endpoint.endpoint = Some(hex(&Sha256::digest(format!("endpoint/{network}/{id}"))));
             endpoint.network = Some(network);
             endpoint.host_number = number;
             if is_own {

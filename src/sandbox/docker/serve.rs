@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -48,8 +49,7 @@ struct Door {
 pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let door = Door { shared: Arc::clone(shared), engine: engine.to_owned(), label: label.to_owned() };
-    let router = Router::new().fallback(serve).with_state(door);
+    let router = router(shared, engine, label);
     let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
     let task = tokio::spawn(async move {
         if let Err(error) = axum::serve(CuttableListener(listener), service).await {
@@ -57,6 +57,24 @@ pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result
         }
     });
     Ok((address, task))
+}
+
+/// The same at a Unix socket.
+#[cfg(unix)]
+pub fn open_socket(shared: &Arc<Shared>, engine: &str, label: &str, path: &Path) -> io::Result<JoinHandle<()>> {
+    let listener = tokio::net::UnixListener::bind(path)?;
+    let router = router(shared, engine, label);
+    let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+            tracing::error!(%error, "a stand-in of a Docker Engine stopped listening");
+        }
+    }))
+}
+
+fn router(shared: &Arc<Shared>, engine: &str, label: &str) -> Router {
+    let door = Door { shared: Arc::clone(shared), engine: engine.to_owned(), label: label.to_owned() };
+    Router::new().fallback(serve).with_state(door)
 }
 
 async fn serve(
@@ -165,7 +183,7 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
         Err(refusal) => deliver(refusal.answer(), is_head, &faults, &scissors, &mut record),
     };
     task.shared.record(record);
-    dress(&task.shared, response)
+    dress(&task, response)
 }
 
 /// Does what was asked, and waits where it takes time.
@@ -364,10 +382,14 @@ fn made_up(code: u16, kind: BodyKind) -> Response {
 }
 
 /// What every answer carries.
-fn dress(shared: &Shared, mut response: Response) -> Response {
-    let now = shared.world().now;
+fn dress(door: &Door, mut response: Response) -> Response {
+    let (now, version) = {
+        let world = door.shared.world();
+        let version = world.engines.get(&door.engine).map(|engine| engine.api_version.clone());
+        (world.now, version.unwrap_or_default())
+    };
     let headers = response.headers_mut();
-    insert(headers, "api-version", "1.41");
+    insert(headers, "api-version", &version);
     insert(headers, "docker-experimental", "false");
     insert(headers, "ostype", "linux");
     insert(headers, "server", "Docker/20.10.24 (linux)");

@@ -44,7 +44,7 @@ fn status(subject: &Subject, run: &str) -> String {
 }
 
 fn finish(subject: &Subject, run: &str) {
-    subject.sandbox.with_world(|world| world.runs.get_mut(run).unwrap().status = "planned".to_owned());
+    subject.sandbox.with_world(|world| "planned".clone_into(&mut world.runs.get_mut(run).unwrap().status));
 }
 
 fn always() -> Value {
