@@ -16,6 +16,8 @@ int main(void) {
     action.sa_handler = on_signal;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    /* A signal that came before this would be lost: the first process of a container has no default actions. */
+    if (write(1, "ready\n", 6) != 6) return 1;
     while (signals == 0) pause();
     return 0;
 }

@@ -116,9 +116,18 @@ impl Subject {
     /// The same, running.
     pub async fn run(&self, name: &str, more: &Value) -> String {
         let id = self.make(name, more).await;
+        self.start(name).await;
+        id
+    }
+
+    /// Starts a container that sleeps, and waits until it listens to signals.
+    pub async fn start(&self, name: &str) {
         let reply = self.post(&format!("/containers/{name}/start")).await;
         assert_eq!(reply.status, 204, "starting {name}: {}", reply.text());
-        id
+        if !self.is_stand_in {
+            let logs = format!("/containers/{name}/logs?stdout=1");
+            self.until("the program is ready", async || self.get(&logs).await.text().contains("ready")).await;
+        }
     }
 
     /// A pool with a token in the stand-in for HCP; the pool, the token's id and its value.

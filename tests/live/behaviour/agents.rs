@@ -158,6 +158,41 @@ pub async fn a_wrong_token_is_said_and_tried_again(subject: &Subject) {
     subject.away("wrong").await;
 }
 
+/// A container that its policy starts again and again.
+pub async fn between_two_starts_it_counts_as_running(subject: &Subject) {
+    let body = subject.agent_body("again", "none.atlasv1.nothing", &always());
+    let id = subject.send("/containers/create?name=again", &body).await.json()["Id"].as_str().unwrap().to_owned();
+    subject.post("/containers/again/start").await;
+    // By then the pauses are longer than this test looks.
+    subject
+        .until("it was tried often", async || {
+            let one = subject.get("/containers/again/json").await.json();
+            one["RestartCount"].as_u64().unwrap() >= 5 && one["State"]["Status"] == "restarting"
+        })
+        .await;
+    let state = subject.state("again").await;
+    assert_eq!((&state["Running"], &state["Restarting"]), (&json!(true), &json!(true)), "{state}");
+    assert_eq!((&state["ExitCode"], &state["Pid"]), (&json!(1), &json!(0)), "{state}");
+    let filters = Subject::filters(&json!({ "name": ["again"] }));
+    let entry = subject.get(&format!("/containers/json?{filters}")).await.json()[0].clone();
+    assert_eq!(entry["State"], "restarting", "{entry}");
+    assert!(entry["Status"].as_str().unwrap().starts_with("Restarting (1) "), "{entry}");
+    assert_eq!(subject.post("/containers/again/start").await.status, 304);
+    let remove = subject.delete("/containers/again").await;
+    assert_eq!(
+        (remove.status, remove.message()),
+        (
+            409,
+            format!(
+                "You cannot remove a restarting container {id}. Stop the container before attempting removal or force remove"
+            )
+        )
+    );
+    assert_eq!(subject.post("/containers/again/stop").await.status, 204);
+    assert_eq!(subject.until_exited("again").await, 1);
+    subject.away("again").await;
+}
+
 pub async fn a_revoked_token_ends_it(subject: &Subject) {
     start(subject, "revoked", &json!({})).await;
     subject.sandbox.with_world(|world| world.agent_tokens.retain(|_, token| token.description != "revoked"));

@@ -127,7 +127,7 @@ pub async fn a_container_is_what_it_was_made_from(subject: &Subject) {
 pub async fn a_container_is_started_and_stopped(subject: &Subject) {
     let id = subject.make("life", &json!({ "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } } })).await;
     assert_eq!(subject.post("/containers/life/stop").await.status, 304);
-    assert_eq!(subject.post("/containers/life/start").await.status, 204);
+    subject.start("life").await;
     assert_eq!(subject.post("/containers/life/start").await.status, 304);
     let state = subject.state("life").await;
     assert_eq!((&state["Status"], &state["Running"]), (&json!("running"), &json!(true)));
@@ -153,7 +153,7 @@ pub async fn signals_reach_the_process(subject: &Subject) {
     let refused = subject.post("/containers/target/kill").await;
     assert_eq!(refused.status, 409);
     assert_eq!(refused.message(), format!("Cannot kill container: target: Container {id} is not running"));
-    subject.post("/containers/target/start").await;
+    subject.start("target").await;
     for word in ["NOPE", "0"] {
         let reply = subject.post(&format!("/containers/target/kill?signal={word}")).await;
         assert_eq!((reply.status, reply.message()), (400, format!("Invalid signal: {word}")));
@@ -316,6 +316,69 @@ pub async fn waiting_ends_with_the_process(subject: &Subject) {
     let at_once = subject.post("/containers/awaited/wait").await;
     assert_eq!((at_once.status, at_once.json()), (200, json!({ "Error": null, "StatusCode": 0 })));
     subject.away("awaited").await;
+}
+
+pub async fn it_is_waited_for_what_comes_next(subject: &Subject) {
+    subject.run("next", &json!({})).await;
+    subject.post("/containers/next/stop").await;
+    subject.post("/containers/next/start").await;
+    let wait = subject.post("/containers/next/wait?condition=next-exit");
+    let later = async |path: &'static str| {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        subject.post(path).await
+    };
+    let (ended, _) = tokio::join!(wait, later("/containers/next/kill"));
+    assert_eq!(ended.json()["StatusCode"], 137, "{}", ended.text());
+    let wait = subject.post("/containers/next/wait?condition=removed");
+    let (gone, ()) = tokio::join!(wait, async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        subject.away("next").await;
+    });
+    assert_eq!((gone.status, &gone.json()["StatusCode"]), (200, &json!(137)), "{}", gone.text());
+}
+
+pub async fn commands_and_mounts_are_shown(subject: &Subject) {
+    let more = json!({
+        "Entrypoint": ["/sleeper", "one"],
+        "Cmd": ["two", "three"],
+        "User": "1000",
+        "HostConfig": {
+            "Binds": ["/usr:/old:ro", "named-by-bind:/volume"],
+            "Mounts": [{ "Type": "bind", "Source": "/usr", "Target": "/new" }],
+        },
+    });
+    subject.make("shown", &more).await;
+    let one = subject.get("/containers/shown/json").await.json();
+    assert_eq!((&one["Path"], &one["Args"]), (&json!("/sleeper"), &json!(["one", "two", "three"])));
+    assert_eq!(one["Config"]["User"], "1000");
+    assert_eq!(one["HostConfig"]["Binds"], more["HostConfig"]["Binds"]);
+    let mount = |target: &str| {
+        let mounts = one["Mounts"].as_array().unwrap();
+        mounts.iter().find(|mount| mount["Destination"] == target).unwrap().clone()
+    };
+    let bind = |target: &str, mode: &str, writable: bool| json!({ "Type": "bind", "Source": "/usr", "Destination": target, "Mode": mode, "RW": writable, "Propagation": "rprivate" });
+    assert_eq!(mount("/old"), bind("/old", "ro", false));
+    assert_eq!(mount("/new"), bind("/new", "", true));
+    let volume = mount("/volume");
+    assert_eq!((&volume["Type"], &volume["Name"]), (&json!("volume"), &json!("named-by-bind")));
+    assert_eq!((&volume["Mode"], &volume["RW"]), (&json!("z"), &json!(true)));
+    let entry =
+        subject.get(&format!("/containers/json?all=1&{}", Subject::filters(&json!({ "name": ["shown"] })))).await;
+    assert_eq!(entry.json()[0]["Command"], "/sleeper one two three");
+    subject.away("shown").await;
+    subject.delete("/volumes/named-by-bind").await;
+    if subject.is_stand_in {
+        subject.sandbox.with_world(|world| {
+            world.engines.get_mut("nas").unwrap().missing_paths.insert("/nowhere".to_owned());
+        });
+    }
+    let body = json!({
+        "Image": subject.sleeper(),
+        "HostConfig": { "Mounts": [{ "Type": "bind", "Source": "/nowhere", "Target": "/new" }] },
+    });
+    let refused = subject.send("/containers/create?name=shown", &body).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.message(), "invalid mount config for type \"bind\": bind source path does not exist: /nowhere");
 }
 
 pub async fn what_does_not_exist_is_not_found(subject: &Subject) {

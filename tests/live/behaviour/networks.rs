@@ -105,6 +105,41 @@ pub async fn containers_are_connected(subject: &Subject) {
     subject.away("stopped").await;
 }
 
+/// How a stack with two networks is made where an engine takes one at creation.
+pub async fn a_container_may_sit_in_two(subject: &Subject) {
+    let mut ids = Vec::new();
+    for name in ["left", "right"] {
+        let made = subject.send("/networks/create", &json!({ "Name": name, "Labels": { "side": name } })).await;
+        ids.push(made.json()["Id"].as_str().unwrap().to_owned());
+    }
+    let more = json!({
+        "HostConfig": { "NetworkMode": "left" },
+        "NetworkingConfig": { "EndpointsConfig": { "left": { "Aliases": ["agent"] } } },
+    });
+    let id = subject.make("between", &more).await;
+    let join = json!({ "Container": "between" });
+    assert_eq!(subject.send("/networks/right/connect", &join).await.status, 200);
+    let networks = async || subject.get("/containers/between/json").await.json()["NetworkSettings"]["Networks"].clone();
+    let before = networks().await;
+    assert_eq!(before["left"]["Aliases"], json!(["agent"]), "{before}");
+    assert_eq!(before["right"]["IPAddress"], "", "{before}");
+    assert_eq!(subject.post("/containers/between/start").await.status, 204);
+    let after = networks().await;
+    assert_eq!(after.as_object().unwrap().keys().collect::<Vec<_>>(), ["left", "right"]);
+    assert_eq!((&after["left"]["NetworkID"], &after["right"]["NetworkID"]), (&json!(ids[0]), &json!(ids[1])));
+    assert_eq!(after["left"]["Aliases"], json!(["agent", id[..12]]), "{after}");
+    for name in ["left", "right"] {
+        assert!(after[name]["IPAddress"].as_str().unwrap().starts_with("172."), "{after}");
+        let filters = Subject::filters(&json!({ "network": [name] }));
+        let found = subject.get(&format!("/containers/json?{filters}")).await.json();
+        assert_eq!(found[0]["Id"], json!(id), "{found}");
+    }
+    subject.away("between").await;
+    for name in ["left", "right"] {
+        assert_eq!(subject.delete(&format!("/networks/{name}")).await.status, 204);
+    }
+}
+
 pub async fn a_missing_network_stops_a_start(subject: &Subject) {
     subject.make("lonely", &json!({ "HostConfig": { "NetworkMode": "nowhere" } })).await;
     let reply = subject.post("/containers/lonely/start").await;

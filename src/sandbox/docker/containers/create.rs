@@ -285,6 +285,12 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
                 format!("invalid mount config for type \"{kind}\": field Target must not be empty"),
             ));
         }
+        let is_missing = |path: &str| engine(world, call).is_ok_and(|engine| engine.missing_paths.contains(path));
+        if kind == "bind" && is_missing(text(given, "Source")) {
+            let path = text(given, "Source");
+            let message = format!("invalid mount config for type \"bind\": bind source path does not exist: {path}");
+            return Err(Refusal::new(400, message));
+        }
         let source = match (kind, text(given, "Source")) {
             ("volume", "") => hex(&Sha256::digest(format!("volume/{id}/{index}"))),
             (_, source) => source.to_owned(),

@@ -189,7 +189,7 @@ pub fn resume(world: &mut World, name: &str, waiting: &Waiting) -> Option<Answer
             Some(Answer::status(204))
         }
         Waiting::Ended { container: id, removed, began } => match engine.containers.get(id) {
-            None => Some(code(0)),
+            None => Some(code(events::last_exit(engine, id))),
             Some(container) => {
                 let ended_since = began.is_some() && container.finished_at > *began;
                 let is_over = !container.status.is_alive() || ended_since;
@@ -197,7 +197,7 @@ pub fn resume(world: &mut World, name: &str, waiting: &Waiting) -> Option<Answer
             }
         },
         Waiting::NextExit { container: id, before } => match engine.containers.get(id) {
-            None => Some(code(0)),
+            None => Some(code(events::last_exit(engine, id))),
             Some(container) => (container.finished_at != *before).then(|| code(container.exit_code)),
         },
     }

@@ -134,8 +134,8 @@ fn show_mount(mount: &Mount, host_config: &Value) -> Value {
         .filter_map(Value::as_str)
         .any(|bind| bind.split(':').nth(1) == Some(&mount.target));
     let mode = match (is_bind_form, mount.read_only) {
-        (false, _) if mount.kind == "volume" => "z",
         (true, true) => "ro",
+        _ if mount.kind == "volume" => "z",
         _ => "",
     };
     let mut shown = json!({ "Type": mount.kind });
