@@ -245,7 +245,8 @@ impl Registry {
     /// Answers below `/v2/`.
     pub fn answer(&self, method: &str, path: &str) -> Answer {
         let refuse = |status, code: &str, message: &str| {
-            let body = json!({ "errors": [{ "code": code, "message": message, "detail": Value::Null }] });
+            // Without a detail an engine reads the code alone, and answers 500 for what is not found.
+            let body = json!({ "errors": [{ "code": code, "message": message, "detail": { "path": path } }] });
             Answer::with(status, Payload::Json(body))
         };
         if !matches!(method, "GET" | "HEAD") {
