@@ -1,5 +1,6 @@
 //! `apply`: plan, ask, do it, report.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -8,42 +9,57 @@ use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::Ended;
-use super::arguments::{ApplyArguments, Format, Globals};
+use super::arguments::{Agreement, ApplyArguments, Format, Globals};
 use super::exit::Exit;
 use super::output::Output;
-use super::plan::{self, Planned};
+use super::plan::{self, Planned, Purpose};
 use super::progress;
 use super::signals::Signals;
 use crate::apply::Stop;
 use crate::error::Error;
 use crate::pipeline::{self, Writers};
 use crate::plan::Verb;
-use crate::plan::show::compare;
 use crate::plan::show::json::Document;
+use crate::plan::show::{clean, compare};
 use crate::report::{self, Report};
+use crate::systems::docker::interruption::{self, Interruption};
 
 /// The most things that are removed without their number being confirmed.
 const HANDFUL: usize = 5;
 
 /// `apply`
 pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match Box::pin(plan::make(&arguments.scope, globals, output, signals)).await? {
+    for_purpose(arguments, Purpose::Converge, globals, output, signals).await
+}
+
+/// The same for another purpose.
+pub async fn for_purpose(
+    arguments: &ApplyArguments,
+    purpose: Purpose,
+    globals: &Globals,
+    output: Output,
+    signals: &Signals,
+) -> Ended {
+    let planned = match Box::pin(plan::make(&arguments.scope, purpose, globals, output, signals)).await? {
         Ok(planned) => planned,
         Err(exit) => return Ok(exit),
     };
     let json = arguments.scope.format == Format::Json;
     let planned_exit = Exit::of_plan(&planned.plan);
+    let agreement = &arguments.agreement;
+    let costs = interruptions(&planned, purpose);
     let idle = planned.plan.actions.is_empty() || planned_exit == Exit::Refused;
     if !json {
         let ending = if idle { planned_exit.ending() } else { String::new() };
         output.result(&planned.text(output, arguments.scope.full, &ending))?;
+        output.result(&told(&costs))?;
     }
     let outcome = if idle {
         Outcome::Nothing(planned_exit)
     } else {
-        match agreed(arguments, &planned, output, signals).await? {
+        match agreed(agreement, &planned, output, signals).await? {
             Some(exit) => Outcome::Nothing(exit),
-            None => Outcome::Applied(carry_out(arguments, &planned, output, signals).await?),
+            None => Outcome::Applied(carry_out(agreement, &planned, output, signals).await?),
         }
     };
     let exit = match &outcome {
@@ -51,7 +67,7 @@ pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, 
         Outcome::Applied(report) => ended(&planned, report, signals),
     };
     if json {
-        output.result(&plan::document(&Applied::new(&planned, &outcome, exit))?)?;
+        output.result(&plan::document(&Applied::new(&planned, &outcome, exit, costs))?)?;
     } else if let Outcome::Applied(report) = &outcome {
         let text = report.render(output.look(false), signals.came(), &exit.ending());
         output.result(&format!("\n{text}"))?;
@@ -74,10 +90,12 @@ struct Applied {
     exit: crate::plan::show::json::Exit,
     plan: Document,
     report: Option<report::Document>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    interruptions: Vec<Interruption>,
 }
 
 impl Applied {
-    fn new(planned: &Planned, outcome: &Outcome, exit: Exit) -> Self {
+    fn new(planned: &Planned, outcome: &Outcome, exit: Exit, interruptions: Vec<Interruption>) -> Self {
         Self {
             format_version: report::FORMAT_VERSION,
             exit: crate::plan::show::json::Exit { code: exit.code(), word: exit.word().to_owned() },
@@ -86,8 +104,25 @@ impl Applied {
                 Outcome::Nothing(_) => None,
                 Outcome::Applied(report) => Some(report.document(planned.plan.digest().to_string())),
             },
+            interruptions,
         }
     }
+}
+
+/// What a rotation costs: whoever asks for one wants to know before it is done.
+fn interruptions(planned: &Planned, purpose: Purpose) -> Vec<Interruption> {
+    match (purpose, &planned.observed) {
+        (Purpose::Rotate, Ok(observed)) => interruption::interruptions(&planned.plan, observed),
+        (Purpose::Rotate, Err(_)) | (Purpose::Converge, _) => Vec::new(),
+    }
+}
+
+fn told(costs: &[Interruption]) -> String {
+    let mut text = String::new();
+    for cost in costs {
+        let _ = writeln!(text, "Interruption: {}: {cost}.", clean(cost.address.as_str()));
+    }
+    text
 }
 
 /// How an apply ends that was begun.
@@ -113,7 +148,7 @@ fn ended(planned: &Planned, report: &Report, signals: &Signals) -> Exit {
 
 /// Everything that has to hold before the first write. `None`: it does.
 async fn agreed(
-    arguments: &ApplyArguments,
+    arguments: &Agreement,
     planned: &Planned,
     output: Output,
     signals: &Signals,
@@ -223,7 +258,7 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
 }
 
 async fn carry_out(
-    arguments: &ApplyArguments,
+    arguments: &Agreement,
     planned: &Planned,
     output: Output,
     signals: &Signals,

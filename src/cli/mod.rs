@@ -11,8 +11,11 @@ mod header;
 mod init;
 mod logging;
 mod output;
+mod pin;
 mod plan;
 mod progress;
+mod render;
+mod rotate;
 mod sandbox;
 mod session;
 mod signals;
@@ -21,7 +24,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use self::arguments::{Arguments, SandboxVerb, Verb};
+use self::arguments::{Arguments, RotateVerb, SandboxVerb, Verb};
 pub use self::exit::Exit;
 use self::output::Output;
 use self::signals::Signals;
@@ -61,6 +64,11 @@ fn ended(arguments: &Arguments, output: Output) -> Ended {
         Verb::Man { out } => documents::man(out.as_deref(), output),
         Verb::Plan(plan) => on_runtime(async |signals| plan::run(plan, globals, output, &signals).await),
         Verb::Apply(apply) => on_runtime(async |signals| apply::run(apply, globals, output, &signals).await),
+        Verb::Rotate(RotateVerb::AgentTokens(rotate)) => {
+            on_runtime(async |signals| rotate::run(rotate, globals, output, &signals).await)
+        }
+        Verb::Pin(pin) => on_runtime(async |signals| pin::run(pin, globals, output, &signals).await),
+        Verb::Render(render) => on_runtime(async |_| render::run(render, globals, output).await),
         Verb::Sandbox(SandboxVerb::Serve(serve)) => {
             on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)
         }

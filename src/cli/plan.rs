@@ -10,6 +10,7 @@ use super::header;
 use super::output::Output;
 use super::session::{self, Session};
 use super::signals::Signals;
+use crate::address::Pattern;
 use crate::error::Error;
 use crate::pipeline::{self, Readers};
 use crate::plan::show::json::{self, Document};
@@ -43,9 +44,19 @@ impl Planned {
     }
 }
 
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// That all is as the spec says.
+    Converge,
+    /// That agents get new tokens.
+    Rotate,
+}
+
 /// Loads, reads and plans; or says how the program ends without a plan.
 pub async fn make(
     scope: &Scope,
+    purpose: Purpose,
     globals: &Globals,
     output: Output,
     signals: &Signals,
@@ -57,10 +68,11 @@ pub async fn make(
     let work = async {
         let session = Session::open(fleet, globals).await?;
         let readers = Readers::new(&session.access).await?;
+        let readers = if scope.deep { readers.deeply() } else { readers };
         let began = Instant::now();
         let observed = pipeline::observe(&readers, &session.fleet.desired, &session.secrets).await;
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };
-        let consent = Consent { adopt: scope.adopt.clone() };
+        let consent = Consent { adopt: scope.adopt.clone(), rotate: rotated(scope, purpose)? };
         let plan = pipeline::decide(&session.fleet.desired, &observed, &consent, &scope.only);
         let header = header::header(&session, &observed, reading);
         Ok(Planned { session, observed, plan, header })
@@ -74,9 +86,21 @@ pub async fn make(
     }
 }
 
+/// Which agents' containers get new tokens though theirs are good.
+fn rotated(scope: &Scope, purpose: Purpose) -> Result<Vec<Pattern>, Error> {
+    match purpose {
+        Purpose::Converge => Ok(Vec::new()),
+        Purpose::Rotate if scope.only.is_empty() => {
+            let all = "docker/*/container/*".parse();
+            Ok(vec![all.map_err(|cause| Error::new("choosing all agents").because(cause))?])
+        }
+        Purpose::Rotate => Ok(scope.only.clone()),
+    }
+}
+
 /// `plan`
 pub async fn run(arguments: &PlanArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match Box::pin(make(&arguments.scope, globals, output, signals)).await? {
+    let planned = match Box::pin(make(&arguments.scope, Purpose::Converge, globals, output, signals)).await? {
         Ok(planned) => planned,
         Err(exit) => return Ok(exit),
     };

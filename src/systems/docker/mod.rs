@@ -5,9 +5,12 @@ pub mod client;
 pub mod desired;
 mod failure;
 mod forward;
+mod inspect;
+pub mod interruption;
 pub mod labels;
 pub mod observe;
 pub mod observed;
+pub mod pin;
 pub mod plan;
 pub mod request;
 
