@@ -107,9 +107,11 @@ impl Writers {
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
     let Readers { hcp, docker } = readers;
     let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
-    let (hcp, docker) =
+    let (hcp, docker_seen) =
         tokio::join!(Hcp::observe(hcp, want_hcp, secrets), Docker::observe(docker, want_docker, secrets));
-    Ok(Observed { hcp: hcp?, docker: docker? })
+    let (hcp, mut docker_seen) = (hcp?, docker_seen?);
+    docker::observe::complaints(docker, &want_docker.fleet, hcp.pools.seen(), &mut docker_seen).await;
+    Ok(Observed { hcp, docker: docker_seen })
 }
 
 /// Decides what is done. Nothing is, where a system could not be reached: the plan then says why.

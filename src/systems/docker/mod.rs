@@ -8,6 +8,7 @@ mod forward;
 mod inspect;
 pub mod interruption;
 pub mod labels;
+mod logs;
 pub mod observe;
 pub mod observed;
 pub mod pin;

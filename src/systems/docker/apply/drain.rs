@@ -1,8 +1,6 @@
 //! Letting an agent finish: one word, once. A second TERM would make it leave in the middle of its job.
 
-use bollard::container::LogOutput;
-use bollard::query_parameters::{KillContainerOptions, LogsOptions};
-use futures::TryStreamExt as _;
+use bollard::query_parameters::KillContainerOptions;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -11,12 +9,6 @@ use super::super::request::{Afterwards, AgentRef, Drain};
 use super::Task;
 use super::stop::Stop;
 use crate::systems::hcp::observed::AgentStatus;
-
-/// What a container said last, without what may be secret, and what to do about it.
-pub(super) struct LastWords {
-    pub(super) said: String,
-    pub(super) hint: String,
-}
 
 impl Task<'_> {
     /// The name that says so is the lock: one of several who ask gets it. Then one TERM, and patience.
@@ -135,72 +127,6 @@ impl Task<'_> {
         match then {
             Afterwards::Rests => self.rename(container, works_as).await,
             Afterwards::Goes => Ok(()),
-        }
-    }
-
-    /// What a container said last: why its agent does not come.
-    pub(super) async fn last_words(&self, container: &str) -> LastWords {
-        let options = LogsOptions { stdout: true, stderr: true, tail: "20".to_owned(), ..LogsOptions::default() };
-        let docker = self.engine.ask();
-        let mut log = std::pin::pin!(docker.logs(container, Some(options)));
-        let mut lines: Vec<String> = Vec::new();
-        while let Ok(Some(output)) = log.try_next().await {
-            let text = match &output {
-                LogOutput::StdErr { message }
-                | LogOutput::StdOut { message }
-                | LogOutput::StdIn { message }
-                | LogOutput::Console { message } => String::from_utf8_lossy(message).into_owned(),
-            };
-            lines.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(redacted));
-        }
-        told(&lines)
-    }
-}
-
-/// The lines that a log ends with, and the usual reasons that they give.
-fn told(lines: &[String]) -> LastWords {
-    let whole = lines.join("\n").to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| whole.contains(word));
-    let hint = if has(&["401", "unauthorized", "invalid token"]) {
-        "HCP refuses its token: run it again, the next apply gives it another one"
-    } else if has(&["limit", "no available slot", "too many agents"]) {
-        "the organisation's tier has no slot for one more agent: stop another one, or change the tier"
-    } else if has(&["no such host", "timeout", "connection refused", "no route", "dial tcp", "unreachable"]) {
-        "it does not get to HCP: look at the host's network, its resolver, and at app.terraform.io:443 from there"
-    } else if has(&["x509", "certificate"]) {
-        "it does not trust the certificate that it is shown: `tls.ca` gives it an authority of your own"
-    } else {
-        "look at its log on the host: `docker logs`"
-    };
-    let last = lines.last().map_or("it said nothing", String::as_str);
-    LastWords { said: format!("its last words: {last}"), hint: hint.to_owned() }
-}
-
-/// A line of somebody else's log without what looks like a token.
-fn redacted(line: &str) -> String {
-    let secretive = |word: &&str| word.contains(".atlasv1.") || (word.len() > 60 && !word.contains('/'));
-    let words = line.split_inclusive(char::is_whitespace);
-    words.map(|word| if secretive(&word.trim()) { "(not shown) ".to_owned() } else { word.to_owned() }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_that_quotes_a_token_is_not_believed_to_be_harmless() {
-        let line = "bad token abc.atlasv1.Xyz0123 given";
-        assert_eq!(redacted(line), "bad token (not shown) given");
-    }
-
-    #[test]
-    fn the_reasons_that_a_log_gives_have_remedies() {
-        for (line, remedy) in [
-            ("[ERROR] core: Unexpected HTTP response code 401", "another one"),
-            ("dial tcp: lookup app.terraform.io: no such host", "resolver"),
-            ("agent limit reached", "slot"),
-        ] {
-            assert!(told(&[line.to_owned()]).hint.contains(remedy), "{line}");
         }
     }
 }
