@@ -112,7 +112,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
     let first = make(want, &nothing());
     let mut seen = nothing();
     let tags = |address| {
-        let systems::Request::Hcp(request) = &first.actions[&address].request;
+        let systems::Request::Hcp(request) = &first.actions[&address].request else { panic!("{address}") };
         let own = match request {
             Request::CreateProject(project) => project.tags.clone(),
             Request::CreateWorkspace { workspace, mode: _ } => workspace.tags.clone(),
@@ -257,7 +257,7 @@ fn a_thing_without_our_mark_is_refused_unless_it_may_be_adopted() {
     let mut seen = converged(&fleet());
     vault(&mut seen).tags = Read::Seen(SeenTags::default());
     assert_lines(&make(&fleet(), &seen), &["refuse hcp/workspace/vault: NotOurs"]);
-    let consent = Consent { adopt: vec!["hcp/**".parse().unwrap()] };
+    let consent = Consent { adopt: vec!["hcp/**".parse().unwrap()], ..Consent::default() };
     assert_lines(&make_with(&fleet(), &seen, &consent), &["adopt hcp/workspace/vault []"]);
 }
 
