@@ -60,6 +60,7 @@ async fn play(case: &Path) -> Result<(), String> {
     }
     let consent = Consent {
         adopt: read::<Vec<String>>(&case.join("adopt.json")).iter().map(|glob| glob.parse().unwrap()).collect(),
+        ..Consent::default()
     };
     let plan = lab.plan_with(&want, &consent).await;
     golden(&case.join("plan.txt"), &text(&plan))?;

@@ -1,6 +1,5 @@
 //! `apply`: plan, ask, do it, report.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use crate::error::Error;
 use crate::pipeline::{self, Writers};
 use crate::plan::Verb;
 use crate::plan::show::json::Document;
-use crate::plan::show::{clean, compare};
+use crate::plan::show::{Look, Page, Text, Tone, clean, compare};
 use crate::report::{self, Report};
 use crate::systems::docker::interruption::{self, Interruption};
 
@@ -52,7 +51,9 @@ pub async fn for_purpose(
     if !json {
         let ending = if idle { planned_exit.ending() } else { String::new() };
         output.result(&planned.text(output, arguments.scope.full, &ending))?;
-        output.result(&told(&costs))?;
+        if !idle {
+            output.result(&told(&costs, output.look(false)))?;
+        }
     }
     let outcome = if idle {
         Outcome::Nothing(planned_exit)
@@ -117,12 +118,17 @@ fn interruptions(planned: &Planned, purpose: Purpose) -> Vec<Interruption> {
     }
 }
 
-fn told(costs: &[Interruption]) -> String {
-    let mut text = String::new();
-    for cost in costs {
-        let _ = writeln!(text, "Interruption: {}: {cost}.", clean(cost.address.as_str()));
+/// Each of them, below the plan that it belongs to.
+fn told(costs: &[Interruption], look: Look) -> String {
+    let mut page = Page::new(look);
+    if !costs.is_empty() {
+        page.line("Interruption:");
     }
-    text
+    for cost in costs {
+        let head = Text::indent(2).and(&clean(cost.address.in_system()), Tone::Plain);
+        page.beside(&head, head.width() + 2, &Text::plain(&clean(&cost.to_string())));
+    }
+    page.finished()
 }
 
 /// How an apply ends that was begun.

@@ -109,7 +109,7 @@ pub enum Verb {
     Plan(PlanArguments),
     /// Plan, ask, and do it
     Apply(ApplyArguments),
-    /// Make something anew that is as it should be
+    /// Make credentials anew that are still good
     #[command(subcommand, subcommand_required = true, arg_required_else_help = true)]
     Rotate(RotateVerb),
     /// Print digests of images that the spec names by a tag alone, ready to paste

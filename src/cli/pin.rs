@@ -120,6 +120,7 @@ fn text(lines: &[Line], exit: Exit) -> String {
     let summary = match (lines.len(), known) {
         (0, _) => "Every image on a Docker host is pinned.".to_owned(),
         (1, 1) => "1 image to pin.".to_owned(),
+        (1, _) => "1 image to pin, and its digest is not known.".to_owned(),
         (all, known) if all == known => format!("{all} images to pin."),
         (all, known) => format!("{all} images to pin, {} of them not known.", all - known),
     };

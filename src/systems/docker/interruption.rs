@@ -10,6 +10,7 @@ use super::observed::Container;
 use super::request::{Call, Request};
 use crate::address::Address;
 use crate::plan::{Plan, Verb};
+use crate::systems::hcp::pool_address;
 use crate::systems::{self, Observed};
 
 /// An agent that took longer to come was started by something else than what made its container.
@@ -100,13 +101,14 @@ fn agent_of(seen: &Observed, address: &Address) -> Option<String> {
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address: _, pool, cost, alone } = self;
-        let whose =
-            if *alone { format!("without an agent in {pool}") } else { format!("with one agent fewer in {pool}") };
+        let pool = pool_address(pool);
+        let with = if *alone { "without an agent" } else { "with one agent fewer" };
+        let span = format!("{with} in {}, from the end of the old one to the coming of the new one", pool.in_system());
         match cost {
             Cost::Relieved => f.write_str("none: the new agent works before the old one leaves"),
             Cost::Resting => f.write_str("none: its agent does not run"),
-            Cost::Seconds(seconds) => write!(f, "about {seconds} s {whose}: so long did the old one take to come"),
-            Cost::Unknown => write!(f, "some seconds {whose}: nothing tells how long the old one took to come"),
+            Cost::Seconds(seconds) => write!(f, "about {seconds} s {span}: as long as the old one took to come"),
+            Cost::Unknown => write!(f, "some seconds {span}: nothing tells how many it will be"),
         }
     }
 }

@@ -33,6 +33,14 @@ impl Planner<'_, '_> {
     }
 }
 
+/// `2 GiB`, and the bytes where they make no round number.
+fn size(bytes: u64) -> String {
+    [("GiB", 1 << 30), ("MiB", 1 << 20)]
+        .into_iter()
+        .find(|(_, unit)| bytes % unit == 0)
+        .map_or_else(|| format!("{bytes} bytes"), |(word, unit)| format!("{} {word}", bytes / unit))
+}
+
 impl Comparison {
     fn compare(&mut self, details: &Details, blueprint: &Blueprint) {
         let Details { environment, restart, stop_timeout, memory, nanocpus, log, writable, aliases } = details;
@@ -41,8 +49,7 @@ impl Comparison {
         self.texts("restart policy", Some(restart.clone()), Some(restarts.to_owned()));
         let seconds = |seconds: u64| format!("{seconds} s");
         self.texts("stop timeout", stop_timeout.map(seconds), Some(seconds(blueprint.stop_timeout)));
-        let bytes = |bytes: u64| format!("{bytes} bytes");
-        self.texts("memory", memory.map(bytes), blueprint.memory.map(bytes));
+        self.texts("memory", memory.map(size), blueprint.memory.map(size));
         let cpus = |billionths: u64| {
             let text = format!("{}.{:09}", billionths / 1_000_000_000, billionths % 1_000_000_000);
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
