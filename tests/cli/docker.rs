@@ -164,6 +164,19 @@ async fn where_a_second_agent_fits_a_rotation_interrupts_nothing() {
 }
 
 #[tokio::test]
+async fn an_agent_that_rests_is_rotated_without_any_interruption() {
+    let spec = SPEC.replace("min: 1, max: 1", "min: 0, max: 1");
+    let nas = Nas::converged(&spec, Tier::Free).await;
+    let before = nas.containers();
+    let ran = nas.run("rotate agent-tokens --yes --sandbox=box").await;
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("none: its agent does not run"), "{}", ran.out);
+    let after = nas.containers();
+    assert!(after.len() == 1 && after[0].2 != before[0].2, "{after:?}");
+    assert_eq!(nas.run("plan --sandbox=box").await.code, 0);
+}
+
+#[tokio::test]
 async fn a_rotation_does_nothing_else_and_only_where_it_is_asked_for() {
     let nas = Nas::converged(SPEC, Tier::Free).await;
     nas.stage.edit("runsOn: nas", "runsOn: nas, autoApply: true");
