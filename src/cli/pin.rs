@@ -107,13 +107,13 @@ impl Line {
 
 /// Lines of a spec, with comments that may stay in it.
 fn text(lines: &[Line], exit: Exit) -> String {
-    let mut text = String::new();
+    let mut written: Vec<String> = Vec::new();
     for Line { key, image, pinned, place, pools, note } in lines {
         let place = place.as_deref().unwrap_or("the spec");
-        text.push_str(&format!("# {}, for {}; {}\n", clean(place), clean(&pools.join(", ")), clean(note)));
+        written.push(format!("# {}, for {}; {}", clean(place), clean(&pools.join(", ")), clean(note)));
         match pinned {
-            Some(pinned) => text.push_str(&format!("{key}: {}\n", clean(pinned))),
-            None => text.push_str(&format!("# {key}: {}   not known\n", clean(image))),
+            Some(pinned) => written.push(format!("{key}: {}", clean(pinned))),
+            None => written.push(format!("# {key}: {}   not known", clean(image))),
         }
     }
     let known = lines.iter().filter(|line| line.pinned.is_some()).count();
@@ -125,6 +125,6 @@ fn text(lines: &[Line], exit: Exit) -> String {
         (all, known) => format!("{all} images to pin, {} of them not known.", all - known),
     };
     let ending = if exit == Exit::Converged { "0: answered".to_owned() } else { exit.ending() };
-    text.push_str(&format!("# {summary}   ({ending})\n"));
-    text
+    written.push(format!("# {summary}   ({ending})\n"));
+    written.join("\n")
 }

@@ -1,13 +1,16 @@
 //! The verbs that are about Docker hosts: `render`, `pin`, `rotate`, and the deep look of `plan`.
 
 use reconcile::sandbox::faults::{BodyKind, Fault};
-use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier};
+use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier, World};
 use serde_json::{Value, json};
 
 use super::stage::{Ran, Stage, fault};
 use crate::assert_output;
 
 const SPEC: &str = include_str!("docker.yaml");
+
+/// What somebody does to the world by hand.
+type Breaks = fn(&mut World);
 
 /// A stage with a NAS: its agent always runs.
 struct Nas {
@@ -250,7 +253,6 @@ async fn a_deep_look_finds_what_no_list_shows() {
 async fn each_field_of_a_deep_look_is_compared() {
     let nas = Nas::converged(SPEC, Tier::Free).await;
     let fresh = nas.sandbox.snapshot();
-    type Breaks = fn(&mut reconcile::sandbox::world::World);
     let cases: [(&str, Breaks); 4] = [
         ("environment TFC_AGENT_AUTO_UPDATE", |world| {
             let engine = world.engines.get_mut("nas").unwrap();

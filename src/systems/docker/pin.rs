@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{Engine, Reader};
 use super::desired::{Desired, Image};
-use crate::origin::{Origin, Origins};
+use crate::origin::{Origin, Origins, Place};
 use crate::systems::hcp::pool_address;
 
 /// An image of the spec that a tag may move to another one.
@@ -35,7 +35,7 @@ pub struct Digest {
 /// All images without a digest, in the order in which the spec names them.
 #[must_use]
 pub fn unpinned(want: &Desired, origins: &Origins) -> Vec<Unpinned> {
-    let mut found: BTreeMap<(Option<(String, u32, u32)>, Image), Unpinned> = BTreeMap::new();
+    let mut found: BTreeMap<(Option<Place>, Image), Unpinned> = BTreeMap::new();
     for (target, wanted) in want.targets.iter().filter(|(_, target)| !target.absent) {
         for (pool, service) in &wanted.services {
             let image = &service.agent.image;
@@ -44,9 +44,7 @@ pub fn unpinned(want: &Desired, origins: &Origins) -> Vec<Unpinned> {
             }
             let origin = origins.of(&pool_address(&service.pool), "image");
             let place = match origin {
-                Some(Origin::Spec(place) | Origin::Default(place) | Origin::Template(place)) => {
-                    Some((place.file.as_str().to_owned(), place.line, place.column))
-                }
+                Some(Origin::Spec(place) | Origin::Default(place) | Origin::Template(place)) => Some(place.clone()),
                 Some(Origin::Derived { .. } | Origin::Documented) | None => None,
             };
             let entry = found.entry((place, image.clone())).or_insert_with(|| Unpinned {

@@ -45,7 +45,7 @@ pub(super) struct Volume {
 
 impl Planner<'_, '_> {
     /// What the n-th container of a service is made of; the gap of what has to be read for that.
-    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Gap> {
+    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Box<Gap>> {
         Drawing { target: self.target, uploads: &self.seen.uploads }.blueprint(service, number)
     }
 
@@ -63,7 +63,7 @@ pub(super) struct Drawing<'a> {
 
 impl Drawing<'_> {
     /// What the n-th container of a service is made of; the gap of what has to be read for that.
-    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Gap> {
+    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Box<Gap>> {
         let Agent { image, longest_apply, environment, memory, millicpus, log, files } = &service.agent;
         let mut environment = environment.clone();
         let mut mounts = BTreeMap::new();
@@ -76,7 +76,7 @@ impl Drawing<'_> {
                 Source::Upload(path) => {
                     let upload = match self.uploads.get(path) {
                         Some(Read::Seen(upload)) => upload,
-                        Some(Read::Unread(gap)) => return Err(gap.clone()),
+                        Some(Read::Unread(gap)) => return Err(Box::new(gap.clone())),
                         Some(Read::NotAsked) | None => continue,
                     };
                     let volume = self.upload(*purpose, path, upload);

@@ -20,7 +20,7 @@ const NO_TEXT: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "null", "
 
 /// A compose file for each target, by its key; the gap of what has to be read for one that is none.
 #[must_use]
-pub fn compose(want: &Desired, uploads: &Uploads) -> BTreeMap<String, Result<String, Gap>> {
+pub fn compose(want: &Desired, uploads: &Uploads) -> BTreeMap<String, Result<String, Box<Gap>>> {
     let of = |(key, target): (&String, &Target)| {
         let drawing = Drawing { target, uploads };
         (key.clone(), services(&drawing).map(|services| document(want, key, target, &services)))
@@ -43,7 +43,7 @@ struct Entry<'a> {
 }
 
 /// Agents that always run and those on demand differ in what compose says of a whole service, so they are two.
-fn services<'a>(drawing: &Drawing<'a>) -> Result<Vec<Entry<'a>>, Gap> {
+fn services<'a>(drawing: &Drawing<'a>) -> Result<Vec<Entry<'a>>, Box<Gap>> {
     let mut entries = Vec::new();
     let mut tokens = BTreeSet::new();
     for (key, service) in &drawing.target.services {

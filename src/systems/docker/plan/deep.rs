@@ -37,7 +37,7 @@ impl Planner<'_, '_> {
 fn size(bytes: u64) -> String {
     [("GiB", 1 << 30), ("MiB", 1 << 20)]
         .into_iter()
-        .find(|(_, unit)| bytes % unit == 0)
+        .find(|(_, unit)| bytes.is_multiple_of(*unit))
         .map_or_else(|| format!("{bytes} bytes"), |(word, unit)| format!("{} {word}", bytes / unit))
 }
 

@@ -146,7 +146,7 @@ fn what_cannot_be_read_makes_no_file_and_hides_no_other() {
     };
     let unread: Uploads = uploads(&want).into_keys().map(|path: PathBuf| (path, Read::Unread(gap.clone()))).collect();
     let files = compose(&want, &unread);
-    assert_eq!(files["nas"], Err(gap));
+    assert_eq!(files["nas"], Err(Box::new(gap)));
     assert!(files["other"].is_ok());
 }
 
