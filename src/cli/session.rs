@@ -42,8 +42,10 @@ pub struct Session {
     pub access: Access,
     /// How secrets are read.
     pub secrets: Secrets,
-    /// What the header says of HCP: host, and where the token is from.
-    pub hcp_facts: String,
+    /// HCP's host.
+    pub host: String,
+    /// Where the token is from; the sandbox has its own.
+    pub token_from: Option<String>,
     /// The profile of the access file.
     pub profile: Option<String>,
     /// The stand-in, if this process serves it: it lives as long as the session.
@@ -91,15 +93,21 @@ pub fn options(globals: &Globals) -> CheckOptions {
 /// Loads and checks the spec; its findings go beside the result.
 pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Result<Fleet, Exit>, Error> {
     let files = files(given)?;
-    let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
+    let loaded = spec::load(&files, &options(globals));
+    Ok(sound(files, loaded, output))
+}
+
+/// The fleet of a spec that was loaded, if there is no error in it; its findings go beside the result.
+pub fn sound(files: Vec<PathBuf>, loaded: Loaded, output: Output) -> Result<Fleet, Exit> {
+    let Loaded { spec: _, desired, findings, unchecked: _ } = loaded;
     let Some(desired) = desired else {
         output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
-        return Ok(Err(Exit::Refused));
+        return Err(Exit::Refused);
     };
     if findings.unaccepted_warnings() > 0 {
         output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
     }
-    Ok(Ok(Fleet { files, desired }))
+    Ok(Fleet { files, desired })
 }
 
 impl Session {
@@ -122,7 +130,8 @@ impl Session {
         let found = access::hcp(&Environment::real(), &flags, &beside).await?;
         Ok(Self {
             world: World::Live,
-            hcp_facts: format!("{}, token from {}", found.host, found.token_from),
+            host: found.host,
+            token_from: Some(found.token_from),
             profile: found.profile,
             secrets: Secrets::real(beside, flags.commands),
             access: Access {
@@ -149,7 +158,8 @@ impl Session {
                 .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
         Ok(Self {
-            hcp_facts: address.trim_start_matches("http://").to_owned(),
+            host: address.trim_start_matches("http://").to_owned(),
+            token_from: None,
             profile: None,
             secrets: Secrets::sandbox(shown.clone()),
             world: World::Sandbox(shown),

@@ -315,7 +315,7 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
     let place = shared.take_place(limit.per_second, limit.enforced);
     for fault in &faults {
         match fault {
-            Fault::Gate(name) => shared.gates.pass(name).await,
+            Fault::Gate(name) => shared.gates.pass(name, &format!("{} {}", record.method, record.path)).await,
             Fault::Delay(millis) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             Fault::Reset => {
                 scissors.cut();

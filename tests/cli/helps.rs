@@ -20,6 +20,7 @@ helps! {
     pin "pin --help"
     rotate "rotate --help"
     rotate_agent_tokens "rotate agent-tokens --help"
+    release "release --help"
     explain "explain --help"
     diff "diff --help"
     schema "schema --help"

@@ -79,11 +79,11 @@ impl Task<'_> {
         id: &VariableId,
         witness: Option<&WitnessId>,
     ) -> Result<(), Stop> {
-        // The witness goes first: one without a variable would never be found again.
-        self.forget(witness).await?;
+        // The witness goes last: HCP may refuse to remove the variable. One that is left over is found by a later run.
         let home = self.home(home)?;
         let list = whole(&home);
-        self.remove(&format!("{home}/{}", path(&[&id.0])), &id.0, &list).await
+        self.remove(&format!("{home}/{}", path(&[&id.0])), &id.0, &list).await?;
+        self.forget(witness).await
     }
 
     /// Removes witnesses; one that is gone already is what was wanted.
