@@ -18,6 +18,7 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
         ("GET", ["images", "json"]) => list(world, call),
         ("POST", ["images", "create"]) => pull(world, call),
         ("GET", ["images", name @ .., "json"]) => inspect(world, call, &name.join("/")),
+        ("GET", ["distribution", name @ .., "json"]) if !name.is_empty() => distribution(world, &name.join("/")),
         ("POST", ["images", name @ .., "tag"]) => tag(world, call, &name.join("/")),
         ("DELETE", ["images", name @ ..]) if !name.is_empty() => remove(world, call, &name.join("/")),
         _ => return None,
@@ -173,6 +174,20 @@ fn inspect(world: &World, call: &Call, name: &str) -> Outcome {
         "Metadata": { "LastTagTime": "0001-01-01T00:00:00Z" },
     });
     Ok(Answer::json(body).into())
+}
+
+/// What a registry says of a name, asked by the engine.
+fn distribution(world: &World, name: &str) -> Outcome {
+    let reference = Reference::parse(name);
+    let asked = reference.digest.as_deref().or(reference.tag.as_deref()).unwrap_or("latest");
+    let described = world.registry.describe(&reference.repository, asked).map_err(|missing| match missing {
+        Missing::Repository => Refusal::new(
+            403,
+            "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n",
+        ),
+        Missing::Manifest | Missing::Platform => Refusal::new(404, "manifest unknown: manifest unknown"),
+    })?;
+    Ok(Answer::json(described).into())
 }
 
 /// Pulls from the registry of this world, whatever host the name has.

@@ -137,7 +137,7 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
     };
     for fault in &faults {
         match fault {
-            Fault::Gate(name) => door.shared.gates.pass(name, &path).await,
+            Fault::Gate(name) => door.shared.gates.pass(name, &format!("{} {}", record.method, record.path)).await,
             Fault::Delay(millis) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             Fault::Reset => {
                 scissors.cut();

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::owner::FleetName;
 
+/// The variable that holds an agent's token ("Agents: Configuration", HCP Terraform).
+pub const TOKEN_VARIABLE: &str = "TFC_AGENT_TOKEN";
+/// The variable that names an agent.
+pub const NAME_VARIABLE: &str = "TFC_AGENT_NAME";
+
 /// Everything that is wanted of Docker hosts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Desired {

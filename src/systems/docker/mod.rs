@@ -5,10 +5,13 @@ pub mod client;
 pub mod desired;
 mod failure;
 mod forward;
+mod inspect;
+pub mod interruption;
 pub mod labels;
 mod logs;
 pub mod observe;
 pub mod observed;
+pub mod pin;
 pub mod plan;
 pub mod request;
 
