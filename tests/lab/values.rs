@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reconcile::origin::Origins;
 use reconcile::owner::Stewardship;
 use reconcile::secret::SecretRef;
 use reconcile::spec::desired::Desired;
