@@ -104,9 +104,7 @@ async fn judge(scene: &Scene, on: &str, name: &str, times: Option<u64>) -> Vec<S
     wrong.extend(left_over(&lab, want).await.map(|left| case("the run after that is not empty", &left)));
     let after = lab.sandbox.snapshot();
     let differ = difference(&inventory(&after), end);
-    // 200 and nothing is how HCP answers a removal, but for the number: a lie that can leave a witness of nothing.
-    let excused = name == "no-body" && differ.iter().all(|differ| differ.contains("/witness"));
-    if !differ.is_empty() && !excused {
+    if !differ.is_empty() {
         wrong.push(case("another end", &format!("{differ:?}")));
     }
     if foreign(&after) != *theirs {
