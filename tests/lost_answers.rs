@@ -79,7 +79,7 @@ impl Case {
 /// The kinds of request in a plan, as they are saved.
 fn kinds_of(plan: &Plan) -> BTreeSet<String> {
     let kind = |action: &reconcile::plan::Action| {
-        let Request::Hcp(request) = &action.request;
+        let Some(request) = action.request.hcp() else { continue };
         serde_json::to_value(request).unwrap().as_object().unwrap().keys().next().unwrap().clone()
     };
     plan.actions.values().map(kind).collect()

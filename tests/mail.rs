@@ -94,7 +94,7 @@ async fn a_user_who_left_is_named_until_the_spec_lets_go() {
     });
     let before = mailed(&lab);
     // Another run: members are looked up once in each.
-    let lab = lab.beside("another-run", &want);
+    let lab = lab.beside("another-run", &want).await;
     let report = lab.run(&want).await;
     let [failure] = failures(&report).try_into().unwrap();
     let failure: String = failure;

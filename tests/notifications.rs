@@ -122,7 +122,7 @@ async fn a_write_that_is_given_up_is_listed_as_one_whose_answer_is_unknown() {
     let gate = Rule { method: Some("write".to_owned()), ..Rule::new(Fault::Gate("shut".to_owned())) };
     lab.sandbox.script(Faults { seed: 1, rules: vec![gate] }).unwrap();
     let (address, action) = plan.actions.iter().next().unwrap();
-    let reconcile::systems::Request::Hcp(request) = &action.request;
+    let request = action.request.hcp().expect("a request to HCP");
     let outputs = reconcile::systems::Outputs::default();
     let doing = reconcile::systems::hcp::apply::apply(&lab.writers.hcp, request, address, &outputs, &lab.secrets);
     tokio::select! {

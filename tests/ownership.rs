@@ -107,6 +107,7 @@ async fn no_witness_is_forgotten_where_variables_could_not_be_read() {
         cause: "502".to_owned(),
         follows: String::new(),
         hint: String::new(),
+        expected: false,
     };
     seen.hcp.workspaces.seen_mut()[0].variables = reconcile::plan::Read::Unread(gap);
     want.hcp.variable_sets.clear();
@@ -285,7 +286,7 @@ async fn a_run_that_takes_things_away_may_stop_anywhere() {
     want.hcp.workspaces.get_mut("ws-000").unwrap().consumers = Some(["ws-001".to_owned()].into());
     lab.converge(&want).await;
     let world = lab.sandbox.snapshot();
-    let resumed = async || Lab::around(reconcile::sandbox::Sandbox::resume(world.clone()).await.unwrap(), &want);
+    let resumed = async || Lab::around(reconcile::sandbox::Sandbox::resume(world.clone()).await.unwrap(), &want).await;
     let mut less = want.clone();
     less.hcp.projects.get_mut("main").unwrap().notifications.clear();
     less.hcp.variable_sets.clear();

@@ -149,6 +149,8 @@ fn every_sample_is_read_or_has_a_reason() {
 fn pools(samples: &mut Samples) {
     let (list, _) = samples.document::<Vec<wire::pool::Pool>>("agents--01");
     let pool = Pool {
+        tokens: reconcile::plan::Read::NotAsked,
+        live: reconcile::plan::Read::NotAsked,
         id: PoolId("apool-yoGUFz5zcRMMz53i".to_owned()),
         name: "example-pool".to_owned(),
         organization_scoped: false,

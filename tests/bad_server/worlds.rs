@@ -79,14 +79,14 @@ pub async fn neighbours() -> Lab {
             (rename(&name), set)
         })
         .collect();
-    ours.beside("theirs", &theirs).converge(&theirs).await;
+    ours.beside("theirs", &theirs).await.converge(&theirs).await;
     ours
 }
 
 /// The same organisation at another address.
 pub async fn resume(world: World, policy: Policy) -> Lab {
     let sandbox = Sandbox::resume(world).await.unwrap();
-    Lab::around(sandbox, &first_day()).with_policy(&policy, &first_day())
+    Lab::around(sandbox, &first_day()).await.with_policy(&policy, &first_day()).await
 }
 
 /// What is there by name, so that a thing that is there twice stands here twice, and what is locked.

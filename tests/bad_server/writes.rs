@@ -84,11 +84,11 @@ async fn judge(scene: &Scene, on: &str, name: &str, times: Option<u64>) -> Vec<S
     let case = |what: &str, details: &str| format!("{name} {often} on {on}: {what} {details}");
     let mut wrong = Vec::new();
     let plan = lab.plan(want).await;
-    let lab = lab.with_policy(&impatient(name), want);
+    let lab = lab.with_policy(&impatient(name), want).await;
     misbehave(&lab, on, name, times);
     let report = lab.apply(&plan).await;
     behave(&lab);
-    let lab = lab.with_policy(&Policy::test(), want);
+    let lab = lab.with_policy(&Policy::test(), want).await;
     let failed = failures(&report);
     if fate(name) == Fate::Fine && !failed.is_empty() {
         wrong.push(case("it was fine, and yet", &format!("{failed:?}")));
