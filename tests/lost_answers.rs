@@ -12,7 +12,7 @@ use reconcile::plan::Plan;
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
 use reconcile::sandbox::{Sandbox, World};
 use reconcile::spec::desired::Desired;
-use reconcile::systems::{Request, hcp};
+use reconcile::systems::hcp;
 
 fn nth_write(nth: u64, fault: Fault) -> Faults {
     Faults { seed: 1, rules: vec![Rule { method: Some("write".to_owned()), nth: Some(nth), ..Rule::new(fault) }] }
@@ -79,7 +79,7 @@ impl Case {
 /// The kinds of request in a plan, as they are saved.
 fn kinds_of(plan: &Plan) -> BTreeSet<String> {
     let kind = |action: &reconcile::plan::Action| {
-        let Some(request) = action.request.hcp() else { continue };
+        let request = action.request.hcp().expect("a request to HCP");
         serde_json::to_value(request).unwrap().as_object().unwrap().keys().next().unwrap().clone()
     };
     plan.actions.values().map(kind).collect()

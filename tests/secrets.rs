@@ -20,7 +20,7 @@ const FLEET: &str = r#"
 fleet: lab
 hcp: { organization: example-house, tier: free }
 targets: { nas: { docker: {} } }
-pools: { nas: { name: lab-nas, target: nas, agents: { min: 0, max: 1 } } }
+pools: { nas: { name: lab-nas, target: nas, agents: { min: 0, max: 1, image: "hashicorp/tfc-agent:1.29.0" } } }
 notify:
   chat: { type: slack, url: { file: chat }, events: ["run:errored"] }
   hook: { type: generic, url: { file: hook }, token: { command: [cat, hmac] }, events: ["run:errored"] }

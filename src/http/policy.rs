@@ -34,6 +34,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The time of a request that takes long by its nature: a pull, an upload.
+    #[must_use]
+    pub fn long(&self) -> Duration {
+        self.patience.max(self.request_timeout)
+    }
+
     /// For HCP Terraform: 30 requests a second for each user ("API Docs", Rate Limiting); one is left to others. What
     /// the server says of its own limit in its answers is heeded on top of this.
     #[must_use]

@@ -114,6 +114,7 @@ fn fleet(
         "fleet": "made-up",
         "hcp": { "organization": "example-house", "tier": "premium" },
         "notify": { "chat": { "type": "slack", "url": { "env": "CHAT" }, "events": ["run:completed"] } },
+        "defaults": { "agentImage": "hashicorp/tfc-agent:1.29.0" },
         "targets": {}, "pools": {}, "variableSets": {}, "projects": {},
     });
     for n in 0..pools {
@@ -122,7 +123,8 @@ fn fleet(
             json!({ "name": format!("pool-{n}"), "target": format!("t{n}"), "agents": { "min": 0, "max": 1 } });
     }
     if defaults {
-        spec["defaults"] = json!({ "terraformVersion": "~> 1.14.0", "tags": ["{project}"] });
+        spec["defaults"]["terraformVersion"] = json!("~> 1.14.0");
+        spec["defaults"]["tags"] = json!(["{project}"]);
     }
     for (n, (reach, variables)) in sets.iter().enumerate() {
         let reach = match reach {

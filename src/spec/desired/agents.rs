@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::finding::{Finding, Rule};
 use super::super::model::{self, Agents, Delivery, DockerTarget, FilesWish, Target};
+use super::super::node::At;
 use super::super::read::{Located, Named};
 use super::Builder;
 use crate::address::Address;
 use crate::origin::Origin;
 use crate::systems::docker::desired::{Agent, Desired, Files, Image, Log, Purpose, Service, Source};
-use crate::systems::docker::{desired, target_address};
+use crate::systems::docker::{container_address, desired, target_address};
 use crate::systems::hcp::pool_address;
 
 /// The compose project where the spec names none.
@@ -43,11 +44,17 @@ impl<'s> Builder<'_, 's> {
         let spec = self.fleet.spec;
         let address = target_address(key);
         let mut services = BTreeMap::new();
-        for (pool_key, _, pool) in spec.pools.iter() {
+        let project = docker.project.as_ref().map_or(PROJECT, |project| project);
+        for (pool_key, at, pool) in spec.pools.iter() {
             let here = pool.target.as_ref().is_some_and(|reference| reference.value == key);
             let gone = [&pool.absent, &pool.released].into_iter().flatten().any(|said| said.value);
             if here && !gone {
-                services.insert(pool_key.to_owned(), self.agents(pool_key, pool));
+                let service = self.agents(pool_key, pool);
+                for number in 1..=service.max {
+                    let name = desired::container_name(project, pool_key, number);
+                    self.note_container(&container_address(key, &name), at, pool);
+                }
+                services.insert(pool_key.to_owned(), service);
             }
         }
         for (field, said) in [("mayBeAway", &target.may_be_away), ("absent", &target.absent)] {
@@ -67,10 +74,43 @@ impl<'s> Builder<'_, 's> {
         desired::Target {
             engine_id: pin.map(|pin| pin.value.clone()),
             may_be_away: says(&target.may_be_away),
-            project: docker.project.as_ref().map_or(PROJECT, |project| project).to_owned(),
+            project: project.to_owned(),
             services,
             verify: docker.delivery.as_ref().is_some_and(|delivery| delivery.value == Delivery::Verify),
             absent: says(&target.absent),
+        }
+    }
+
+    /// Where what a container is made of is said: all but its image by its pool.
+    fn note_container(&mut self, address: &Address, at: At, pool: &'s model::Pool) {
+        self.note_spec(address, "", at);
+        self.note_spec(address, "pool", pool.name.as_ref().map_or(at, |name| name.at));
+        let agents = pool.agents.as_ref();
+        let own = agents.and_then(|agents| agents.image.as_ref());
+        let shared = self.fleet.spec.defaults.as_ref().and_then(|defaults| defaults.agent_image.as_ref());
+        match (own, shared) {
+            (Some(own), _) => self.note_spec(address, "image", own.at),
+            (None, Some(shared)) => {
+                let origin = Origin::Default(self.fleet.sources.place(shared.at));
+                self.origins.note(address, "image", origin);
+            }
+            (None, None) => {}
+        }
+        let cooldown = agents.and_then(|agents| agents.cooldown.as_ref());
+        let said = [
+            ("always", agents.and_then(|agents| agents.min.as_ref()).map(|min| min.at)),
+            ("longestApply", pool.longest_apply.as_ref().map(|time| time.at)),
+            ("cooldown.down", cooldown.and_then(|cooldown| cooldown.down.as_ref()).map(|time| time.at)),
+            ("rotateAfter", pool.rotate_after.as_ref().map(|time| time.at)),
+            ("memory", agents.and_then(|agents| agents.memory.as_ref()).map(|size| size.at)),
+            ("millicpus", agents.and_then(|agents| agents.cpus.as_ref()).map(|cpus| cpus.at)),
+            ("log", agents.and_then(|agents| agents.log.as_ref()).map(|log| log.at)),
+        ];
+        for (field, at) in said {
+            match at {
+                Some(at) => self.note_spec(address, field, at),
+                None => self.origins.note(address, field, Origin::Documented),
+            }
         }
     }
 

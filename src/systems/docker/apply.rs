@@ -119,7 +119,7 @@ impl Task<'_> {
     /// Pulls an image. The engine goes on with a pull that nobody listens to, and a second one joins it.
     async fn pull(&self, image: &Image) -> Result<(), Stop> {
         let options = CreateImageOptions { from_image: Some(image.exact()), ..CreateImageOptions::default() };
-        let engine = self.engine.ask_patiently(self.writer.policy.patience);
+        let engine = self.engine.ask_patiently(self.writer.policy.long());
         let mut progress = std::pin::pin!(engine.create_image(Some(options), None, None));
         loop {
             match progress.try_next().await {

@@ -138,11 +138,17 @@ impl Purpose {
     }
 }
 
+/// The name of the n-th container of a service, as compose would name it.
+#[must_use]
+pub fn container_name(project: &str, service: &str, number: u32) -> String {
+    format!("{project}-{service}-{number}")
+}
+
 impl Target {
     /// The name of the n-th container of a service, as compose would name it.
     #[must_use]
     pub fn container(&self, service: &str, number: u32) -> String {
-        format!("{}-{service}-{number}", self.project)
+        container_name(&self.project, service, number)
     }
 
     /// The name of the network of all agents, as compose would name it.

@@ -46,7 +46,7 @@ impl Task<'_> {
         let made = self.engine.ask().create_container(Some(options), body).await;
         let made = self.heard(made, "making a container to upload through")?;
         let options = UploadToContainerOptions { path: INSIDE.to_owned(), ..UploadToContainerOptions::default() };
-        let engine = self.engine.ask_patiently(self.writer.policy.patience);
+        let engine = self.engine.ask_patiently(self.writer.policy.long());
         let sent = engine.upload_to_container(&made.id, Some(options), bollard::body_full(archive.into())).await;
         let sent = self.heard(sent, "uploading");
         let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
