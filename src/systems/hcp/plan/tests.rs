@@ -18,7 +18,7 @@ use crate::owner::{Stewardship, TAG_KEY};
 use crate::plan::{Gap, Listing, Plan, Read, order, plan};
 use crate::secret::{Compared, SecretRef};
 use crate::spec::desired::Desired;
-use crate::systems::{self, Consent, Observed};
+use crate::systems::{self, Consent, Observed, docker};
 
 fn workspace() -> Workspace {
     Workspace {
@@ -70,6 +70,7 @@ fn pool(workspaces: &[&str]) -> Pool {
             projects: BTreeSet::new(),
             workspaces: workspaces.iter().map(ToString::to_string).collect(),
         },
+        run_by_us: false,
         stewardship: Stewardship::default(),
     }
 }
@@ -91,6 +92,7 @@ fn nothing() -> observed::Observed {
         variable_sets: Listing::Complete(Vec::new()),
         pools: Listing::Complete(Vec::new()),
         connections: Listing::Complete(Vec::new()),
+        jobs: Read::NotAsked,
         requests: 0,
     }
 }
@@ -100,8 +102,9 @@ fn make(want: &desired::Desired, seen: &observed::Observed) -> Plan {
 }
 
 fn make_with(want: &desired::Desired, seen: &observed::Observed, consent: &Consent) -> Plan {
-    let desired = Desired { hcp: want.clone(), origins: Origins::default() };
-    plan(&desired, &Observed { hcp: seen.clone() }, consent)
+    let docker = docker::desired::Desired { fleet: want.fleet.clone(), targets: BTreeMap::new() };
+    let desired = Desired { hcp: want.clone(), docker, origins: Origins::default() };
+    plan(&desired, &Observed { hcp: seen.clone(), docker: docker::observed::Observed::default() }, consent)
 }
 
 /// The world of `fleet()` after its first apply, marks included.
@@ -109,7 +112,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
     let first = make(want, &nothing());
     let mut seen = nothing();
     let tags = |address| {
-        let systems::Request::Hcp(request) = &first.actions[&address].request;
+        let systems::Request::Hcp(request) = &first.actions[&address].request else { panic!() };
         let own = match request {
             Request::CreateProject(project) => project.tags.clone(),
             Request::CreateWorkspace { workspace, mode: _ } => workspace.tags.clone(),
@@ -155,6 +158,8 @@ fn converged(want: &desired::Desired) -> observed::Observed {
         allowed_projects: BTreeSet::new(),
         workspaces: all,
         agents: 0,
+        tokens: Read::NotAsked,
+        live: Read::NotAsked,
     });
     seen
 }
@@ -208,7 +213,7 @@ fn a_new_workspace_is_placed_only_when_its_pool_lets_it_in() {
             "hcp/workspace/vault/placement"
         ]
     );
-    let systems::Request::Hcp(create) = &plan.actions[&workspace_address("vault")].request;
+    let systems::Request::Hcp(create) = &plan.actions[&workspace_address("vault")].request else { panic!() };
     assert!(
         matches!(create, Request::CreateWorkspace { mode: ModeRequest::Local, .. }),
         "a push could start a run in the cloud: {create:?}"
@@ -278,7 +283,7 @@ fn a_run_under_way_keeps_a_workspace_where_it_is() {
     want.pools = [("nas".to_owned(), pool(&[]))].into();
     let mut seen = converged(&fleet());
     vault(&mut seen).current_run =
-        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None, changed_at: None });
     assert_lines(
         &make(&want, &seen),
         &["wait hcp/workspace/vault/placement: run-1 is planned; a move would make it fail"],
@@ -653,7 +658,7 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
     vault(&mut seen).placement = SeenPlacement { mode: Mode::Remote, own: false };
     assert_lines(&make(&want, &seen), &[]);
     vault(&mut seen).current_run =
-        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None, changed_at: None });
     let what = "run-1 of vault, which inherits it, is planned; a move would make it fail";
     want.projects.get_mut("main").unwrap().runs_on = Some(Placement::Local);
     assert_lines(&make(&want, &seen), &[&format!("wait hcp/project/main/placement: {what}")]);
