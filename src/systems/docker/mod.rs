@@ -10,6 +10,7 @@ pub mod observe;
 pub mod observed;
 pub mod plan;
 pub mod request;
+mod upload;
 
 pub use failure::Failure;
 
