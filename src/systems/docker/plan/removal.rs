@@ -106,7 +106,7 @@ impl<'a> Planner<'a, '_> {
         }
         for volume in host.volumes.seen() {
             if self.is_of_project(&volume.labels) {
-                self.remove_volume(volume, leaving.to_vec());
+                self.remove_volume(volume, leaving.to_vec(), gone());
             }
         }
     }
@@ -134,7 +134,8 @@ impl<'a> Planner<'a, '_> {
             }
             let users = host.containers.seen().iter().filter(|it| it.mounts.values().any(|source| source == of));
             if let Some(unused) = users.map(|user| self.leaves(user)).collect() {
-                self.remove_volume(volume, unused);
+                let why = Why { cause: Cause::Because("no agent needs it any more".to_owned()), origin: None };
+                self.remove_volume(volume, unused, why);
             }
         }
     }
@@ -152,14 +153,14 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// First what says that all is in it, then itself: one without the other is never taken for whole.
-    fn remove_volume(&mut self, volume: &Volume, mut unused: Vec<Later<Holds>>) {
+    fn remove_volume(&mut self, volume: &Volume, mut unused: Vec<Later<Holds>>, why: Why) {
         let marker = labels::marker_of(&volume.name);
         if self.host.volumes.seen().iter().any(|seen| seen.name == marker) {
             let of = volume_address(self.key, &marker);
             unused.push(Later::From(Output { of, what: What::Fact(Fact::Gone) }));
         }
         let call = Call::RemoveVolume { name: volume.name.clone(), unused };
-        self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), gone(), call);
+        self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), why, call);
     }
 
     fn is_of_project(&self, labels: &super::Labels) -> bool {

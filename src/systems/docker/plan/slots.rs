@@ -499,7 +499,8 @@ impl<'a> Planner<'a, '_> {
             if seen != wanted {
                 let cause = match (seen, wanted) {
                     (Some(_), Some(_)) => Cause::Because("these are other files".to_owned()),
-                    _ => Cause::Spec,
+                    (Some(_), None) => Cause::Gone,
+                    (None, _) => Cause::Spec,
                 };
                 let why = self.why(cause, pool, "files");
                 changes.push(change(purpose.word(), shown(seen), shown(wanted), &why));
