@@ -62,7 +62,7 @@ impl Yard {
     }
 
     pub fn fleet_at(&self, target: &str, rest: &str) -> Desired {
-        let rest: String = rest.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+        let rest = rest.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
         let text = format!(
             "fleet: lab\nhcp: {{ organization: example }}\ntargets: {{ nas: {target} }}\n\
              defaults: {{ agentImage: \"hashicorp/tfc-agent:1.29.0\" }}\n{rest}"
@@ -146,7 +146,7 @@ impl Yard {
 
     pub async fn inspect(&self, container: &str) -> Value {
         let url = format!("{}/v1.41/containers/{container}/json", self.engine());
-        let answer = reqwest::get(&url).await.unwrap();
+        let answer = reqwest::Client::new().get(&url).send().await.unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
@@ -167,7 +167,7 @@ impl Yard {
     /// What a container sees below a path: permissions, and the text of files, by path.
     pub async fn files_in(&self, container: &str, path: &str) -> BTreeMap<String, (u32, Option<String>)> {
         let url = format!("{}/v1.41/containers/{container}/archive?path={path}/.", self.engine());
-        let answer = reqwest::get(&url).await.unwrap();
+        let answer = reqwest::Client::new().get(&url).send().await.unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
         let bytes = answer.bytes().await.unwrap();
         let mut archive = tar::Archive::new(bytes.as_ref());

@@ -292,6 +292,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_spec_says_of_an_agents_folders_holds() {
+        let none = BTreeMap::new();
+        assert_eq!(Purpose::Hooks.path(&none), "/tmp/hooks");
+        assert_eq!(Purpose::Hooks.variable(&none), Some(("TFC_AGENT_DATA_DIR".to_owned(), "/tmp".to_owned())));
+        let own: BTreeMap<String, String> = [("TFC_AGENT_DATA_DIR", "/data/"), ("SSL_CERT_DIR", "/certs")]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(Purpose::Hooks.path(&own), "/data/hooks");
+        assert_eq!(Purpose::Hooks.variable(&own), None);
+        assert_eq!(Purpose::Ca.variable(&own), Some(("SSL_CERT_DIR".to_owned(), "/certs:/reconcile/ca".to_owned())));
+    }
+
+    #[test]
     fn a_pinned_image_is_asked_for_by_its_digest_alone() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let image: Image = format!("hashicorp/tfc-agent:1.29.0@{digest}").parse().unwrap();

@@ -142,7 +142,7 @@ impl Task<'_> {
     async fn send(&self, carrier: &str, packed: Packed) -> Result<(), Failure> {
         let Packed { hash: _, mut archive, size } = packed;
         let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(4);
-        let carried = carrier.to_owned();
+        let through = carrier.to_owned();
         // It ends by itself: when all was read, or when nobody takes any more.
         tokio::task::spawn_blocking(move || {
             let mut sent = 0;
@@ -152,7 +152,7 @@ impl Task<'_> {
                 let read = archive.by_ref().take(BLOCK as u64).read_to_end(&mut block).map(|_| block);
                 let last = read.as_ref().map_or(true, Vec::is_empty);
                 sent += read.as_ref().map_or(0, Vec::len);
-                tracing::debug!(carrier = carried, sent, size, "uploading");
+                tracing::debug!(container = through, sent, size, "uploading");
                 if sender.blocking_send(read).is_err() || last {
                     break;
                 }

@@ -41,7 +41,7 @@ impl Trouble {
 
 /// Reads what lies there, and holds it to what it is for.
 pub(super) fn read(path: &Path, purposes: &BTreeSet<Purpose>) -> Result<Upload, Trouble> {
-    let contents = archive::read(path).map_err(unreadable)?;
+    let contents = archive::read(path).map_err(|error| unreadable(&error))?;
     let Contents { hash, bytes, entries } = &contents;
     stays_inside(entries)?;
     let mut upload = Upload { hash: hash.clone(), bytes: *bytes, ..Upload::default() };
@@ -65,10 +65,10 @@ pub(super) fn read(path: &Path, purposes: &BTreeSet<Purpose>) -> Result<Upload, 
 
 /// Reads what lies there, and packs it.
 pub(super) fn pack(path: &Path) -> Result<Packed, Trouble> {
-    archive::pack(path).map_err(unreadable)
+    archive::pack(path).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: io::Error) -> Trouble {
+fn unreadable(error: &io::Error) -> Trouble {
     let hint = "name a file or a folder that is there and can be read, relative to the spec";
     match error.kind() {
         io::ErrorKind::NotFound => Trouble::new("there is no such file or folder", hint),
@@ -142,7 +142,7 @@ fn certificates(path: &Path, entries: &[Entry]) -> Result<(), Trouble> {
     if let Some(Entry { kind: Kind::Folder, .. }) = entries.first() {
         return Err(Trouble::new("it is a folder, and certificates are a file", hint));
     }
-    let text = std::fs::read(path).map_err(unreadable)?;
+    let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
     if text.windows(16).any(|window| window == b"PRIVATE KEY-----") {
         return Err(Trouble::new("it holds a private key, which is for no agent", hint));
     }
