@@ -7,6 +7,7 @@ mod yard;
 use std::collections::BTreeMap;
 
 use reconcile::plan::Verb;
+use reconcile::plan::digest::Site;
 use reconcile::sandbox::faults::{Fault, Faults, Rule};
 use yard::Yard;
 
@@ -18,6 +19,8 @@ const EVERYTHING: &str = "
 const MIRROR: &str = "\npools: { nas: { target: nas, agents: { min: 1, max: 1 }, providers: { upload: ./mirror } } }";
 /// The same without the mirror.
 const BARE: &str = "\npools: { nas: { target: nas, agents: { min: 1, max: 1 } } }";
+
+const SITE: Site<'_> = Site { world: "sandbox", organization: "example" };
 
 const AGENT: &str = "hcp-agents-nas-1";
 const PLUGINS: &str = "/usr/local/share/terraform/plugins";
@@ -278,11 +281,11 @@ async fn where_files_lie_on_this_machine_is_no_part_of_what_is_approved() {
     let mut digests = Vec::new();
     for yard in [&one, &other] {
         a_mirror(yard);
-        digests.push(yard.plan(&yard.fleet(MIRROR)).await.digest());
+        digests.push(yard.plan(&yard.fleet(MIRROR)).await.digest(&SITE));
     }
     assert_eq!(digests[0], digests[1]);
     other.write(&format!("mirror/{PROGRAM}"), "elf 2", 0o755);
-    assert_ne!(other.plan(&other.fleet(MIRROR)).await.digest(), digests[0], "and what is in them is");
+    assert_ne!(other.plan(&other.fleet(MIRROR)).await.digest(&SITE), digests[0], "and what is in them is");
 }
 
 #[tokio::test(flavor = "multi_thread")]
