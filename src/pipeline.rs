@@ -64,6 +64,13 @@ impl Readers {
         })
     }
 
+    /// Looks also at what lists do not show, one thing after the other.
+    #[must_use]
+    pub fn deeply(self) -> Self {
+        let Self { hcp, docker } = self;
+        Self { hcp, docker: docker.deeply() }
+    }
+
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> u32 {
@@ -128,11 +135,15 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
             plan
         }
     };
-    if !only.is_empty() {
-        let strays = strays(desired, &plan, only);
-        plan.keep_only(|address| only.iter().any(|pattern| pattern.covers(address)));
-        plan.refusals.extend(strays);
+    let strays = strays(desired, &plan, only);
+    if consent.rotate.is_empty() {
+        if !only.is_empty() {
+            plan.keep_only(|address| only.iter().any(|pattern| pattern.covers(address)));
+        }
+    } else {
+        plan.keep_replacements(|address| consent.rotates(address));
     }
+    plan.refusals.extend(strays);
     plan
 }
 

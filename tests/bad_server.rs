@@ -2,11 +2,11 @@
 //! wrong action, nothing twice, and words that help.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod lab;
 #[path = "bad_server/lists.rs"]
 mod lists;
 #[path = "bad_server/reads.rs"]
 mod reads;
-mod stage;
 #[path = "bad_server/wires.rs"]
 mod wires;
 #[path = "bad_server/worlds.rs"]
@@ -17,10 +17,10 @@ mod writes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lab::Lab;
 use reconcile::http::Policy;
 use reconcile::sandbox::RequestRecord;
 use reconcile::sandbox::faults::{Faults, Rule, names};
-use stage::Stage;
 
 /// What becomes of an answer with a fault that does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +65,14 @@ fn fate(name: &str) -> Fate {
 }
 
 /// Misbehaves by name from now on; some requests only, or all of them.
-fn misbehave(stage: &Stage, on: &str, name: &str, times: Option<u64>) {
+fn misbehave(lab: &Lab, on: &str, name: &str, times: Option<u64>) {
     let fault = names::named(name).unwrap_or_else(|| panic!("{name} is no name"));
     let rule = Rule { times, ..Rule::short(on, fault) };
-    stage.sandbox.script(Faults { seed: 1, rules: vec![rule] }).unwrap();
+    lab.sandbox.script(Faults { seed: 1, rules: vec![rule] }).unwrap();
 }
 
-fn behave(stage: &Stage) {
-    stage.sandbox.script(Faults::default()).unwrap();
+fn behave(lab: &Lab) {
+    lab.sandbox.script(Faults::default()).unwrap();
 }
 
 /// Limits under which a fault shows in milliseconds.

@@ -62,6 +62,7 @@ async fn play(case: &Path) -> Result<(), String> {
     }
     let consent = Consent {
         adopt: read::<Vec<String>>(&case.join("adopt.json")).iter().map(|glob| glob.parse().unwrap()).collect(),
+        ..Consent::default()
     };
     let asked = read::<Vec<String>>(&case.join("release.json"));
     if !asked.is_empty() {

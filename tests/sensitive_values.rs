@@ -120,7 +120,7 @@ async fn a_run_that_ends_between_value_and_witness_writes_the_value_again() {
 }
 
 /// Another machine: an API token of its own, and a source.
-fn another_machine(lab: &Lab, want: &Desired, source: &str) -> Lab {
+async fn another_machine(lab: &Lab, want: &Desired, source: &str) -> Lab {
     let mut other = lab.beside("another-machine", want).await;
     other.secrets = Secrets::sandbox(source.to_owned());
     other
@@ -129,13 +129,13 @@ fn another_machine(lab: &Lab, want: &Desired, source: &str) -> Lab {
 #[tokio::test]
 async fn two_machines_of_one_fleet_agree_whatever_their_api_tokens_are() {
     let (mut lab, want) = converged().await;
-    let other = another_machine(&lab, &want, "lab");
+    let other = another_machine(&lab, &want, "lab").await;
     assert_eq!(lines(&other.plan(&want).await), [""; 0]);
     // What one finds and repairs the other takes as repaired, both ways.
     write_behind_our_back(&lab).await;
     once(&other, &want, "changed behind our back").await;
     assert_eq!(lines(&lab.plan(&want).await), [""; 0]);
-    let other = another_machine(&lab, &want, "rotated");
+    let other = another_machine(&lab, &want, "rotated").await;
     lab.secrets = Secrets::sandbox("rotated".to_owned());
     once(&lab, &want, "its source has another value").await;
     assert_eq!(lines(&other.plan(&want).await), [""; 0]);
@@ -152,7 +152,7 @@ async fn a_run_that_dies_before_value_witness_or_end_is_gone_on_from() {
             let mut lab = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), &want).await;
             lab.secrets = Secrets::sandbox("another".to_owned());
             schedules::die_after(&lab, &plan, after).await;
-            let next = if goes_on == "the same machine" { lab } else { another_machine(&lab, &want, "another") };
+            let next = if goes_on == "the same machine" { lab } else { another_machine(&lab, &want, "another").await };
             once(&next, &want, why).await;
         }
     }
@@ -178,7 +178,7 @@ async fn a_source_that_changes_again_while_the_witness_is_missing_is_written_onc
 async fn play(start: &World, want: &Desired, sources: [&str; 2], (i, j): (usize, usize)) -> [usize; 2] {
     let mut one = Lab::around(Sandbox::resume(start.clone()).await.unwrap(), want).await;
     one.secrets = Secrets::sandbox(sources[0].to_owned());
-    let two = another_machine(&one, want, sources[1]);
+    let two = another_machine(&one, want, sources[1]).await;
     let runners = [
         Runner { lab: &one, label: "sandbox", plan: Some(one.plan(want).await) },
         Runner { lab: &two, label: "another-machine", plan: Some(two.plan(want).await) },

@@ -18,9 +18,10 @@ use super::signals::Signals;
 use crate::apply::Stop;
 use crate::error::Error;
 use crate::pipeline::{self, Writers};
-use crate::plan::show::compare;
 use crate::plan::show::json::Document;
+use crate::plan::show::{Look, Page, Text, Tone, clean, compare};
 use crate::report::{self, Report};
+use crate::systems::docker::interruption::Interruption;
 
 /// How a plan is carried out.
 pub struct Way<'a> {
@@ -30,6 +31,8 @@ pub struct Way<'a> {
     pub format: Format,
     /// Fold nothing.
     pub full: bool,
+    /// What of it is worth knowing before it is agreed to.
+    pub interruptions: Vec<Interruption>,
 }
 
 /// `apply`
@@ -37,7 +40,7 @@ pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, 
     let ApplyArguments { scope, assent } = arguments;
     match Box::pin(plan::make(scope, globals, output, signals)).await? {
         Ok(planned) => {
-            let way = Way { assent, format: scope.format, full: scope.full };
+            let way = Way { assent, format: scope.format, full: scope.full, interruptions: Vec::new() };
             go(&planned, &way, output, signals).await
         }
         Err(exit) => Ok(exit),
@@ -52,6 +55,9 @@ pub async fn go(planned: &Planned, way: &Way<'_>, output: Output, signals: &Sign
     if !json {
         let ending = if idle { planned_exit.ending() } else { String::new() };
         output.result(&planned.text(output, way.full, &ending))?;
+        if !idle {
+            output.result(&told(&way.interruptions, output.look(false)))?;
+        }
     }
     let outcome = if idle {
         Outcome::Nothing(planned_exit)
@@ -66,7 +72,7 @@ pub async fn go(planned: &Planned, way: &Way<'_>, output: Output, signals: &Sign
         Outcome::Applied(report) => ended(planned, report, signals),
     };
     if json {
-        output.result(&plan::document(&Applied::new(planned, &outcome, exit))?)?;
+        output.result(&plan::document(&Applied::new(planned, &outcome, exit, &way.interruptions))?)?;
     } else if let Outcome::Applied(report) = &outcome {
         let text = report.render(output.look(false), signals.came(), &exit.ending());
         output.result(&format!("\n{text}"))?;
@@ -84,15 +90,17 @@ enum Outcome {
 /// The document of an apply.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Applied {
+struct Applied<'a> {
     format_version: u32,
     exit: crate::plan::show::json::Exit,
     plan: Document,
     report: Option<report::Document>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    interruptions: &'a [Interruption],
 }
 
-impl Applied {
-    fn new(planned: &Planned, outcome: &Outcome, exit: Exit) -> Self {
+impl<'a> Applied<'a> {
+    fn new(planned: &Planned, outcome: &Outcome, exit: Exit, interruptions: &'a [Interruption]) -> Self {
         Self {
             format_version: report::FORMAT_VERSION,
             exit: crate::plan::show::json::Exit { code: exit.code(), word: exit.word().to_owned() },
@@ -101,8 +109,22 @@ impl Applied {
                 Outcome::Nothing(_) => None,
                 Outcome::Applied(report) => Some(report.document(planned.digest().to_string())),
             },
+            interruptions,
         }
     }
+}
+
+/// Each of them, below the plan that it belongs to.
+fn told(interruptions: &[Interruption], look: Look) -> String {
+    let mut page = Page::new(look);
+    if !interruptions.is_empty() {
+        page.line("Interruption:");
+    }
+    for one in interruptions {
+        let head = Text::indent(2).and(&clean(one.address.in_system()), Tone::Plain);
+        page.beside(&head, head.width() + 2, &Text::plain(&clean(&one.to_string())));
+    }
+    page.finished()
 }
 
 /// How an apply ends that was begun.

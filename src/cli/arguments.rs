@@ -109,6 +109,13 @@ pub enum Verb {
     Plan(PlanArguments),
     /// Plan, ask, and do it
     Apply(ApplyArguments),
+    /// Make credentials anew that are still good
+    #[command(subcommand, subcommand_required = true, arg_required_else_help = true)]
+    Rotate(RotateVerb),
+    /// Print digests of images that the spec names by a tag alone, ready to paste
+    Pin(Pin),
+    /// Write what would run on Docker hosts as compose files, without any network
+    Render(Render),
     /// Take our marks off things and leave them as they are: they are nobody's then
     Release(ReleaseArguments),
     /// Say where every field of a thing comes from
@@ -182,6 +189,9 @@ pub struct Scope {
     /// Fold nothing: every field with its reason, and what each action comes after
     #[arg(long)]
     pub full: bool,
+    /// Look into each container on Docker hosts too, one request for each: environment, limits, restart policy, log options
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// `plan`
@@ -206,7 +216,7 @@ pub struct ApplyArguments {
     pub assent: Assent,
 }
 
-/// What `apply` and `release` need to write.
+/// What `apply`, `rotate` and `release` need to write.
 #[derive(Debug, Args)]
 pub struct Assent {
     /// Do not ask
@@ -221,6 +231,51 @@ pub struct Assent {
     /// Actions at once
     #[arg(long, value_name = "NUMBER", default_value = "8")]
     pub concurrency: NonZeroUsize,
+}
+
+/// `rotate`
+#[derive(Debug, Subcommand)]
+pub enum RotateVerb {
+    /// Give agents on Docker hosts new tokens now, each in a new container; the old tokens are revoked
+    AgentTokens(RotateAgentTokens),
+}
+
+/// `rotate agent-tokens`
+#[derive(Debug, Args)]
+pub struct RotateAgentTokens {
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Only these containers, such as 'docker/nas' or 'docker/nas/container/hcp-agents-nas-1'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<Pattern>,
+    /// Format of the result
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+    /// Fold nothing: every field with its reason, and what each action comes after
+    #[arg(long)]
+    pub full: bool,
+    #[command(flatten)]
+    pub assent: Assent,
+}
+
+/// `pin`
+#[derive(Debug, Args)]
+pub struct Pin {
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Format of the answer
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+/// `render`
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub spec: Spec,
+    /// Write DIR/TARGET/compose.yaml for each target instead of printing them
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `release`

@@ -11,10 +11,13 @@ mod header;
 mod init;
 mod logging;
 mod output;
+mod pin;
 mod plan;
 mod progress;
 mod release;
+mod render;
 mod revision;
+mod rotate;
 mod sandbox;
 mod session;
 mod signals;
@@ -24,7 +27,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::panic::UnwindSafe;
 
-use self::arguments::{Arguments, SandboxVerb, Verb};
+use self::arguments::{Arguments, RotateVerb, SandboxVerb, Verb};
 pub use self::exit::Exit;
 use self::output::Output;
 use self::signals::Signals;
@@ -74,6 +77,11 @@ fn ended(arguments: &Arguments, output: Output) -> Ended {
         Verb::Man { out } => documents::man(out.as_deref(), output),
         Verb::Plan(plan) => on_runtime(async |signals| plan::run(plan, globals, output, &signals).await),
         Verb::Apply(apply) => on_runtime(async |signals| apply::run(apply, globals, output, &signals).await),
+        Verb::Rotate(RotateVerb::AgentTokens(rotate)) => {
+            on_runtime(async |signals| rotate::run(rotate, globals, output, &signals).await)
+        }
+        Verb::Pin(pin) => on_runtime(async |signals| pin::run(pin, globals, output, &signals).await),
+        Verb::Render(render) => on_runtime(async |_| render::run(render, globals, output).await),
         Verb::Release(release) => on_runtime(async |signals| release::run(release, globals, output, &signals).await),
         Verb::Sandbox(SandboxVerb::Serve(serve)) => {
             on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)

@@ -68,16 +68,16 @@ pub async fn make(
     signals: &Signals,
 ) -> Result<Result<Planned, Exit>, Error> {
     let decide = |desired: &Desired, observed: &Result<Observed, Gap>| {
-        let consent = Consent { adopt: scope.adopt.clone() };
+        let consent = Consent { adopt: scope.adopt.clone(), ..Consent::default() };
         pipeline::decide(desired, observed, &consent, &scope.only)
     };
-    read_and(decide, &scope.spec.files, globals, output, signals).await
+    read_and(decide, (&scope.spec.files, scope.deep), globals, output, signals).await
 }
 
-/// Loads and reads, and decides as it is told.
+/// Loads and reads, deeply or not, and decides as it is told.
 pub async fn read_and(
     decide: impl FnOnce(&Desired, &Result<Observed, Gap>) -> Plan,
-    files: &[PathBuf],
+    (files, deep): (&[PathBuf], bool),
     globals: &Globals,
     output: Output,
     signals: &Signals,
@@ -89,6 +89,7 @@ pub async fn read_and(
     let work = async {
         let session = Session::open(fleet, globals).await?;
         let readers = Readers::new(&session.access).await?;
+        let readers = if deep { readers.deeply() } else { readers };
         let began = Instant::now();
         let (observed, owner) = tokio::join!(
             pipeline::observe(&readers, &session.fleet.desired, &session.secrets),

@@ -16,9 +16,9 @@ pub async fn run(arguments: &ReleaseArguments, globals: &Globals, output: Output
     let ReleaseArguments { things, all, spec, format, full, assent } = arguments;
     let what = LetGo { patterns: things.clone(), all: *all };
     let decide = |desired: &Desired, observed: &Result<Observed, Gap>| pipeline::release(desired, observed, &what);
-    match Box::pin(plan::read_and(decide, spec, globals, output, signals)).await? {
+    match Box::pin(plan::read_and(decide, (spec, false), globals, output, signals)).await? {
         Ok(planned) => {
-            let way = Way { assent, format: *format, full: *full };
+            let way = Way { assent, format: *format, full: *full, interruptions: Vec::new() };
             apply::go(&planned, &way, output, signals).await
         }
         Err(exit) => Ok(exit),

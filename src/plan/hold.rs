@@ -74,6 +74,33 @@ impl Plan {
         self.sort();
     }
 
+    /// Keeps only the replacements that are asked for, with all that they need and all that may go after them.
+    pub fn keep_replacements(&mut self, asked: impl Fn(&Address) -> bool) {
+        let replaced: BTreeSet<Address> = self
+            .actions
+            .iter()
+            .filter(|(address, action)| action.verb == Verb::Replace && asked(address))
+            .map(|(address, _)| address.clone())
+            .collect();
+        let within = |address: &Address| replaced.iter().any(|outer| address.is_within(outer));
+        let mut kept: BTreeSet<Address> = self.actions.keys().filter(|address| within(address)).cloned().collect();
+        let after = self.actions.iter().filter(|(_, action)| {
+            action.verb == Verb::Revoke && action.request.needs().iter().any(|output| within(&output.of))
+        });
+        kept.extend(after.map(|(address, _)| address.clone()));
+        let mut new: Vec<Address> = kept.iter().cloned().collect();
+        while let Some(address) = new.pop() {
+            let needs = self.needs(&address).into_iter().map(|output| output.of);
+            new.extend(needs.filter(|of| self.actions.contains_key(of) && kept.insert(of.clone())));
+        }
+        self.actions.retain(|address, _| kept.contains(address));
+        self.waits.retain(|wait| asked(&wait.address));
+        self.untouched.retain(|thing| asked(&thing.address));
+        self.refusals.retain(|refusal| refusal.rule == Rule::WrongIdentity || asked(&refusal.address));
+        self.hold_unmet();
+        self.sort();
+    }
+
     /// Turns actions that need what no action of this plan makes into waits, and those that need these in turn. A
     /// credential that nobody takes any more is not minted.
     pub fn hold_unmet(&mut self) {

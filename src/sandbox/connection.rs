@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -15,6 +14,8 @@ use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
 };
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -67,54 +68,88 @@ impl Scissors {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+impl Connected<IncomingStream<'_, CuttableListener<TcpListener>>> for Scissors {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener<TcpListener>>) -> Self {
         stream.io().scissors.clone()
+    }
+}
+
+#[cfg(unix)]
+impl Connected<IncomingStream<'_, CuttableListener<UnixListener>>> for Scissors {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener<UnixListener>>) -> Self {
+        stream.io().scissors.clone()
+    }
+}
+
+/// A stream that can be made ready for its use, and be torn down.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Before its first byte.
+    fn prepare(&self);
+    /// So that the other side sees a failure where the system knows one.
+    fn tear(&self) -> io::Result<()>;
+}
+
+impl Wire for TcpStream {
+    fn prepare(&self) {
+        // Without it, small answers wait for the client's acknowledgement.
+        if let Err(error) = self.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not available");
+        }
+    }
+
+    fn tear(&self) -> io::Result<()> {
+        // A closed socket with a zero linger time is a reset for the other side.
+        self.set_zero_linger()
+    }
+}
+
+#[cfg(unix)]
+impl Wire for UnixStream {
+    fn prepare(&self) {}
+
+    fn tear(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// A listener whose connections can be cut.
 #[derive(Debug)]
-pub struct CuttableListener(pub TcpListener);
+pub struct CuttableListener<L>(pub L);
 
-impl Listener for CuttableListener {
-    type Io = Cuttable;
-    type Addr = SocketAddr;
+impl<L: Listener<Io: Wire>> Listener for CuttableListener<L> {
+    type Io = Cuttable<L::Io>;
+    type Addr = L::Addr;
 
-    async fn accept(&mut self) -> (Cuttable, SocketAddr) {
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Without it, small answers wait for the client's acknowledgement.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not available");
-        }
+        stream.prepare();
         let scissors = Scissors::default();
         (Cuttable { stream, scissors }, address)
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<Self::Addr> {
         self.0.local_addr()
     }
 }
 
 /// One such connection.
 #[derive(Debug)]
-pub struct Cuttable {
-    stream: TcpStream,
+pub struct Cuttable<S> {
+    stream: S,
     scissors: Scissors,
 }
 
-impl Cuttable {
+impl<S: Wire> Cuttable<S> {
     fn check(&self) -> io::Result<()> {
         if self.scissors.is_cut() {
-            // A closed socket with a zero linger time is a reset for the other side.
-            self.stream.set_zero_linger()?;
+            self.stream.tear()?;
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())
     }
 }
 
-impl AsyncRead for Cuttable {
+impl<S: Wire> AsyncRead for Cuttable<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -136,7 +171,7 @@ impl AsyncRead for Cuttable {
     }
 }
 
-impl AsyncWrite for Cuttable {
+impl<S: Wire> AsyncWrite for Cuttable<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         let polled = Pin::new(&mut self.stream).poll_write(context, buffer);

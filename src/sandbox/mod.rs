@@ -235,6 +235,15 @@ impl Sandbox {
         Ok(format!("tcp://{address}"))
     }
 
+    /// The same at a Unix socket.
+    #[cfg(unix)]
+    pub fn open_socket(&self, target: &str, label: &str, path: &Path) -> Result<String, SandboxError> {
+        let failed = |cause| SandboxError::Files { doing: "listening on", path: path.to_owned(), cause };
+        let task = docker::serve::open_socket(&self.shared, target, label, path).map_err(failed)?;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        Ok(format!("unix://{}", path.display()))
+    }
+
     /// Puts an image into the registry below `/v2/`; the answer is the digest of its list of platforms.
     pub fn publish(&self, repository: &str, tag: &str, platforms: &[Platform]) -> String {
         self.with_world(|world| world.registry.publish(repository, tag, platforms))

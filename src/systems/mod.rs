@@ -62,6 +62,8 @@ pub struct Context<'a> {
 pub struct Consent {
     /// Things without our mark that may become ours.
     pub adopt: Vec<crate::address::Pattern>,
+    /// Agents' containers that get a new token in this run, however old theirs is.
+    pub rotate: Vec<crate::address::Pattern>,
 }
 
 impl Consent {
@@ -69,6 +71,12 @@ impl Consent {
     #[must_use]
     pub fn adopts(&self, address: &Address) -> bool {
         self.adopt.iter().any(|pattern| pattern.covers(address))
+    }
+
+    /// Whether the agent's container at this address is to get a new token.
+    #[must_use]
+    pub fn rotates(&self, address: &Address) -> bool {
+        self.rotate.iter().any(|pattern| pattern.covers(address))
     }
 }
 

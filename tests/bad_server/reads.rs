@@ -6,9 +6,10 @@ use futures::StreamExt as _;
 use reconcile::plan::Gap;
 use reconcile::sandbox::World;
 use reconcile::sandbox::faults::names::NAMES;
-use reconcile::systems::hcp::desired::Desired;
+use reconcile::spec::desired::Desired;
+use reconcile::systems::Consent;
 
-use crate::stage::{Stage, lines, plan_of};
+use crate::lab::{Lab, lines, plan_of};
 use crate::worlds::{first_day, neighbours, resume};
 use crate::{Fate, complaint, endpoints, fate, impatient, misbehave};
 
@@ -32,22 +33,22 @@ const ENDPOINTS: [(&str, &str); 14] = [
 
 /// A converged fleet that makes a plan read all of them, with the requests of one plan.
 async fn converged() -> (World, Desired, BTreeSet<String>) {
-    let stage = neighbours().await;
+    let lab = neighbours().await;
     let want = first_day();
-    stage.converge(&want).await;
-    stage.sandbox.take_requests();
-    stage.plan(&want).await;
-    let asked = endpoints(&stage.sandbox.take_requests());
-    (stage.sandbox.snapshot(), want, asked)
+    lab.converge(&want).await;
+    lab.sandbox.take_requests();
+    lab.plan(&want).await;
+    let asked = endpoints(&lab.sandbox.take_requests());
+    (lab.sandbox.snapshot(), want, asked)
 }
 
 /// The gaps that a fault leaves; what is planned in spite of it is wrong, since the fleet has converged.
-async fn gaps(stage: &Stage, want: &Desired) -> Result<Vec<Gap>, String> {
-    match stage.observe(want).await {
+async fn gaps(lab: &Lab, want: &Desired) -> Result<Vec<Gap>, String> {
+    match lab.observe(want).await {
         Err(gap) => Ok(vec![gap]),
         Ok(seen) => {
-            let gaps = seen.gaps();
-            let plan = plan_of(want, seen);
+            let gaps = seen.hcp.gaps();
+            let plan = plan_of(want, seen, &Consent::default());
             let wrong = lines(&plan);
             if !wrong.is_empty() {
                 return Err(format!("{wrong:#?}"));
@@ -70,10 +71,10 @@ async fn the_list_holds_every_endpoint_of_a_plan() {
 
 /// Judges one name on one endpoint for as long as it lasts.
 async fn lasting(world: World, want: &Desired, (on, endpoint): (&str, &str), name: &str) -> Vec<String> {
-    let stage = resume(world, impatient(name)).await;
-    misbehave(&stage, on, name, None);
+    let lab = resume(world, impatient(name)).await;
+    misbehave(&lab, on, name, None);
     let case = |what: &str| format!("{name} on {on}: {what}");
-    let gaps = match gaps(&stage, want).await {
+    let gaps = match gaps(&lab, want).await {
         Ok(gaps) => gaps,
         Err(wrong) => return vec![case(&format!("a wrong action: {wrong}"))],
     };
@@ -134,9 +135,9 @@ async fn what_passes_leaves_no_trace() {
         .collect();
     let judged: Vec<Option<String>> = futures::stream::iter(cases)
         .map(async |(on, name)| {
-            let stage = resume(world.clone(), impatient(name)).await;
-            misbehave(&stage, on, name, Some(1));
-            let gaps = gaps(&stage, &want).await;
+            let lab = resume(world.clone(), impatient(name)).await;
+            misbehave(&lab, on, name, Some(1));
+            let gaps = gaps(&lab, &want).await;
             (gaps != Ok(Vec::new())).then(|| format!("{name} on {on}: {gaps:?}"))
         })
         .buffer_unordered(4)

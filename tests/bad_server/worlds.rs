@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use reconcile::http::Policy;
 use reconcile::sandbox::{IncludeVars, Sandbox, World};
-use reconcile::secret::Secrets;
-use reconcile::systems::hcp::desired::{Desired, Destination, Notification, Placement, Scope};
+use reconcile::spec::desired::Desired;
+use reconcile::systems::hcp::desired::{Destination, Notification, Placement, Scope};
 
-use crate::stage::{Stage, discord, env, fleet, plain};
+use crate::lab::Lab;
+use crate::lab::values::{discord, env, fleet, plain};
 
 /// A fleet with a thing of every kind.
 pub fn first_day() -> Desired {
     let mut want = fleet(3, 2);
-    let first = want.workspaces.get_mut("ws-000").unwrap();
+    let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
     let mail = Notification {
         destination: Destination::Email { users: ["ada".to_owned()].into(), all_members: false },
         enabled: true,
@@ -26,39 +27,40 @@ pub fn first_day() -> Desired {
 /// The same a day later: things changed, moved, replaced, renamed and removed.
 pub fn next_day() -> Desired {
     let mut want = first_day();
-    let mut moved = want.workspaces.remove("ws-002").unwrap();
+    let mut moved = want.hcp.workspaces.remove("ws-002").unwrap();
     moved.was = Some("ws-002".to_owned());
     moved.runs_on = Placement::Local;
-    want.workspaces.insert("renamed".to_owned(), moved);
-    want.workspaces.remove("ws-001");
-    want.pools.get_mut("nas").unwrap().scope = Scope::Organization;
-    let first = want.workspaces.get_mut("ws-000").unwrap();
+    want.hcp.workspaces.insert("renamed".to_owned(), moved);
+    want.hcp.workspaces.remove("ws-001");
+    want.hcp.pools.get_mut("nas").unwrap().scope = Scope::Organization;
+    let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
     first.settings.auto_apply = Some(true);
     first.notifications.clear();
     first.consumers = Some(["renamed".to_owned()].into());
     first.variables.insert(env("V0"), plain("no secret any more"));
     first.variables.remove(&env("V1"));
-    let project = want.projects.get_mut("main").unwrap();
+    let project = want.hcp.projects.get_mut("main").unwrap();
     project.settings.description = Some("another".to_owned());
     project.notifications.get_mut("discord").unwrap().triggers = ["run:created".to_owned()].into();
-    want.variable_sets.clear();
+    want.hcp.variable_sets.clear();
     want
 }
 
 /// An organisation with a thing of somebody else's beside each of ours, in which nothing comes along with a list.
-pub async fn neighbours() -> Stage {
-    let stage = Stage::new().await;
-    stage.sandbox.with_world(|world| {
+pub async fn neighbours() -> Lab {
+    let ours = Lab::new(&first_day()).await;
+    ours.sandbox.with_world(|world| {
         world.switches.workspace_include_vars = IncludeVars::Ignored;
         world.switches.variable_set_include_vars = IncludeVars::Ignored;
         world.switches.refuse_include_tags = true;
         world.join("ada");
     });
     let mut theirs = fleet(1, 2);
-    theirs.fleet = "theirs".parse().unwrap();
+    theirs.hcp.fleet = "theirs".parse().unwrap();
     let rename = |name: &str| format!("their-{name}");
-    theirs.projects = theirs.projects.into_iter().map(|(name, project)| (rename(&name), project)).collect();
-    theirs.workspaces = theirs
+    theirs.hcp.projects = theirs.hcp.projects.into_iter().map(|(name, project)| (rename(&name), project)).collect();
+    theirs.hcp.workspaces = theirs
+        .hcp
         .workspaces
         .into_iter()
         .map(|(name, mut workspace)| {
@@ -67,8 +69,9 @@ pub async fn neighbours() -> Stage {
             (rename(&name), workspace)
         })
         .collect();
-    theirs.pools.clear();
-    theirs.variable_sets = theirs
+    theirs.hcp.pools.clear();
+    theirs.hcp.variable_sets = theirs
+        .hcp
         .variable_sets
         .into_iter()
         .map(|(name, mut set)| {
@@ -76,14 +79,14 @@ pub async fn neighbours() -> Stage {
             (rename(&name), set)
         })
         .collect();
-    stage.converge(&theirs).await;
-    stage
+    ours.beside("theirs", &theirs).converge(&theirs).await;
+    ours
 }
 
 /// The same organisation at another address.
-pub async fn resume(world: World, policy: Policy) -> Stage {
+pub async fn resume(world: World, policy: Policy) -> Lab {
     let sandbox = Sandbox::resume(world).await.unwrap();
-    Stage { sandbox, secrets: Secrets::sandbox("stage".to_owned()), policy }
+    Lab::around(sandbox, &first_day()).with_policy(&policy, &first_day())
 }
 
 /// What is there by name, so that a thing that is there twice stands here twice, and what is locked.

@@ -16,6 +16,10 @@ helps! {
     check "check --help"
     plan "plan --help"
     apply "apply --help"
+    render "render --help"
+    pin "pin --help"
+    rotate "rotate --help"
+    rotate_agent_tokens "rotate agent-tokens --help"
     release "release --help"
     explain "explain --help"
     diff "diff --help"
@@ -37,6 +41,10 @@ fn every_page_of_the_manual_is_written() {
 fn completions_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let ran = Stage::empty().run(&format!("completions {shell}"));
-        assert!(ran.code == 0 && ran.out.contains("explain"), "{shell}");
+        assert!(
+            ran.code == 0
+                && ["explain", "render", "pin", "rotate", "agent-tokens"].iter().all(|verb| ran.out.contains(verb)),
+            "{shell}"
+        );
     }
 }

@@ -96,7 +96,7 @@ impl Lab {
 
     /// Reads all that a plan needs, or says why it cannot be read at all.
     pub async fn observe(&self, want: &Desired) -> Result<Observed, Gap> {
-        pipeline::observe(&self.readers, want, &self.secrets).await
+        Box::pin(pipeline::observe(&self.readers, want, &self.secrets)).await
     }
 
     pub async fn look(&self, want: &Desired) -> Observed {
@@ -125,7 +125,8 @@ impl Lab {
         let at_once = NonZeroUsize::new(at_once).expect("at least one");
         let stop = Stop::default();
         let applied = pipeline::apply(plan, &self.writers, &self.secrets, at_once, &stop, &events);
-        applied.await.expect("no cycle")
+        // It is large, and everybody here awaits it.
+        Box::pin(applied).await.expect("no cycle")
     }
 
     /// Plans and applies, whatever comes of it.

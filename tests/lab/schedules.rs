@@ -45,7 +45,7 @@ pub async fn in_order(
     lab.sandbox.script(Faults { seed: 0, rules: vec![gate] }).expect("a script");
     let (events, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let (at_once, stop) = (NonZeroUsize::new(at_once).expect("at least one"), Stop::default());
-    let doing = pipeline::apply(plan, &lab.writers, &lab.secrets, at_once, &stop, &events);
+    let doing = Box::pin(pipeline::apply(plan, &lab.writers, &lab.secrets, at_once, &stop, &events));
     let report = tokio::select! {
         report = doing => Some(report.expect("no cycle")),
         () = serve(lab, &mut heard, &mut choose) => None,

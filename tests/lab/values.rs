@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reconcile::origin::Origins;
 use reconcile::owner::Stewardship;
 use reconcile::secret::SecretRef;
 use reconcile::spec::desired::Desired;
@@ -140,7 +139,9 @@ pub fn everything() -> Desired {
     let first = want.hcp.workspaces.get_mut("ws-000").unwrap();
     first.notifications = [("chat".to_owned(), discord("CHAT")), ("alarm".to_owned(), discord("ALARM"))].into();
     first.consumers = Some(["ws-001".to_owned()].into());
-    want.hcp.workspaces.get_mut("ws-003").unwrap().project = Some("old".to_owned());
+    let last = want.hcp.workspaces.get_mut("ws-003").unwrap();
+    last.project = Some("old".to_owned());
+    last.notifications = [("gone-tomorrow".to_owned(), discord("GONE"))].into();
     let old = Project { notifications: BTreeMap::new(), ..want.hcp.projects["main"].clone() };
     want.hcp.projects.insert("old".to_owned(), old);
     let spare = Pool {
@@ -202,7 +203,9 @@ fn next_day_workspaces(want: &mut Desired) {
     moved.variables.insert(env("V1"), plain("another value"));
     workspaces.insert("renamed".to_owned(), moved);
     workspaces.remove("ws-001");
-    workspaces.get_mut("ws-003").unwrap().project = Some("main".to_owned());
+    let last = workspaces.get_mut("ws-003").unwrap();
+    last.project = Some("main".to_owned());
+    last.notifications.clear();
     let first = workspaces.get_mut("ws-000").unwrap();
     first.settings.auto_apply = Some(true);
     first.runs_on = Placement::Pool("k8s".to_owned());

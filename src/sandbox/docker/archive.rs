@@ -232,7 +232,7 @@ fn append(builder: &mut tar::Builder<Vec<u8>>, name: &str, node: &Node) -> Resul
         NodeKind::Folder => {
             header.set_entry_type(tar::EntryType::Directory);
             header.set_size(0);
-            builder.append_data(&mut header, name, std::io::empty())
+            builder.append_data(&mut header, format!("{name}/"), std::io::empty())
         }
         NodeKind::Link(target) => {
             header.set_entry_type(tar::EntryType::Symlink);

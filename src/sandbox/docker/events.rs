@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::call::{Call, Filters, Outcome, Refusal, Reply, Stream};
-use crate::sandbox::world::{Event, World};
+use crate::sandbox::world::{Engine, Event, World};
 
 /// So many are kept, as by a real engine.
 const MOST: usize = 256;
@@ -56,6 +56,13 @@ fn push(
     if engine.events.len() > MOST {
         engine.events.remove(0);
     }
+}
+
+/// How the process of a container ended that may be gone.
+pub fn last_exit(engine: &Engine, container: &str) -> i64 {
+    let ends = engine.events.iter().rev().filter(|event| event.id == container && event.action == "die");
+    let mut codes = ends.filter_map(|event| event.attributes.get("exitCode")?.parse().ok());
+    codes.next().unwrap_or_default()
 }
 
 /// From an instant on, or from now on; to an instant, or for ever.

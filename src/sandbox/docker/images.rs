@@ -6,7 +6,7 @@ use globset::GlobBuilder;
 use serde_json::{Value, json};
 
 use super::{
-    call::{Answer, Call, Outcome, Payload, Refusal, instant, words},
+    call::{Answer, Call, Filters, Outcome, Payload, Refusal, instant, words},
     engine, engine_mut, events,
     registry::Missing,
 };
@@ -18,6 +18,7 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
         ("GET", ["images", "json"]) => list(world, call),
         ("POST", ["images", "create"]) => pull(world, call),
         ("GET", ["images", name @ .., "json"]) => inspect(world, call, &name.join("/")),
+        ("GET", ["distribution", name @ .., "json"]) if !name.is_empty() => distribution(world, &name.join("/")),
         ("POST", ["images", name @ .., "tag"]) => tag(world, call, &name.join("/")),
         ("DELETE", ["images", name @ ..]) if !name.is_empty() => remove(world, call, &name.join("/")),
         _ => return None,
@@ -59,6 +60,11 @@ impl Reference {
         Self { familiar, repository: path.to_owned(), tag, digest }
     }
 
+    /// Whether it is Docker Hub's.
+    fn is_hub(&self) -> bool {
+        self.familiar == self.repository
+    }
+
     /// As images are listed.
     fn shown(&self) -> String {
         match (&self.digest, &self.tag) {
@@ -88,38 +94,37 @@ pub fn find(engine: &Engine, name: &str) -> Result<String, Refusal> {
 fn list(world: &World, call: &Call) -> Outcome {
     let filters = call.filters(&["before", "dangling", "label", "reference", "since"])?;
     let engine = engine(world, call)?;
-    let references = |image: &Image, word: &str| {
-        let glob = GlobBuilder::new(word).literal_separator(true).build().map(|glob| glob.compile_matcher());
-        let all: Vec<&String> = image.tags.iter().chain(&image.digests).collect();
-        glob.is_ok_and(|glob| {
-            all.iter().any(|name| {
-                let bare = name.split('@').next().unwrap_or_default();
-                let place = bare.rfind('/').map_or(0, |slash| slash + 1);
-                let without_tag = bare[place..].find(':').map_or(bare, |colon| &bare[..place + colon]);
-                glob.is_match(name.as_str()) || glob.is_match(without_tag)
-            })
-        })
-    };
-    let found = engine.images.iter().filter(|(_, image)| {
-        filters.labels(&words(&image.config["Labels"]))
-            && filters.any("reference", |word| references(image, word))
+    let shown = engine.images.iter().filter_map(|(id, image)| {
+        let (tags, digests) = (fitting(&image.tags, &filters), fitting(&image.digests, &filters));
+        let fits = filters.labels(&words(&image.config["Labels"]))
             && filters.any("dangling", |word| matches!(word, "true" | "1") == image.tags.is_empty())
-    });
-    let shown = found.map(|(id, image)| {
-        json!({
-            "Containers": -1,
-            "Created": image.created_at.as_second(),
-            "Id": id,
-            "Labels": image.config["Labels"],
-            "ParentId": "",
-            "RepoDigests": some(&image.digests, "<none>@<none>", &image.tags),
-            "RepoTags": some(&image.tags, "<none>:<none>", &image.digests),
-            "SharedSize": -1,
-            "Size": image.size,
-            "VirtualSize": image.size,
+            && (!filters.has("reference") || !tags.is_empty() || !digests.is_empty());
+        fits.then(|| {
+            json!({
+                "Containers": -1,
+                "Created": image.created_at.as_second(),
+                "Id": id,
+                "Labels": image.config["Labels"],
+                "ParentId": "",
+                "RepoDigests": some(&digests, "<none>@<none>", &tags),
+                "RepoTags": some(&tags, "<none>:<none>", &digests),
+                "SharedSize": -1,
+                "Size": image.size,
+                "VirtualSize": image.size,
+            })
         })
     });
     Ok(Answer::json(json!(shown.collect::<Vec<Value>>())).into())
+}
+
+/// The names that a filter asks for, with or without their tag.
+fn fitting(names: &BTreeSet<String>, filters: &Filters) -> BTreeSet<String> {
+    let fits = |name: &str, word: &str| {
+        let glob = GlobBuilder::new(word).literal_separator(true).build().map(|glob| glob.compile_matcher());
+        let reference = Reference::parse(name);
+        glob.is_ok_and(|glob| glob.is_match(name) || glob.is_match(&reference.familiar))
+    };
+    names.iter().filter(|name| filters.any("reference", |word| fits(name, word))).cloned().collect()
 }
 
 /// Names, or null; an image without any name is shown with a placeholder.
@@ -171,11 +176,28 @@ fn inspect(world: &World, call: &Call, name: &str) -> Outcome {
     Ok(Answer::json(body).into())
 }
 
+/// What a registry says of a name, asked by the engine.
+fn distribution(world: &World, name: &str) -> Outcome {
+    let reference = Reference::parse(name);
+    let asked = reference.digest.as_deref().or(reference.tag.as_deref()).unwrap_or("latest");
+    let described = world.registry.describe(&reference.repository, asked).map_err(|missing| match missing {
+        Missing::Repository => Refusal::new(
+            403,
+            "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n",
+        ),
+        Missing::Manifest | Missing::Platform => Refusal::new(404, "manifest unknown: manifest unknown"),
+    })?;
+    Ok(Answer::json(described).into())
+}
+
 /// Pulls from the registry of this world, whatever host the name has.
 fn pull(world: &mut World, call: &Call) -> Outcome {
     let name = call.parameter("fromImage").unwrap_or_default();
     if name.is_empty() {
         return Err(Refusal::new(500, "the sandbox imports no images; give fromImage"));
+    }
+    if name.contains(|letter: char| letter.is_ascii_uppercase()) {
+        return Err(Refusal::new(400, "invalid reference format: repository name must be lowercase"));
     }
     let mut reference = Reference::parse(name);
     match call.parameter("tag") {
@@ -225,11 +247,13 @@ fn pull_one(
     let is_digest = tag.contains(':');
     let shown =
         if is_digest { format!("{}@{tag}", reference.familiar) } else { format!("{}:{tag}", reference.familiar) };
-    let mut lines = vec![json!({ "status": format!("Pulling from {}", reference.repository), "id": tag })];
+    let id = if is_digest { &shown } else { tag };
+    let mut lines = vec![json!({ "status": format!("Pulling from {}", reference.repository), "id": id })];
     let found = match world.registry.find(&reference.repository, tag, &architecture) {
         Ok(found) => found,
-        Err(Missing::Repository) => return Err(denied(reference)),
-        Err(Missing::Manifest) => {
+        // Docker Hub hides what is not public, a registry without accounts has nothing to hide.
+        Err(Missing::Repository) if reference.is_hub() => return Err(denied(reference)),
+        Err(Missing::Repository | Missing::Manifest) => {
             return Err(Refusal::new(
                 404,
                 format!("manifest for {shown} not found: manifest unknown: manifest unknown"),
@@ -254,7 +278,8 @@ fn pull_one(
         lines.push(step("Pull complete", json!({})));
     }
     let digest_name = format!("{}@{}", reference.familiar, found.digest);
-    for other in engine.images.values_mut() {
+    // The tag leaves the image that had it.
+    for (_, other) in engine.images.iter_mut().filter(|(id, _)| **id != found.id) {
         other.tags.remove(&shown);
     }
     let image = engine.images.entry(found.id.clone()).or_insert_with(|| Image {
@@ -316,20 +341,19 @@ fn remove(world: &mut World, call: &Call, name: &str) -> Outcome {
         let container = &container[..12];
         let running = state.status.is_alive();
         let message = match (by_name, running) {
-            (true, _) if force => None,
-            (true, _) => Some(format!(
+            (true, _) => format!(
                 "conflict: unable to remove repository reference \"{name}\" (must force) - container {container} is using its \
                  referenced image {short}"
-            )),
-            (false, true) => Some(format!(
+            ),
+            (false, true) => format!(
                 "conflict: unable to delete {short} (cannot be forced) - image is being used by running container {container}"
-            )),
-            (false, false) if force => None,
-            (false, false) => Some(format!(
+            ),
+            (false, false) => format!(
                 "conflict: unable to delete {short} (must be forced) - image is being used by stopped container {container}"
-            )),
+            ),
         };
-        if let Some(message) = message {
+        let is_forced = force && (by_name || !running);
+        if !is_forced {
             return Err(Refusal::new(409, message));
         }
     }

@@ -204,15 +204,13 @@ pub fn plug_in(engine: &mut Engine, id: &str) {
             continue;
         };
         let taken: Vec<u32> = endpoints_of(engine, &network).map(|endpoint| endpoint.host_number).collect();
-        let number = (2..).find(|number| !taken.contains(number)).unwrap_or_default();
+        let number = (2..=0xffff).find(|number| !taken.contains(number)).unwrap_or_default();
         let Some(container) = engine.containers.get_mut(id) else {
             return;
         };
         let is_own = !["bridge", "host", "none"].contains(&name.as_str());
-        let started = container.started_at;
         if let Some(endpoint) = container.networks.get_mut(&name) {
-            let seed = format!("endpoint/{network}/{id}/{started:?}");
-            endpoint.endpoint = Some(hex(&Sha256::digest(seed)));
+            endpoint.endpoint = Some(hex(&Sha256::digest(format!("endpoint/{network}/{id}"))));
             endpoint.network = Some(network);
             endpoint.host_number = number;
             if is_own {

@@ -242,10 +242,27 @@ impl Registry {
         })
     }
 
+    /// The descriptor of a tag or digest, and its platforms.
+    pub fn describe(&self, repository: &str, reference: &str) -> Result<Value, Missing> {
+        if !self.tags.contains_key(repository) {
+            return Err(Missing::Repository);
+        }
+        let digest = self.digest_of(repository, reference).unwrap_or(reference);
+        let blob = self.blob(repository, digest).ok_or(Missing::Manifest)?;
+        let document = self.document(repository, digest).ok_or(Missing::Manifest)?;
+        let entries = document["manifests"].as_array().cloned().unwrap_or_default();
+        let platforms: Vec<&Value> = entries.iter().map(|entry| &entry["platform"]).collect();
+        Ok(json!({
+            "Descriptor": { "mediaType": blob.kind, "digest": digest, "size": blob.bytes.len() },
+            "Platforms": platforms,
+        }))
+    }
+
     /// Answers below `/v2/`.
     pub fn answer(&self, method: &str, path: &str) -> Answer {
         let refuse = |status, code: &str, message: &str| {
-            let body = json!({ "errors": [{ "code": code, "message": message, "detail": Value::Null }] });
+            // Without a detail an engine reads the code alone, and answers 500 for what is not found.
+            let body = json!({ "errors": [{ "code": code, "message": message, "detail": { "path": path } }] });
             Answer::with(status, Payload::Json(body))
         };
         if !matches!(method, "GET" | "HEAD") {
@@ -292,6 +309,17 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_described_by_the_digest_that_it_leads_to() {
+        let registry = Registry::built_in();
+        let described = registry.describe("hashicorp/tfc-agent", "1.29.0").unwrap();
+        assert_eq!(described["Descriptor"]["digest"], registry.digest_of("hashicorp/tfc-agent", "1.29.0").unwrap());
+        assert_eq!(described["Platforms"][1]["architecture"], "arm64");
+        let missing = |repository, reference| registry.describe(repository, reference).unwrap_err();
+        assert_eq!(missing("hashicorp/other", "1.29.0"), Missing::Repository);
+        assert_eq!(missing("hashicorp/tfc-agent", "0.0.1"), Missing::Manifest);
+    }
 
     #[test]
     fn a_tag_leads_to_an_image_for_each_platform() {

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -48,8 +49,7 @@ struct Door {
 pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let door = Door { shared: Arc::clone(shared), engine: engine.to_owned(), label: label.to_owned() };
-    let router = Router::new().fallback(serve).with_state(door);
+    let router = router(shared, engine, label);
     let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
     let task = tokio::spawn(async move {
         if let Err(error) = axum::serve(CuttableListener(listener), service).await {
@@ -57,6 +57,24 @@ pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result
         }
     });
     Ok((address, task))
+}
+
+/// The same at a Unix socket.
+#[cfg(unix)]
+pub fn open_socket(shared: &Arc<Shared>, engine: &str, label: &str, path: &Path) -> io::Result<JoinHandle<()>> {
+    let listener = tokio::net::UnixListener::bind(path)?;
+    let router = router(shared, engine, label);
+    let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+            tracing::error!(%error, "a stand-in of a Docker Engine stopped listening");
+        }
+    }))
+}
+
+fn router(shared: &Arc<Shared>, engine: &str, label: &str) -> Router {
+    let door = Door { shared: Arc::clone(shared), engine: engine.to_owned(), label: label.to_owned() };
+    Router::new().fallback(serve).with_state(door)
 }
 
 async fn serve(
@@ -119,7 +137,7 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
     };
     for fault in &faults {
         match fault {
-            Fault::Gate(name) => door.shared.gates.pass(name, &path).await,
+            Fault::Gate(name) => door.shared.gates.pass(name, &format!("{} {}", record.method, record.path)).await,
             Fault::Delay(millis) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             Fault::Reset => {
                 scissors.cut();
@@ -162,7 +180,7 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
         Err(refusal) => deliver(refusal.answer(), is_head, &faults, &scissors, &mut record),
     };
     task.shared.record(record);
-    dress(&task.shared, response)
+    dress(&task, response)
 }
 
 /// Does what was asked, and waits where it takes time.
@@ -271,8 +289,7 @@ fn next_piece(door: &Door, stream: &mut Stream) -> (Vec<u8>, bool) {
         Stream::Events { filters, seen, until } => {
             let (lines, count) = events::since(&world, &door.engine, filters, *seen, *until);
             *seen = count;
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            (text.into_bytes(), until.is_some_and(|until| until <= world.now))
+            (joined(&lines, "\n"), until.is_some_and(|until| until <= world.now))
         }
     }
 }
@@ -301,9 +318,7 @@ fn deliver(
         Payload::None => ("", Vec::new()),
         Payload::Json(document) => ("application/json", format!("{document}\n").into_bytes()),
         Payload::Text(text) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
-        Payload::Lines(lines) => {
-            ("application/json", lines.iter().map(|line| format!("{line}\r\n")).collect::<String>().into_bytes())
-        }
+        Payload::Lines(lines) => ("application/json", joined(&lines, "\r\n")),
         Payload::Bytes(kind, bytes) => (kind, bytes),
     };
     let mut response = Response::new(Body::empty());
@@ -318,6 +333,11 @@ fn deliver(
         record.status = 0;
     }
     response
+}
+
+/// Documents, each with what ends it.
+fn joined(lines: &[Value], end: &str) -> Vec<u8> {
+    lines.iter().flat_map(|line| [line.to_string(), end.to_owned()]).collect::<String>().into_bytes()
 }
 
 fn rewrite(document: &mut Value, name: &str, value: &Value) {
@@ -350,10 +370,14 @@ fn made_up(code: u16, kind: BodyKind) -> Response {
 }
 
 /// What every answer carries.
-fn dress(shared: &Shared, mut response: Response) -> Response {
-    let now = shared.world().now;
+fn dress(door: &Door, mut response: Response) -> Response {
+    let (now, version) = {
+        let world = door.shared.world();
+        let version = world.engines.get(&door.engine).map(|engine| engine.api_version.clone());
+        (world.now, version.unwrap_or_default())
+    };
     let headers = response.headers_mut();
-    insert(headers, "api-version", "1.41");
+    insert(headers, "api-version", &version);
     insert(headers, "docker-experimental", "false");
     insert(headers, "ostype", "linux");
     insert(headers, "server", "Docker/20.10.24 (linux)");

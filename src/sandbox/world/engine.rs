@@ -54,6 +54,8 @@ pub struct Engine {
     pub memory: u64,
     /// Whether its containers have no route to HCP.
     pub offline: bool,
+    /// Paths of the machine that do not exist; every other does.
+    pub missing_paths: BTreeSet<String>,
     /// Containers by id.
     pub containers: BTreeMap<String, Container>,
     /// Networks by id.
@@ -91,6 +93,7 @@ impl Engine {
             api_version: "1.41".to_owned(),
             memory: seed.memory,
             offline: false,
+            missing_paths: BTreeSet::new(),
             containers: BTreeMap::new(),
             networks,
             volumes: BTreeMap::new(),

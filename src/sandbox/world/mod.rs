@@ -158,10 +158,10 @@ impl World {
             top.remove("now");
             top.remove("counters");
             top.remove("inbox");
-            for engine in top.get_mut("engines").and_then(|engines| engines.as_object_mut()).into_iter().flatten() {
-                if let Some(engine) = engine.1.as_object_mut() {
-                    engine.remove("events");
-                }
+            for engine in members(top.get_mut("engines")) {
+                // What happened, and lines that begin with a time.
+                forget(engine, "events");
+                members(engine.get_mut("containers")).for_each(|container| forget(container, "logs"));
             }
         }
         forget_times(&mut value);
@@ -233,6 +233,16 @@ impl World {
         let id = self.mint("agent");
         self.agents.insert(id.clone(), agent);
         Ok(id)
+    }
+}
+
+fn members(map: Option<&mut serde_json::Value>) -> impl Iterator<Item = &mut serde_json::Value> {
+    map.and_then(serde_json::Value::as_object_mut).into_iter().flat_map(serde_json::Map::values_mut)
+}
+
+fn forget(value: &mut serde_json::Value, name: &str) {
+    if let Some(map) = value.as_object_mut() {
+        map.remove(name);
     }
 }
 

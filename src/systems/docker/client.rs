@@ -167,6 +167,8 @@ fn unix(path: &str, _: u64) -> Result<Docker, bollard::errors::Error> {
 #[derive(Debug, Default)]
 pub struct Reader {
     pub(super) engines: BTreeMap<String, Result<Engine, Failure>>,
+    /// Each container of ours is looked into.
+    pub(super) deep: bool,
 }
 
 impl Reader {
@@ -179,7 +181,13 @@ impl Reader {
             };
             (target.clone(), engine)
         });
-        Self { engines: futures::future::join_all(reach).await.into_iter().collect() }
+        Self { engines: futures::future::join_all(reach).await.into_iter().collect(), deep: false }
+    }
+
+    /// Looks into each container of ours too: one request more for each.
+    #[must_use]
+    pub fn deeply(self) -> Self {
+        Self { deep: true, ..self }
     }
 
     /// Requests that were sent.
@@ -201,7 +209,7 @@ pub struct Writer {
 impl Writer {
     /// Clients for all targets.
     pub async fn new(access: &Access, agents: Watch, policy: &Policy) -> Self {
-        let Reader { engines } = Reader::new(access, policy).await;
+        let Reader { engines, deep: _ } = Reader::new(access, policy).await;
         Self { engines, agents, policy: policy.clone() }
     }
 }

@@ -13,6 +13,10 @@ use crate::owner::FleetName;
 const DATA_DIRECTORY: &str = "TFC_AGENT_DATA_DIR";
 /// The variable for the folders in which Go programs look for certificates.
 const CERTIFICATES: &str = "SSL_CERT_DIR";
+/// The variable that holds an agent's token ("Agents: Configuration", HCP Terraform).
+pub const TOKEN_VARIABLE: &str = "TFC_AGENT_TOKEN";
+/// The variable that names an agent.
+pub const NAME_VARIABLE: &str = "TFC_AGENT_NAME";
 
 /// Everything that is wanted of Docker hosts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

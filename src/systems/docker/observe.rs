@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::client::{Engine, Reader};
 use super::desired::{Desired, Purpose, Source, Target};
 use super::failure::Failure;
+use super::inspect;
 use super::observed::{self, Container, Host, Image, Network, Observed, State, Upload, Volume};
 use super::upload::{self, Trouble};
 use super::{labels, logs};
@@ -22,7 +23,10 @@ use crate::systems::hcp;
 pub async fn observe(reader: &Reader, want: &Desired) -> Observed {
     let hosts = want.targets.iter().map(|(target, wanted)| async move {
         let host = match reader.engines.get(target) {
-            Some(Ok(engine)) => host(engine, target, wanted).await,
+            Some(Ok(engine)) => match host(engine, target, wanted).await {
+                Ok(seen) if reader.deep => Ok(inspect::deeply(engine, target, (&want.fleet, wanted), seen).await),
+                host => host,
+            },
             Some(Err(failure)) => Err(away(target, wanted, failure)),
             None => Err(away(
                 target,
@@ -75,6 +79,7 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
             |item: &Volume| &item.name,
         ),
         images: listing.of(images, "its images", image, |item: &Image| &item.id),
+        details: BTreeMap::new(),
     })
 }
 
@@ -217,7 +222,7 @@ pub async fn complaints(reader: &Reader, fleet: &FleetName, pools: &[hcp::observ
 }
 
 /// What lies on this machine and is to be uploaded.
-async fn uploads(want: &Desired) -> BTreeMap<PathBuf, Read<Upload>> {
+pub async fn uploads(want: &Desired) -> BTreeMap<PathBuf, Read<Upload>> {
     let mut paths: BTreeMap<PathBuf, BTreeSet<Purpose>> = BTreeMap::new();
     for service in want.targets.values().flat_map(|target| target.services.values()) {
         for files in &service.agent.files {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::desired::Log;
 use crate::plan::{Gap, Listing, Read};
 
 /// Everything that a plan needs to know of Docker hosts.
@@ -32,6 +33,9 @@ pub struct Host {
     pub volumes: Listing<Volume>,
     /// All images.
     pub images: Listing<Image>,
+    /// What containers of ours are like inside, by their ids; only where a deep look was asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, Read<Details>>,
 }
 
 /// An engine, and the machine that it runs on.
@@ -169,6 +173,29 @@ impl State {
     }
 }
 
+/// What an engine shows of a container only to who asks for this one.
+///
+/// It shows the whole environment in clear. Of that only variables are kept that agents of the spec have, and never the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Its environment, but for its token, its name, and what the spec does not speak of.
+    pub environment: BTreeMap<String, String>,
+    /// Its restart policy: `no`, `unless-stopped`, …
+    pub restart: String,
+    /// How long a stop waits for it, in seconds.
+    pub stop_timeout: Option<u64>,
+    /// The most memory, in bytes.
+    pub memory: Option<u64>,
+    /// The most processor time, in billionths of a processor.
+    pub nanocpus: Option<u64>,
+    /// Where its output goes.
+    pub log: Log,
+    /// Where it may write into volumes and paths of the host.
+    pub writable: BTreeSet<String>,
+    /// Further names by which others in its networks find it.
+    pub aliases: BTreeSet<String>,
+}
+
 /// A network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
@@ -218,7 +245,7 @@ pub struct Upload {
 impl Host {
     /// What of its lists could not be read.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
-        let Self { engine: _, containers, networks, volumes, images } = self;
+        let Self { engine: _, containers, networks, volumes, images, details: _ } = self;
         [containers.gap(), networks.gap(), volumes.gap(), images.gap()].into_iter().flatten()
     }
 

@@ -44,7 +44,7 @@ pub fn create(world: &mut World, call: &Call) -> Outcome {
     let networks = networks(&body)?;
     check_host_config(&body["HostConfig"])?;
     let id = container_id(world, &call.engine);
-    let mut container = assemble(world, call, &body, image.as_deref(), &id)?;
+    let mut container = assemble(world, call, &body, image.as_deref(), &id);
     container.networks = networks;
     if container.command().is_empty() {
         return Err(Refusal::new(400, "No command specified"));
@@ -69,7 +69,7 @@ fn container_id(world: &mut World, engine: &str) -> String {
     hex(&Sha256::digest(format!("container/{engine}/{count}")))
 }
 
-fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &str) -> Result<Container, Refusal> {
+fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &str) -> Container {
     let found = image.and_then(|image| engine(world, call).ok()?.images.get(image).cloned());
     let base = found.as_ref().map(|image| image.config.clone()).unwrap_or_default();
     let mut labels = words(&base["Labels"]);
@@ -77,7 +77,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
     let environment = environment(&base["Env"], &body["Env"], id);
     let token = environment.iter().rev().find(|variable| variable.name == "TFC_AGENT_TOKEN");
     let agent_token = token.and_then(|variable| variable.clear.as_ref()).and_then(|clear| world.agent_token(&clear.0));
-    Ok(Container {
+    Container {
         name: String::new(),
         image: text(body, "Image").to_owned(),
         image_id: image.unwrap_or_default().to_owned(),
@@ -87,7 +87,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
         labels,
         networks: BTreeMap::new(),
         mounts: Vec::new(),
-        files: found.map(|image| image.files).unwrap_or_else(Tree::default),
+        files: found.map_or_else(Tree::default, |image| image.files),
         status: Status::Created,
         exit_code: 0,
         error: String::new(),
@@ -104,7 +104,7 @@ fn assemble(world: &World, call: &Call, body: &Value, image: Option<&str>, id: &
         created_at: world.now,
         started_at: None,
         finished_at: None,
-    })
+    }
 }
 
 /// The image's variables, then the container's own; a later one of the same name replaces the earlier.
@@ -285,6 +285,12 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
                 format!("invalid mount config for type \"{kind}\": field Target must not be empty"),
             ));
         }
+        let is_missing = |path: &str| engine(world, call).is_ok_and(|engine| engine.missing_paths.contains(path));
+        if kind == "bind" && is_missing(text(given, "Source")) {
+            let path = text(given, "Source");
+            let message = format!("invalid mount config for type \"bind\": bind source path does not exist: {path}");
+            return Err(Refusal::new(400, message));
+        }
         let source = match (kind, text(given, "Source")) {
             ("volume", "") => hex(&Sha256::digest(format!("volume/{id}/{index}"))),
             (_, source) => source.to_owned(),
@@ -293,8 +299,9 @@ fn mounts(world: &mut World, call: &Call, body: &Value, id: &str) -> Result<Vec<
     }
     let mut targets: Vec<&str> = found.iter().map(|mount| mount.target.as_str()).collect();
     targets.sort_unstable();
-    if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Refusal::new(400, format!("Duplicate mount point: {}", pair[0])));
+    let twice = targets.windows(2).find_map(|pair| (pair.first() == pair.last()).then(|| pair.first()).flatten());
+    if let Some(target) = twice {
+        return Err(Refusal::new(400, format!("Duplicate mount point: {target}")));
     }
     for mount in found.iter().filter(|mount| mount.kind == "volume") {
         volumes::provide(world, call, &mount.source)?;

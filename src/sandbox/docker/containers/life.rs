@@ -101,8 +101,8 @@ pub fn stop(world: &mut World, call: &Call, name: &str, start: bool) -> Outcome 
         None => own,
         Some(Ok(seconds)) => seconds,
         Some(Err(_)) => {
-            let word = call.parameter("t").unwrap_or_default();
-            return Err(Refusal::new(500, format!("strconv.Atoi: parsing \"{word}\": invalid syntax")));
+            let given = call.parameter("t").unwrap_or_default();
+            return Err(Refusal::new(500, format!("strconv.Atoi: parsing \"{given}\": invalid syntax")));
         }
     };
     let number = container.config["StopSignal"].as_str().and_then(signal).unwrap_or(15);
@@ -124,10 +124,9 @@ impl From<Waiting> for super::super::call::Reply {
 
 /// Any signal; also one that ends nothing means that the container is not started again.
 pub fn kill(world: &mut World, call: &Call, name: &str) -> Outcome {
-    let word = call.parameter("signal").unwrap_or_default();
-    let number = match word {
+    let number = match call.parameter("signal").unwrap_or_default() {
         "" => 9,
-        word => signal(word).ok_or_else(|| Refusal::new(400, format!("Invalid signal: {word}")))?,
+        given => signal(given).ok_or_else(|| Refusal::new(400, format!("Invalid signal: {given}")))?,
     };
     let refused =
         |refusal: Refusal| Refusal::new(refusal.status, format!("Cannot kill container: {name}: {}", refusal.message));
@@ -190,7 +189,7 @@ pub fn resume(world: &mut World, name: &str, waiting: &Waiting) -> Option<Answer
             Some(Answer::status(204))
         }
         Waiting::Ended { container: id, removed, began } => match engine.containers.get(id) {
-            None => Some(code(0)),
+            None => Some(code(events::last_exit(engine, id))),
             Some(container) => {
                 let ended_since = began.is_some() && container.finished_at > *began;
                 let is_over = !container.status.is_alive() || ended_since;
@@ -198,7 +197,7 @@ pub fn resume(world: &mut World, name: &str, waiting: &Waiting) -> Option<Answer
             }
         },
         Waiting::NextExit { container: id, before } => match engine.containers.get(id) {
-            None => Some(code(0)),
+            None => Some(code(events::last_exit(engine, id))),
             Some(container) => (container.finished_at != *before).then(|| code(container.exit_code)),
         },
     }

@@ -130,18 +130,18 @@ fn remove(world: &mut World, call: &Call, name: &str) -> Outcome {
     let now = world.now;
     let status = super::engine(world, call)?.containers.get(&place.1).map(|container| container.status);
     let force = call.flag("force");
-    let word = match status {
+    let alive = match status {
         Some(Status::Running) => Some("running"),
         Some(Status::Restarting) => Some("restarting"),
         Some(Status::Created | Status::Exited) | None => None,
     };
-    if let Some(word) = word {
+    if let Some(alive) = alive {
         if !force {
             let id = &place.1;
             return Err(Refusal::new(
                 409,
                 format!(
-                    "You cannot remove a {word} container {id}. Stop the container before attempting removal or force remove"
+                    "You cannot remove a {alive} container {id}. Stop the container before attempting removal or force remove"
                 ),
             ));
         }

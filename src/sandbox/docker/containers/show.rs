@@ -8,7 +8,7 @@ use super::super::{
     engine, images, networks, volumes,
 };
 use super::find;
-use crate::sandbox::world::{Container, Engine, Mount, Status, World};
+use crate::sandbox::world::{Container, Engine, EnvironmentVariable, Mount, Status, World};
 
 /// The newest first; only what runs, unless asked.
 pub fn list(world: &World, call: &Call) -> Outcome {
@@ -134,8 +134,8 @@ fn show_mount(mount: &Mount, host_config: &Value) -> Value {
         .filter_map(Value::as_str)
         .any(|bind| bind.split(':').nth(1) == Some(&mount.target));
     let mode = match (is_bind_form, mount.read_only) {
-        (false, _) if mount.kind == "volume" => "z",
         (true, true) => "ro",
+        _ if mount.kind == "volume" => "z",
         _ => "",
     };
     let mut shown = json!({ "Type": mount.kind });
@@ -164,7 +164,7 @@ pub fn inspect(world: &World, call: &Call, name: &str) -> Outcome {
     let path = |file: &str| if container.started_at.is_some() { format!("{root}/{file}") } else { String::new() };
     let running = container.status == Status::Running;
     let mounts: Vec<Value> = container.mounts.iter().map(|mount| show_mount(mount, &container.host_config)).collect();
-    let environment: Vec<String> = container.environment.iter().map(|variable| variable.shown()).collect();
+    let environment: Vec<String> = container.environment.iter().map(EnvironmentVariable::shown).collect();
     let mut config = container.config.clone();
     config["Env"] = if environment.is_empty() { Value::Null } else { json!(environment) };
     config["Labels"] = json!(container.labels);

@@ -11,7 +11,7 @@ use bollard::query_parameters::{
     StartContainerOptions,
 };
 
-use super::super::desired::Log;
+use super::super::desired::{Log, NAME_VARIABLE, TOKEN_VARIABLE};
 use super::super::observed::Complaint;
 use super::super::request::{NewContainer, Registration};
 use super::super::{labels, logs};
@@ -21,11 +21,6 @@ use crate::http::Kind;
 use crate::plan::{Output, What};
 use crate::secret::Secret;
 use crate::systems::Made;
-
-/// The variable that holds an agent's token ("Agents: Configuration", HCP Terraform).
-const TOKEN: &str = "TFC_AGENT_TOKEN";
-/// The variable that names an agent.
-const NAME: &str = "TFC_AGENT_NAME";
 
 impl Task<'_> {
     /// Makes a container. Its name is taken by one of several who ask; one whose answer was lost is found by the token
@@ -170,8 +165,8 @@ fn body(new: &NewContainer, token_id: &str, token: &Secret) -> ContainerCreateBo
     let mut environment: BTreeMap<&str, &str> =
         environment.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let agent = labels::agent_name(works_as, token_id);
-    environment.insert(NAME, &agent);
-    environment.insert(TOKEN, token.expose());
+    environment.insert(NAME_VARIABLE, &agent);
+    environment.insert(TOKEN_VARIABLE, token.expose());
     let mut labels = labels.clone();
     labels.insert(labels::TOKEN.to_owned(), token_id.to_owned());
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);

@@ -1,12 +1,13 @@
 //! What a container of an agent is made of, and the digest by which one that exists is known to be made of the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::super::desired::{Agent, Files, Image, Log, Purpose, Service, Source};
+use super::super::desired::{Agent, Files, Image, Log, Purpose, Service, Source, Target};
 use super::super::labels;
 use super::super::observed::Upload;
 use super::super::request::Content;
@@ -47,7 +48,25 @@ pub(super) struct Volume {
 
 impl Planner<'_, '_> {
     /// What the n-th container of a service is made of; the gap of what has to be read for that.
-    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Gap> {
+    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Box<Gap>> {
+        Drawing { target: self.target, uploads: &self.seen.uploads }.blueprint(service, number)
+    }
+
+    /// Labels of a container made of this.
+    pub(super) fn labels(&self, service: &str, number: u32, pool: &str, blueprint: &Blueprint) -> super::Labels {
+        labels::container(self.fleet, (&self.target.project, service, number), pool, &blueprint.digest)
+    }
+}
+
+/// What blueprints are drawn from: the spec, and what lies on this machine to be uploaded. No host has to be seen.
+pub(super) struct Drawing<'a> {
+    pub(super) target: &'a Target,
+    pub(super) uploads: &'a BTreeMap<PathBuf, Read<Upload>>,
+}
+
+impl Drawing<'_> {
+    /// What the n-th container of a service is made of; the gap of what has to be read for that.
+    pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Box<Gap>> {
         let Agent { image, longest_apply, environment: own, memory, millicpus, log, files } = &service.agent;
         let mut environment = own.clone();
         let mut mounts = BTreeMap::new();
@@ -58,9 +77,9 @@ impl Planner<'_, '_> {
                     mounts.insert(purpose.path(own), path.clone());
                 }
                 Source::Upload(path) => {
-                    let upload = match self.seen.uploads.get(path) {
+                    let upload = match self.uploads.get(path) {
                         Some(Read::Seen(upload)) => upload,
-                        Some(Read::Unread(gap)) => return Err(gap.clone()),
+                        Some(Read::Unread(gap)) => return Err(Box::new(gap.clone())),
                         Some(Read::NotAsked) | None => continue,
                     };
                     let volume = self.upload(*purpose, path, upload);
@@ -88,7 +107,7 @@ impl Planner<'_, '_> {
         Ok(blueprint)
     }
 
-    fn upload(&self, purpose: Purpose, path: &std::path::Path, upload: &Upload) -> Volume {
+    fn upload(&self, purpose: Purpose, path: &Path, upload: &Upload) -> Volume {
         let short = upload.hash.get(..12).unwrap_or(&upload.hash);
         let key = format!("{}-{short}", purpose.word());
         Volume {
@@ -99,11 +118,13 @@ impl Planner<'_, '_> {
             bytes: upload.bytes,
         }
     }
+}
 
-    /// Labels of a container made of this.
-    pub(super) fn labels(&self, service: &str, number: u32, pool: &str, blueprint: &Blueprint) -> super::Labels {
-        labels::container(self.fleet, (&self.target.project, service, number), pool, &blueprint.digest)
-    }
+/// Names of the variables that containers of an agent get, but for its name and its token.
+pub fn variable_names(agent: &Agent) -> BTreeSet<String> {
+    let of_files =
+        agent.files.iter().filter_map(|files| files.purpose.variable(&agent.environment)).map(|(name, _)| name);
+    agent.environment.keys().cloned().chain(of_files).collect()
 }
 
 impl Blueprint {

@@ -1,6 +1,8 @@
 //! What has to be done to the Docker hosts, decided from what is wanted and what was seen and from nothing else.
 
 mod blueprint;
+mod compose;
+mod deep;
 mod demand;
 mod removal;
 mod slots;
@@ -8,6 +10,8 @@ mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::blueprint::variable_names;
+pub use self::compose::compose;
 use super::desired::{Desired, Target};
 use super::observed::{Host, Observed};
 use super::request::{Call, Request};
@@ -100,6 +104,7 @@ impl Planner<'_, '_> {
             // A part of a host says nothing of what may be done to the rest.
             return;
         }
+        self.plan.gaps.extend(self.host.details.values().filter_map(Read::gap).cloned());
         if !self.target.absent {
             for key in self.target.services.keys().cloned().collect::<Vec<_>>() {
                 self.service(&key);

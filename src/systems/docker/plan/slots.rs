@@ -104,7 +104,7 @@ impl<'a> Planner<'a, '_> {
                 self.promote(slot, next, free, wish);
             }
             (None, next) => self.create(slot, next, &blueprint, free, wish),
-            (Some(live), next) => match self.misfit(slot, live, &blueprint) {
+            (Some(live), next) => match self.misfit(slot, live, &blueprint).or_else(|| self.rotation(slot)) {
                 None => {
                     self.discard(slot, next);
                     self.keep(slot, live, wish);
@@ -481,6 +481,7 @@ impl<'a> Planner<'a, '_> {
             changes.push(differs("network", old, blueprint.network.clone(), &drift));
         }
         changes.extend(self.other_files(&pool, container, blueprint));
+        changes.extend(self.differs_inside(&pool, container, blueprint));
         if changes.is_empty() && container.label(labels::DIGEST) != Some(&blueprint.digest) {
             let why = self.why(Cause::Spec, &pool, "agents");
             changes.push(differs("settings", "as it was made".to_owned(), "as the spec says now".to_owned(), &why));
@@ -515,6 +516,14 @@ impl<'a> Planner<'a, '_> {
             }
         }
         changes
+    }
+
+    /// One that is as it should be gets another token because somebody asks for that. Who was to take its place has a newer
+    /// one already, so of that it is never asked.
+    fn rotation(&self, slot: &Slot<'a>) -> Option<Misfit> {
+        let why = Why { cause: Cause::Because("rotation was asked for".to_owned()), origin: None };
+        let (old, new) = (Shown::Secret("the one that it has".to_owned()), Shown::Secret("a new one".to_owned()));
+        self.context.consent.rotates(&slot.address).then(|| Misfit(vec![change("token", old, new, &why)]))
     }
 
     fn token_trouble(&self, slot: &Slot<'a>, container: &Container) -> Option<Change> {

@@ -255,7 +255,7 @@ fn a_thing_without_our_mark_is_refused_unless_it_may_be_adopted() {
     let mut seen = converged(&fleet());
     vault(&mut seen).tags = Read::Seen(SeenTags::default());
     assert_lines(&make(&fleet(), &seen), &["refuse hcp/workspace/vault: NotOurs"]);
-    let consent = Consent { adopt: vec!["hcp/**".parse().unwrap()] };
+    let consent = Consent { adopt: vec!["hcp/**".parse().unwrap()], ..Consent::default() };
     assert_lines(&make_with(&fleet(), &seen, &consent), &["adopt hcp/workspace/vault []"]);
 }
 
