@@ -60,8 +60,8 @@ fn home(container: &Container, path: &str) -> (Home, String) {
     for mount in container.mounts.iter().filter(|mount| mount.kind == "volume") {
         let target = clean(&mount.target);
         let rest = if path == target { Some("") } else { path.strip_prefix(&format!("{target}/")) };
-        let is_deeper = best.as_ref().is_none_or(|(_, rest)| rest.len() > path.len() - target.len());
-        if let Some(rest) = rest.filter(|_| is_deeper) {
+        let is_deeper = |rest: &&str| best.as_ref().is_none_or(|(_, other)| other.len() > rest.len());
+        if let Some(rest) = rest.filter(is_deeper) {
             best = Some((&mount.source, rest.to_owned()));
         }
     }

@@ -6,7 +6,7 @@ mod stop;
 mod volumes;
 
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::{CreateImageOptions, RemoveVolumeOptions};
+use bollard::query_parameters::CreateImageOptions;
 use futures::TryStreamExt as _;
 
 use self::stop::Stop;
@@ -68,8 +68,7 @@ impl Task<'_> {
                 self.fill_volume(name, labels, content, image).await?;
             }
             Call::RemoveVolume { name, unused: _ } => {
-                let removed = self.engine.ask().remove_volume(name, None::<RemoveVolumeOptions>).await;
-                self.gone(removed, "removing the volume")?;
+                self.remove_volume(name).await?;
             }
             Call::CreateContainer(new) => return self.create_container(new).await,
             Call::Start { container, ready: _, restarts: _, registers } => {

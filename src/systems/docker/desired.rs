@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::owner::FleetName;
 
+/// The variable for the agent's data directory ("Agents: Configuration", HCP Terraform).
+const DATA_DIRECTORY: &str = "TFC_AGENT_DATA_DIR";
+/// The variable for the folders in which Go programs look for certificates.
+const CERTIFICATES: &str = "SSL_CERT_DIR";
 /// The variable that holds an agent's token ("Agents: Configuration", HCP Terraform).
 pub const TOKEN_VARIABLE: &str = "TFC_AGENT_TOKEN";
 /// The variable that names an agent.
@@ -117,6 +121,9 @@ pub enum Source {
 }
 
 impl Purpose {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Providers, Self::Ca, Self::Hooks];
+
     /// The word in names of volumes.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -127,13 +134,38 @@ impl Purpose {
         }
     }
 
-    /// Where a container finds them. The agent looks for hooks in `hooks` of its data directory.
+    /// Where a container finds them.
+    ///
+    /// Providers lie where terraform looks by itself: `docs/decisions/0010-provider-mirror.md` says why there. The agent
+    /// looks for hooks in `hooks` of its data directory. Its usual one is not in its image, and an engine makes what is
+    /// missing above a mount as root's, where the agent could write nothing; `/tmp` is there, and anybody's.
     #[must_use]
-    pub fn path(self) -> &'static str {
+    pub fn path(self, environment: &BTreeMap<String, String>) -> String {
         match self {
-            Self::Providers => "/reconcile/providers",
-            Self::Ca => "/reconcile/ca",
-            Self::Hooks => "/home/tfc-agent/.tfc-agent/hooks",
+            Self::Providers => "/usr/local/share/terraform/plugins".to_owned(),
+            Self::Ca => "/reconcile/ca".to_owned(),
+            Self::Hooks => {
+                let data = environment.get(DATA_DIRECTORY).map_or("/tmp", |path| path.trim_end_matches('/'));
+                format!("{data}/hooks")
+            }
+        }
+    }
+
+    /// The variable that makes a container find them there, if it takes one.
+    #[must_use]
+    pub fn variable(self, environment: &BTreeMap<String, String>) -> Option<(String, String)> {
+        match self {
+            // Go programs read the system's bundle and, beside it, all of these folders; the agent, terraform and its
+            // providers are Go programs. The variable takes the place of the folders that they know themselves, which
+            // are the first two (`golang/go`, `crypto/x509`, `root_unix.go` and `root_linux.go`).
+            Self::Ca => {
+                let known = environment.get(CERTIFICATES).map_or("/etc/ssl/certs:/etc/pki/tls/certs", String::as_str);
+                Some((CERTIFICATES.to_owned(), format!("{known}:{}", self.path(environment))))
+            }
+            Self::Hooks if !environment.contains_key(DATA_DIRECTORY) => {
+                Some((DATA_DIRECTORY.to_owned(), "/tmp".to_owned()))
+            }
+            Self::Hooks | Self::Providers => None,
         }
     }
 }
@@ -267,6 +299,20 @@ mod tests {
         for text in ["", ":1", "a b", "tfc-agent@sha256:short", "tfc-agent:"] {
             assert!(text.parse::<Image>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_spec_says_of_an_agents_folders_holds() {
+        let none = BTreeMap::new();
+        assert_eq!(Purpose::Hooks.path(&none), "/tmp/hooks");
+        assert_eq!(Purpose::Hooks.variable(&none), Some(("TFC_AGENT_DATA_DIR".to_owned(), "/tmp".to_owned())));
+        let own: BTreeMap<String, String> = [("TFC_AGENT_DATA_DIR", "/data/"), ("SSL_CERT_DIR", "/certs")]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(Purpose::Hooks.path(&own), "/data/hooks");
+        assert_eq!(Purpose::Hooks.variable(&own), None);
+        assert_eq!(Purpose::Ca.variable(&own), Some(("SSL_CERT_DIR".to_owned(), "/certs:/reconcile/ca".to_owned())));
     }
 
     #[test]

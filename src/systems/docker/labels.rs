@@ -13,6 +13,10 @@ pub const DIGEST: &str = "reconcile.dev/digest";
 pub const TOKEN: &str = "reconcile.dev/token-id";
 /// The pool that it works for.
 pub const POOL: &str = "reconcile.dev/pool";
+/// The volume that is filled through a container which is no agent and is never started.
+pub const UPLOAD: &str = "reconcile.dev/upload";
+/// The compose project that such a container is there for. Compose does not count it in.
+pub const FOR_PROJECT: &str = "reconcile.dev/project";
 /// The hash of what is in it.
 pub const CONTENT: &str = "reconcile.dev/content";
 
@@ -40,6 +44,18 @@ pub const NEXT: &str = "-next";
 #[must_use]
 pub fn marker_of(volume: &str) -> String {
     format!("{volume}.complete")
+}
+
+/// The volume that a marker speaks of.
+#[must_use]
+pub fn marked_by(marker: &str) -> Option<&str> {
+    marker.strip_suffix(".complete")
+}
+
+/// The container through which a volume is filled: one for all who fill it.
+#[must_use]
+pub fn carrier_of(volume: &str) -> String {
+    format!("{volume}-upload")
 }
 
 fn ours(fleet: &FleetName, project: &str) -> BTreeMap<String, String> {
@@ -91,6 +107,15 @@ pub fn volume(fleet: &FleetName, project: &str, key: &str, hash: &str) -> BTreeM
     labels.insert(VOLUME.to_owned(), key.to_owned());
     labels.insert(CONTENT.to_owned(), hash.to_owned());
     labels
+}
+
+/// Labels of a container through which a volume is filled.
+#[must_use]
+pub fn upload(fleet: &str, project: &str, volume: &str) -> BTreeMap<String, String> {
+    [(FLEET, fleet), (MANAGED_BY, "reconcile"), (UPLOAD, volume), (FOR_PROJECT, project)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The fleet that a thing's labels name.

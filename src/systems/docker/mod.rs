@@ -14,6 +14,7 @@ pub mod observed;
 pub mod pin;
 pub mod plan;
 pub mod request;
+mod upload;
 
 pub use failure::Failure;
 

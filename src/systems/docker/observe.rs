@@ -12,6 +12,7 @@ use super::desired::{Desired, Purpose, Source, Target};
 use super::failure::Failure;
 use super::inspect;
 use super::observed::{self, Container, Host, Image, Network, Observed, State, Upload, Volume};
+use super::upload::{self, Trouble};
 use super::{labels, logs};
 use crate::address::Address;
 use crate::owner::FleetName;
@@ -220,85 +221,36 @@ pub async fn complaints(reader: &Reader, fleet: &FleetName, pools: &[hcp::observ
     }
 }
 
-/// Hashes of what lies on this machine and is to be uploaded.
+/// What lies on this machine and is to be uploaded.
 pub async fn uploads(want: &Desired) -> BTreeMap<PathBuf, Read<Upload>> {
-    let mut paths: BTreeMap<PathBuf, Purpose> = BTreeMap::new();
+    let mut paths: BTreeMap<PathBuf, BTreeSet<Purpose>> = BTreeMap::new();
     for service in want.targets.values().flat_map(|target| target.services.values()) {
         for files in &service.agent.files {
             if let Source::Upload(path) = &files.source {
-                paths.insert(path.clone(), files.purpose);
+                paths.entry(path.clone()).or_default().insert(files.purpose);
             }
         }
     }
-    let hashed = paths.into_iter().map(|(path, purpose)| async move {
+    let read = paths.into_iter().map(|(path, purposes)| async move {
         let here = path.clone();
-        let hashed = tokio::task::spawn_blocking(move || hash(&here, purpose)).await;
-        let upload = match hashed {
+        let read = tokio::task::spawn_blocking(move || upload::read(&here, &purposes)).await;
+        let upload = match read {
             Ok(Ok(upload)) => Read::Seen(upload),
-            Ok(Err(cause)) => Read::Unread(unreadable(&path, cause)),
-            Err(_) => Read::Unread(unreadable(&path, "the reading task ended".to_owned())),
+            Ok(Err(trouble)) => Read::Unread(unreadable(&path, trouble)),
+            Err(_) => Read::Unread(unreadable(&path, Trouble::ended())),
         };
         (path, upload)
     });
-    futures::future::join_all(hashed).await.into_iter().collect()
+    futures::future::join_all(read).await.into_iter().collect()
 }
 
-fn unreadable(path: &Path, cause: String) -> Gap {
+fn unreadable(path: &Path, Trouble { cause, hint }: Trouble) -> Gap {
     Gap {
         address: Address::new(["docker"]),
         doing: format!("reading {}, which is to be uploaded", path.display()),
         cause,
         follows: "no container that has it is made or replaced".to_owned(),
-        hint: "name a file or a folder that is there and can be read, relative to the spec".to_owned(),
+        hint,
         expected: false,
     }
-}
-
-/// The hash of a path as Nix knows it: of its archive, in Nix's alphabet.
-fn hash(path: &Path, purpose: Purpose) -> Result<Upload, String> {
-    use sha2::{Digest as _, Sha256};
-    if !path.exists() {
-        return Err("there is no such file or folder".to_owned());
-    }
-    let mut archive = nix_nar::Encoder::new(path).map_err(|error| error.to_string())?;
-    let mut digest = Sha256::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        let count = std::io::Read::read(&mut archive, &mut block).map_err(|error| error.to_string())?;
-        if count == 0 {
-            break;
-        }
-        digest.update(block.get(..count).unwrap_or_default());
-    }
-    Ok(Upload {
-        hash: nix_base32::to_nix_base32(&digest.finalize()),
-        providers: if purpose == Purpose::Providers {
-            providers(path).map_err(|error| error.to_string())?
-        } else {
-            BTreeSet::new()
-        },
-    })
-}
-
-/// `HOST/NAMESPACE/TYPE` of a filesystem mirror ("Provider Installation", terraform's CLI documentation).
-fn providers(path: &Path) -> std::io::Result<BTreeSet<String>> {
-    let folders = |path: &Path| -> std::io::Result<Vec<(String, PathBuf)>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            if entry.path().is_dir() {
-                found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
-            }
-        }
-        Ok(found)
-    };
-    let mut providers = BTreeSet::new();
-    for (host, path) in folders(path)? {
-        for (namespace, path) in folders(&path)? {
-            for (kind, _) in folders(&path)? {
-                providers.insert(format!("{host}/{namespace}/{kind}"));
-            }
-        }
-    }
-    Ok(providers)
 }

@@ -230,12 +230,16 @@ pub struct Image {
 }
 
 /// What is to be uploaded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
-    /// The hash of its Nix archive, as `nix hash path --type sha256 --base32` prints it.
+    /// The hash of its Nix archive, as `nix-hash --type sha256 --base32` prints it.
     pub hash: String,
-    /// Providers in it, as `HOST/NAMESPACE/TYPE`, if it is a mirror of providers.
-    pub providers: BTreeSet<String>,
+    /// How much is in its files.
+    pub bytes: u64,
+    /// Of a mirror of providers: the platforms, `linux_amd64`, that it has for each `HOST/NAMESPACE/TYPE`.
+    pub providers: BTreeMap<String, BTreeSet<String>>,
+    /// What is odd about it and no reason not to upload it.
+    pub notes: BTreeSet<String>,
 }
 
 impl Host {

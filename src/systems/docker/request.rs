@@ -99,10 +99,11 @@ pub enum Call {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Content {
-    /// What lies on this machine, with the hash that it had when the plan was made.
-    pub upload: Option<(PathBuf, String)>,
-    /// Files that are written beside it, by name.
-    pub files: BTreeMap<String, String>,
+    /// Where it lies on this machine. Another one has it elsewhere, so this is no part of what is planned.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The hash that it had when the plan was made.
+    pub hash: String,
 }
 
 /// A container to be made.

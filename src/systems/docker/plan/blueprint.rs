@@ -25,6 +25,8 @@ pub(super) struct Blueprint {
     pub(super) network: String,
     /// Volumes and paths of the host by where they are seen.
     pub(super) mounts: BTreeMap<String, String>,
+    /// Where each kind of files is seen, wanted or not.
+    pub(super) places: BTreeMap<Purpose, String>,
     pub(super) volumes: Vec<Volume>,
     pub(super) always: bool,
     pub(super) stop_timeout: u64,
@@ -41,6 +43,7 @@ pub(super) struct Volume {
     pub(super) key: String,
     pub(super) hash: String,
     pub(super) content: Content,
+    pub(super) bytes: u64,
 }
 
 impl Planner<'_, '_> {
@@ -64,14 +67,14 @@ pub(super) struct Drawing<'a> {
 impl Drawing<'_> {
     /// What the n-th container of a service is made of; the gap of what has to be read for that.
     pub(super) fn blueprint(&self, service: &Service, number: u32) -> Result<Blueprint, Box<Gap>> {
-        let Agent { image, longest_apply, environment, memory, millicpus, log, files } = &service.agent;
-        let mut environment = environment.clone();
+        let Agent { image, longest_apply, environment: own, memory, millicpus, log, files } = &service.agent;
+        let mut environment = own.clone();
         let mut mounts = BTreeMap::new();
         let mut volumes = Vec::new();
         for Files { purpose, source } in files {
             match source {
                 Source::OnHost(path) => {
-                    mounts.insert(purpose.path().to_owned(), path.clone());
+                    mounts.insert(purpose.path(own), path.clone());
                 }
                 Source::Upload(path) => {
                     let upload = match self.uploads.get(path) {
@@ -80,17 +83,18 @@ impl Drawing<'_> {
                         Some(Read::NotAsked) | None => continue,
                     };
                     let volume = self.upload(*purpose, path, upload);
-                    mounts.insert(purpose.path().to_owned(), volume.name.clone());
+                    mounts.insert(purpose.path(own), volume.name.clone());
                     volumes.push(volume);
                 }
             }
-            environment.extend(variables(*purpose));
+            environment.extend(purpose.variable(own));
         }
         let mut blueprint = Blueprint {
             image: image.clone(),
             environment,
             network: self.target.network(),
             mounts,
+            places: Purpose::ALL.into_iter().map(|purpose| (purpose, purpose.path(own))).collect(),
             volumes,
             always: number <= service.min,
             stop_timeout: *longest_apply,
@@ -110,25 +114,17 @@ impl Drawing<'_> {
             name: format!("{}_{key}", self.target.project),
             key,
             hash: upload.hash.clone(),
-            content: Content { upload: Some((path.to_owned(), upload.hash.clone())), files: BTreeMap::new() },
+            content: Content { path: path.to_owned(), hash: upload.hash.clone() },
+            bytes: upload.bytes,
         }
     }
 }
 
 /// Names of the variables that containers of an agent get, but for its name and its token.
 pub fn variable_names(agent: &Agent) -> BTreeSet<String> {
-    let of_files = agent.files.iter().filter_map(|files| variables(files.purpose)).map(|(name, _)| name);
+    let of_files =
+        agent.files.iter().filter_map(|files| files.purpose.variable(&agent.environment)).map(|(name, _)| name);
     agent.environment.keys().cloned().chain(of_files).collect()
-}
-
-/// What a container has to know of files that it finds.
-fn variables(purpose: Purpose) -> Option<(String, String)> {
-    match purpose {
-        // Go programs read the system's bundle and, beside it, the folders that this names; the agent, terraform and its
-        // providers are Go programs (`crypto/x509`, root_unix.go).
-        Purpose::Ca => Some(("SSL_CERT_DIR".to_owned(), format!("/etc/ssl/certs:{}", purpose.path()))),
-        Purpose::Providers | Purpose::Hooks => None,
-    }
 }
 
 impl Blueprint {
@@ -138,6 +134,7 @@ impl Blueprint {
             environment,
             network,
             mounts,
+            places: _,
             volumes: _,
             always,
             stop_timeout,

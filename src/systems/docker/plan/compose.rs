@@ -91,11 +91,9 @@ fn document(want: &Desired, key: &str, target: &Target, entries: &[Entry<'_>]) -
         page.line(0, "# Filled by reconcile, and found here. On another host they have to be filled first.");
         page.line(0, "volumes:");
     }
-    for (key, Volume { name, key: _, hash, content }) in volumes {
+    for (key, Volume { name, key: _, hash, content, bytes: _ }) in volumes {
         page.line(1, &format!("{}:", scalar(key)));
-        if let Some((path, _)) = &content.upload {
-            page.line(2, &format!("# {}, sha256:{hash}", one_line(&path.display().to_string())));
-        }
+        page.line(2, &format!("# {}, sha256:{hash}", one_line(&content.path.display().to_string())));
         page.line(2, &format!("name: {}", scalar(name)));
         page.line(2, "external: true");
     }
@@ -154,6 +152,7 @@ impl Page {
             environment,
             network: _,
             mounts,
+            places: _,
             volumes,
             always,
             stop_timeout,

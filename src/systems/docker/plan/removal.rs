@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::super::labels;
 use super::super::observed::{Container, Volume};
-use super::super::request::{Afterwards, Call};
+use super::super::request::{Afterwards, Call, Request};
 use super::super::{network_address, volume_address};
 use super::Planner;
-use crate::plan::{Cause, Fact, Holds, Later, Verb, Why};
+use crate::plan::{Cause, Fact, Holds, Later, Output, Verb, What, Why};
+use crate::systems;
 
 fn gone() -> Why {
     Why { cause: Cause::Gone, origin: None }
@@ -37,10 +38,31 @@ impl<'a> Planner<'a, '_> {
             }
         }
         if self.target.absent && !stays {
+            leaving.extend(self.carriers(&BTreeSet::new()));
             self.clear(&leaving);
         } else if !stays {
             self.unused_volumes();
         }
+    }
+
+    /// Containers through which a volume was filled by a run that did not get to remove them. One of a volume that is
+    /// still to be filled is left to whoever fills it.
+    fn carriers(&mut self, in_use: &BTreeSet<String>) -> Vec<Later<Holds>> {
+        let host = self.host;
+        let mut leaving = Vec::new();
+        for container in host.containers.seen() {
+            let Some(volume) = container.label(labels::UPLOAD) else { continue };
+            let here = labels::is_ours(&container.labels, self.fleet)
+                && container.label(labels::FOR_PROJECT) == Some(&self.target.project);
+            if here && !in_use.contains(volume) {
+                let address = self.container_address(&container.name);
+                let why = Why { cause: Cause::Because("an upload was broken off".to_owned()), origin: None };
+                let call = Call::RemoveContainer { id: container.id.clone(), ended: Vec::new() };
+                self.act(address.clone(), Verb::Remove, Vec::new(), why, call);
+                leaving.push(self.fact(&address, Fact::Gone));
+            }
+        }
+        leaving
     }
 
     fn remove(&mut self, container: &'a Container) -> Option<Later<Holds>> {
@@ -83,14 +105,13 @@ impl<'a> Planner<'a, '_> {
             self.act(address, Verb::Remove, Vec::new(), gone(), call);
         }
         for volume in host.volumes.seen() {
-            if !self.is_of_project(&volume.labels) {
-                continue;
+            if self.is_of_project(&volume.labels) {
+                self.remove_volume(volume, leaving.to_vec(), gone());
             }
-            self.remove_volume(volume, leaving.to_vec());
         }
     }
 
-    /// Volumes that hold what no container of the spec has any more: when no container that is there has them either.
+    /// Volumes that hold what no container of the spec has any more: once no container that is there has them either.
     fn unused_volumes(&mut self) {
         let host = self.host;
         let mut wanted: BTreeSet<String> = BTreeSet::new();
@@ -101,21 +122,45 @@ impl<'a> Planner<'a, '_> {
                 Err(_) => return,
             }
         }
-        let mounted: BTreeSet<&String> = host.containers.seen().iter().flat_map(|it| it.mounts.values()).collect();
+        let filled = |name: &String| {
+            host.volumes.seen().iter().any(|volume| volume.name == *name && volume.complete == Some(true))
+        };
+        let unfilled = wanted.iter().filter(|name| !filled(name)).cloned().collect();
+        self.carriers(&unfilled);
         for volume in host.volumes.seen() {
-            if !self.is_of_project(&volume.labels) {
+            let of = labels::marked_by(&volume.name).unwrap_or(&volume.name);
+            if wanted.contains(of) || !self.is_of_project(&volume.labels) {
                 continue;
             }
-            let of = volume.name.strip_suffix(".complete").unwrap_or(&volume.name).to_owned();
-            if !wanted.contains(&of) && !mounted.contains(&of) {
-                self.remove_volume(volume, Vec::new());
+            let users = host.containers.seen().iter().filter(|it| it.mounts.values().any(|source| source == of));
+            if let Some(unused) = users.map(|user| self.leaves(user)).collect() {
+                let why = Why { cause: Cause::Because("no agent needs it any more".to_owned()), origin: None };
+                self.remove_volume(volume, unused, why);
             }
         }
     }
 
-    fn remove_volume(&mut self, volume: &Volume, unused: Vec<Later<Holds>>) {
+    /// When a container is gone, if this plan removes it.
+    fn leaves(&self, container: &Container) -> Option<Later<Holds>> {
+        let removes = |request: &systems::Request| match request {
+            systems::Request::Docker(Request { target, call: Call::RemoveContainer { id, ended: _ } }) => {
+                target == self.key && *id == container.id
+            }
+            _ => false,
+        };
+        let (address, _) = self.plan.actions.iter().find(|(_, action)| removes(&action.request))?;
+        Some(self.fact(address, Fact::Gone))
+    }
+
+    /// First what says that all is in it, then itself: one without the other is never taken for whole.
+    fn remove_volume(&mut self, volume: &Volume, mut unused: Vec<Later<Holds>>, why: Why) {
+        let marker = labels::marker_of(&volume.name);
+        if self.host.volumes.seen().iter().any(|seen| seen.name == marker) {
+            let of = volume_address(self.key, &marker);
+            unused.push(Later::From(Output { of, what: What::Fact(Fact::Gone) }));
+        }
         let call = Call::RemoveVolume { name: volume.name.clone(), unused };
-        self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), gone(), call);
+        self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), why, call);
     }
 
     fn is_of_project(&self, labels: &super::Labels) -> bool {

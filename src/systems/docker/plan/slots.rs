@@ -46,6 +46,7 @@ impl<'a> Planner<'a, '_> {
             // The gap is in the plan already.
             return;
         }
+        self.remarks(service);
         let mut slots = Vec::new();
         for number in 1..=service.max {
             if let Some(slot) = self.slot_of(key, service, number) {
@@ -84,6 +85,10 @@ impl<'a> Planner<'a, '_> {
             Ok(blueprint) => blueprint,
             Err(gap) => {
                 self.unread(&slot.address, &gap, "not made, not replaced");
+                // What is there works as it did: files that cannot be read here keep no run waiting.
+                if let (Some(live), None, None) = (slot.live, slot.next, slot.draining) {
+                    self.keep(slot, live, wish);
+                }
                 return;
             }
         };
@@ -475,13 +480,7 @@ impl<'a> Planner<'a, '_> {
             let old = super::joined(container.networks.iter().map(String::as_str));
             changes.push(differs("network", old, blueprint.network.clone(), &drift));
         }
-        for (path, source) in &blueprint.mounts {
-            let seen = container.mounts.get(path);
-            if seen != Some(source) {
-                let why = self.why(Cause::Spec, &pool, "files");
-                changes.push(differs(path, seen.cloned().unwrap_or_default(), source.clone(), &why));
-            }
-        }
+        changes.extend(self.other_files(&pool, container, blueprint));
         changes.extend(self.differs_inside(&pool, container, blueprint));
         if changes.is_empty() && container.label(labels::DIGEST) != Some(&blueprint.digest) {
             let why = self.why(Cause::Spec, &pool, "agents");
@@ -489,6 +488,34 @@ impl<'a> Planner<'a, '_> {
         }
         changes.extend(self.token_trouble(slot, container));
         (!changes.is_empty()).then_some(Misfit(changes))
+    }
+
+    /// Files that the container does not have, has others of, or is to have no more.
+    fn other_files(&self, pool: &Address, container: &Container, blueprint: &Blueprint) -> Vec<Change> {
+        let shown = |source: Option<&String>| match source {
+            None => Shown::Nothing,
+            Some(source) => {
+                let wanted = blueprint.volumes.iter().find(|volume| volume.name == *source).map(|volume| &volume.hash);
+                let volumes = self.host.volumes.seen();
+                let there = || volumes.iter().find(|volume| volume.name == *source)?.labels.get(labels::CONTENT);
+                let hash = wanted.or_else(there);
+                Shown::text(hash.map_or_else(|| source.clone(), |hash| format!("sha256:{hash}")))
+            }
+        };
+        let mut changes = Vec::new();
+        for (purpose, path) in &blueprint.places {
+            let (seen, wanted) = (container.mounts.get(path), blueprint.mounts.get(path));
+            if seen != wanted {
+                let cause = match (seen, wanted) {
+                    (Some(_), Some(_)) => Cause::Because("these are other files".to_owned()),
+                    (Some(_), None) => Cause::Gone,
+                    (None, _) => Cause::Spec,
+                };
+                let why = self.why(cause, pool, "files");
+                changes.push(change(purpose.word(), shown(seen), shown(wanted), &why));
+            }
+        }
+        changes
     }
 
     /// One that is as it should be gets another token because somebody asks for that. Who was to take its place has a newer

@@ -1,11 +1,12 @@
 //! What the containers of a host stand on: the network, the images, the volumes.
 
-use super::super::desired::Image;
+use super::super::desired::{Image, Service};
+use super::super::observed::Upload;
 use super::super::request::Call;
 use super::super::{image_address, labels, network_address, volume_address};
 use super::blueprint::{Blueprint, Volume};
 use super::{Planner, change};
-use crate::plan::{Cause, Fact, Holds, Later, Shown, Verb};
+use crate::plan::{Cause, Fact, Holds, Later, Read, Rule, Shown, Verb};
 use crate::systems::hcp::pool_address;
 
 impl Planner<'_, '_> {
@@ -53,15 +54,23 @@ impl Planner<'_, '_> {
     }
 
     fn volume(&mut self, volume: &Volume, image: &Image, pool: &str) -> Later<Holds> {
-        let Volume { name, key, hash, content } = volume;
+        let Volume { name, key, hash, content, bytes } = volume;
         let address = volume_address(self.key, name);
         let there = self.host.volumes.seen().iter().find(|seen| seen.name == *name);
+        if there.is_some_and(|seen| seen.labels.get(labels::CONTENT) != Some(hash)) {
+            let cause = format!("the volume {name} exists, and its labels do not say that it is ours and holds this");
+            self.refuse(Rule::NameTaken, address.clone(), cause);
+            return self.fact(&address, Fact::InPlace);
+        }
         let complete = there.is_some_and(|seen| seen.complete == Some(true));
         if !complete && !self.plan.actions.contains_key(&address) {
             let pulled = self.image(image, pool);
             let why = self.why(Cause::Spec, &pool_address(pool), "files");
             let old = if there.is_some() { Shown::text("not complete") } else { Shown::Nothing };
-            let shown = change("content", old, Shown::text(format!("sha256:{hash}")), &why);
+            let shown = vec![
+                change("content", old, Shown::text(format!("sha256:{hash}")), &why),
+                change("size", Shown::Nothing, Shown::text(amount(*bytes)), &why),
+            ];
             let call = Call::FillVolume {
                 name: name.clone(),
                 labels: labels::volume(self.fleet, &self.target.project, key, hash),
@@ -69,8 +78,38 @@ impl Planner<'_, '_> {
                 image: image.clone(),
                 pulled,
             };
-            self.act(address.clone(), Verb::Create, vec![shown], why, call);
+            self.act(address.clone(), Verb::Create, shown, why, call);
         }
         self.fact(&address, Fact::InPlace)
+    }
+
+    /// What is odd about the files of a service: nothing is held up by it, and runs may fail of it.
+    pub(super) fn remarks(&mut self, service: &Service) {
+        let Ok(blueprint) = self.blueprint(service, 1) else { return };
+        let platform = self.platform().replace('/', "_");
+        for volume in &blueprint.volumes {
+            let Some(Read::Seen(upload)) = self.seen.uploads.get(&volume.content.path) else { continue };
+            let Upload { hash: _, bytes: _, providers, notes } = upload;
+            let address = volume_address(self.key, &volume.name);
+            for note in notes {
+                self.leave(address.clone(), note.clone());
+            }
+            for (provider, platforms) in providers.iter().filter(|(_, platforms)| !platforms.contains(&platform)) {
+                let has = super::joined(platforms.iter().map(String::as_str));
+                self.leave(
+                    address.clone(),
+                    format!("{provider} has no package for {platform}, so no run here can use it; it has {has}"),
+                );
+            }
+        }
+    }
+}
+
+/// `12 MiB`
+fn amount(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..0x10_0000 => format!("{} KiB", bytes >> 10),
+        _ => format!("{} MiB", bytes >> 20),
     }
 }

@@ -43,7 +43,7 @@ fn uploads(want: &Desired) -> Uploads {
         Source::Upload(path) => Some(path.clone()),
         Source::OnHost(_) => None,
     });
-    let upload = Upload { hash: "0c2k3y8xq1w9".repeat(4), providers: BTreeSet::new() };
+    let upload = Upload { hash: "0c2k3y8xq1w9".repeat(4), ..Upload::default() };
     paths.map(|path| (path, Read::Seen(upload.clone()))).collect()
 }
 
@@ -88,6 +88,7 @@ fn read_back(file: &Value, service: &str) -> Blueprint {
         environment,
         network: file["networks"]["default"]["name"].as_str().unwrap().to_owned(),
         mounts,
+        places: BTreeMap::new(),
         volumes: Vec::new(),
         always,
         stop_timeout: seconds.parse().unwrap(),
@@ -113,7 +114,7 @@ fn a_compose_file_says_what_the_blueprints_say() {
         [("nas", "nas", 1, None), ("nas-on-demand", "nas", 2, Some(2)), ("small", "small", 1, None)]
     {
         let drawn = drawing.blueprint(&target.services[key], number).unwrap();
-        let expected = Blueprint { volumes: Vec::new(), digest: String::new(), ..drawn };
+        let expected = Blueprint { places: BTreeMap::new(), volumes: Vec::new(), digest: String::new(), ..drawn };
         assert_eq!(read_back(&file, service), expected, "{service}");
         assert_eq!(file["services"][service]["scale"].as_u64(), scale, "{service}");
     }
