@@ -228,8 +228,8 @@ async fn carry_out(
     output: Output,
     signals: &Signals,
 ) -> Result<Report, Error> {
-    let Planned { session, observed: _, plan, header: _ } = planned;
-    let writers = Writers::new(&session.access, &plan.fleet).await?;
+    let Planned { session, observed: _, plan, header: _, readers } = planned;
+    let writers = Writers::new(&session.access, readers, &plan.fleet).await?;
     let (sender, receiver) = unbounded_channel();
     let at_most = session.access.policy.request_timeout;
     let shown = tokio::spawn(progress::show(receiver, output, plan.actions.len(), at_most));

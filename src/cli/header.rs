@@ -1,5 +1,7 @@
 //! The lines above a plan, out of what was read.
 
+mod docker;
+
 use super::session::{Session, names};
 use crate::plan::Gap;
 use crate::plan::show::{Header, Reading, SystemLine};
@@ -19,12 +21,18 @@ pub fn header(session: &Session, observed: &Result<Observed, Gap>, reading: Read
         profile: session.profile.clone(),
         world: session.world.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        systems: vec![SystemLine { system: "hcp".to_owned(), name: desired.organization.name.clone(), facts }],
+        systems: [SystemLine { system: "hcp".to_owned(), name: desired.organization.name.clone(), facts }]
+            .into_iter()
+            .chain(docker::lines(session, observed.as_ref().ok()))
+            .collect(),
         reading,
         unpinned: match (&desired.organization.external_id, seen) {
             (None, Some(seen)) => vec![format!("hcp: {{ externalId: {} }}", seen.organization.external_id)],
             (Some(_), _) | (None, None) => Vec::new(),
-        },
+        }
+        .into_iter()
+        .chain(docker::unpinned(session, observed.as_ref().ok()))
+        .collect(),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What stands above it.
     pub header: Header,
+    /// The ways that were opened; who applies the plan goes the same.
+    pub readers: Readers,
 }
 
 impl Planned {
@@ -63,7 +65,7 @@ pub async fn make(
         let consent = Consent { adopt: scope.adopt.clone() };
         let plan = pipeline::decide(&session.fleet.desired, &observed, &consent, &scope.only);
         let header = header::header(&session, &observed, reading);
-        Ok(Planned { session, observed, plan, header })
+        Ok(Planned { session, observed, plan, header, readers })
     };
     match signals.unless_stopped(Box::pin(work)).await {
         Ok(planned) => planned.map(Ok),

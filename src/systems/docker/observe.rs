@@ -51,7 +51,13 @@ fn away(target: &str, wanted: &Target, failure: &Failure) -> Gap {
 async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Gap> {
     // First and alone: an engine that does not answer to this answers to nothing.
     let version = engine.ask().version().await;
-    let version = version.map_err(|error| away(target, wanted, &engine.failure("asking for its version", &error)))?;
+    let version = match version {
+        Ok(version) if version.api_version.is_some() => version,
+        Ok(_) => return Err(away(target, wanted, &Failure::no_engine(engine.way(), "asking for its version"))),
+        Err(error) => {
+            return Err(away(target, wanted, &engine.first_failure("asking for its version", &error).await));
+        }
+    };
     let (info, containers, networks, volumes, images) = tokio::join!(
         engine.ask().info(),
         engine.ask().list_containers(Some(ListContainersOptions { all: true, ..ListContainersOptions::default() })),
@@ -61,8 +67,10 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
     );
     let info = info.map_err(|error| away(target, wanted, &engine.failure("asking what it is", &error)))?;
     let listing = Lists { engine, target };
+    let seen = seen_engine(version, info);
+    engine.is_known_as(&seen.id);
     Ok(Host {
-        engine: seen_engine(version, info),
+        engine: seen,
         containers: listing.of(containers, "its containers", container, |item: &Container| &item.name),
         networks: listing.of(networks, "its networks", network, |item: &Network| &item.name),
         volumes: listing.of(
