@@ -10,21 +10,21 @@ use crate::systems::docker::observed::{Engine, Host};
 /// A line for each host.
 pub fn lines(session: &Session, observed: Option<&Observed>) -> Vec<SystemLine> {
     let targets = &session.fleet.desired.docker.targets;
-    let line = |(key, target): (&String, &crate::systems::docker::desired::Target)| {
+    let line = |key: &String| {
         let host = observed.and_then(|observed| observed.docker.hosts.get(key));
         let what = match host {
             Some(Read::Seen(host)) => facts(&host.engine),
-            Some(Read::Unread(_)) if target.may_be_away => "is away, which it may be".to_owned(),
+            Some(Read::Unread(gap)) if gap.expected => "is away, which it may be".to_owned(),
             Some(Read::Unread(_)) => "could not be looked at".to_owned(),
             Some(Read::NotAsked) | None => "was not looked at".to_owned(),
         };
-        let way = match session.access.docker.doors.get(key) {
-            Some(Ok(door)) => way(door, &session.world),
+        let facts = match session.access.docker.doors.get(key) {
+            Some(Ok(door)) => format!("{}, {what}", way(door, &session.world)),
             Some(Err(_)) | None => "no way to it is known".to_owned(),
         };
-        SystemLine { system: "docker".to_owned(), name: key.clone(), facts: format!("{way}, {what}") }
+        SystemLine { system: "docker".to_owned(), name: key.clone(), facts }
     };
-    targets.iter().map(line).collect()
+    targets.keys().map(line).collect()
 }
 
 fn way(door: &Door, world: &World) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -109,7 +109,10 @@ impl Engine {
         // Set again for what takes longer than a question and its answer.
         let seconds = policy.request_timeout.as_secs().max(1);
         let (docker, forward) = match &door.way {
-            Way::Socket(path) => (unix(&path.display().to_string(), seconds).map_err(failed)?, None),
+            Way::Socket(path) => {
+                knock_at(path).await.map_err(|error| Failure::silent(&way, &error))?;
+                (unix(&path.display().to_string(), seconds).map_err(failed)?, None)
+            }
             Way::Loopback(host) => {
                 let address = format!("tcp://{host}");
                 (Docker::connect_with_http(&address, seconds, API_DEFAULT_VERSION).map_err(failed)?, None)
@@ -184,7 +187,7 @@ impl Engine {
             Some(_) | None => None,
         };
         match trouble {
-            Some((cause, hint)) => Failure::unreachable(&self.way, cause, hint),
+            Some(trouble) => Failure::through_ssh(&self.way, trouble),
             None => failure,
         }
     }
@@ -198,6 +201,16 @@ impl Engine {
 async fn knock(host: &str, patience: Duration) -> std::io::Result<()> {
     let silent = || std::io::Error::from(std::io::ErrorKind::TimedOut);
     tokio::time::timeout(patience, TcpStream::connect(host)).await.map_err(|_| silent())?.map(|_| ())
+}
+
+#[cfg(unix)]
+async fn knock_at(socket: &Path) -> std::io::Result<()> {
+    tokio::net::UnixStream::connect(socket).await.map(|_| ())
+}
+
+#[cfg(not(unix))]
+async fn knock_at(_: &Path) -> std::io::Result<()> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
 }
 
 #[cfg(unix)]

@@ -5,6 +5,7 @@ mod cause;
 use std::fmt;
 
 use self::cause::Reason;
+use super::forward::Trouble;
 use crate::http::Kind;
 
 /// A request to an engine that came to nothing.
@@ -106,7 +107,7 @@ impl Failure {
             ..Self::unreachable(
                 way,
                 format!("the plan is about the engine {seen}, and {now} answers there now"),
-                "nothing was written; look where the way leads, then make a new plan",
+                "nothing was written there; look where the way leads, then make a new plan",
             )
         }
     }
@@ -126,7 +127,17 @@ impl Failure {
 
     /// Nothing says how to reach it.
     pub(super) fn unknown_way(cause: &str, hint: &str) -> Self {
-        Self::unreachable("", cause, hint)
+        Self { kind: Kind::Invalid, ..Self::unreachable("", cause, hint) }
+    }
+
+    /// What carries requests there does not.
+    pub(super) fn through_ssh(way: &str, Trouble { kind, cause, hint }: Trouble) -> Self {
+        Self { kind, ..Self::unreachable(way, cause, hint) }
+    }
+
+    /// Nobody answers at all, as where a host sleeps.
+    pub(super) fn is_absence(&self) -> bool {
+        self.kind == Kind::Unreachable
     }
 
     /// What it is, to branch on.

@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, sleep};
 
 use super::failure::Failure;
+use crate::http::Kind;
 
 /// The last lines that ssh said are kept, and no more.
 const LINES: usize = 40;
@@ -32,6 +33,15 @@ pub(super) struct Forward {
     said: Said,
     _folder: TempDir,
     ssh: Mutex<Child>,
+}
+
+/// Why nothing gets through, and what to do.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// Only who does not answer at all is away.
+    pub(super) kind: Kind,
+    pub(super) cause: String,
+    pub(super) hint: String,
 }
 
 /// What ssh says, which is all that is known of why something does not get through.
@@ -71,16 +81,18 @@ impl Forward {
         patience: Duration,
     ) -> Result<Self, Failure> {
         let way = format!("ssh://{destination}");
-        let failed = |(cause, hint): (String, String)| Failure::unreachable(&way, cause, hint);
+        let failed = |trouble: Trouble| Failure::through_ssh(&way, trouble);
+        let here = |cause: String, hint: &str| {
+            Failure::through_ssh(&way, Trouble { kind: Kind::Unexpected, cause, hint: hint.to_owned() })
+        };
         // Only its owner may use what is in a temporary folder of ours.
         let folder = tempfile::Builder::new().prefix("reconcile-").tempdir().map_err(|error| {
-            let cause = format!("making a folder for its socket: {error}");
-            failed((cause, "look at the folder for temporary files".to_owned()))
+            here(format!("making a folder for its socket: {error}"), "look at the folder for temporary files")
         })?;
         let socket = folder.path().join("engine.sock");
-        let mut ssh = command(destination, port, (&socket, remote), connecting).spawn().map_err(|error| {
-            failed((format!("cannot run ssh: {error}"), "look at this machine's shell: /bin/sh".to_owned()))
-        })?;
+        let mut ssh = command(destination, port, (&socket, remote), connecting)
+            .spawn()
+            .map_err(|error| here(format!("cannot run ssh: {error}"), "look at this machine's shell: /bin/sh"))?;
         let said = Said::default();
         let listening = ssh.stderr.take().map(|stderr| tokio::spawn(said.clone().listen(stderr)));
         let deadline = Instant::now() + patience;
@@ -94,7 +106,7 @@ impl Forward {
             }
             if Instant::now() > deadline {
                 let cause = format!("ssh forwarded no socket within {} s", patience.as_secs());
-                return Err(failed((cause, by_hand(destination))));
+                return Err(failed(Trouble { kind: Kind::Unreachable, cause, hint: by_hand(destination) }));
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -114,7 +126,7 @@ impl Forward {
     }
 
     /// Why a request did not get through, and what to do.
-    pub(super) async fn trouble(&self) -> Option<(String, String)> {
+    pub(super) async fn trouble(&self) -> Option<Trouble> {
         // ssh says it at about the time at which the connection ends.
         for _ in 0..15 {
             if let Some(trouble) = refused_there(&self.destination, &self.far_socket, &self.said.text()) {
@@ -152,63 +164,72 @@ fn by_hand(destination: &str) -> String {
 }
 
 /// What it means that ssh ended, by what it said.
-fn why_it_ended(destination: &str, status: ExitStatus, said: &str) -> (String, String) {
+fn why_it_ended(destination: &str, status: ExitStatus, said: &str) -> Trouble {
     if status.code() == Some(NO_SUCH_PROGRAM) {
-        return (
-            "there is no program `ssh` on the PATH".to_owned(),
-            "install an OpenSSH client, or reach the engine by another way".to_owned(),
-        );
+        return Trouble {
+            kind: Kind::Invalid,
+            cause: "there is no program `ssh` on the PATH".to_owned(),
+            hint: "install an OpenSSH client, or reach the engine by another way".to_owned(),
+        };
     }
     let last = said.lines().next_back().unwrap_or("it said nothing");
-    let (cause, hint) = if said.contains("IDENTIFICATION HAS CHANGED") {
+    let last = last.trim_start_matches("ssh: ");
+    let says = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    let (kind, cause, hint) = if says(&["IDENTIFICATION HAS CHANGED"]) {
         (
+            Kind::Denied,
             "the host's key is another one than it was",
             format!(
-                "find out why before anything else; if it is meant: `ssh-keygen -R {destination}`, then `ssh {destination}`"
+                "find out why before anything else; if it is meant: `ssh-keygen -R` with its name, then `ssh {destination}`"
             ),
         )
-    } else if said.contains("Host key verification failed") {
+    } else if says(&["Host key verification failed"]) {
         (
+            Kind::Denied,
             "the host's key is not known here",
             format!("run `ssh {destination}` once by hand and compare the key, or write it into known_hosts"),
         )
-    } else if said.contains("Permission denied") || said.contains("Too many authentication failures") {
+    } else if says(&["Permission denied", "Too many authentication failures"]) {
         (
-            "it lets nobody in without a password, or not this key",
+            Kind::Denied,
+            "it lets nobody in without a password, or not with this key",
             format!(
-                "`ssh-copy-id {destination}`, and a key without a passphrase or in ssh's agent: here nobody can be asked"
+                "`ssh-copy-id {destination}`, with a key that has no passphrase or is in ssh's agent: nobody can be asked here"
             ),
         )
-    } else if said.contains("Could not resolve hostname") {
-        ("the host's name is not known", "look at the name, and at `Host` entries of your ssh configuration".to_owned())
-    } else if said.contains("Connection refused") {
-        ("no sshd listens there", "switch ssh on on that host, and look at its port".to_owned())
-    } else if ["timed out", "No route to host", "is unreachable", "Host is down"].iter().any(|word| said.contains(word))
-    {
-        ("the host does not answer", AWAY.to_owned())
+    } else if says(&["Could not resolve hostname"]) {
+        let hint = "look at the name, and at `Host` entries of your ssh configuration".to_owned();
+        (Kind::Unreachable, "the host's name is not known", hint)
+    } else if says(&["Connection refused"]) {
+        (Kind::Unreachable, "no sshd listens there", "switch ssh on on that host, and look at its port".to_owned())
+    } else if says(&["timed out", "No route to host", "is unreachable", "Host is down"]) {
+        (Kind::Unreachable, "the host does not answer", AWAY.to_owned())
     } else {
-        return (format!("ssh ended with {status}: {last}"), by_hand(destination));
+        let cause = format!("ssh ended with {status}: {last}");
+        return Trouble { kind: Kind::Unexpected, cause, hint: by_hand(destination) };
     };
-    (format!("{cause} (ssh: {last})"), hint)
+    Trouble { kind, cause: format!("{cause} (ssh: {last})"), hint }
 }
 
 /// For a host that is silent.
 pub(super) const AWAY: &str = "look whether the host is up; `mayBeAway: true` on the target for one that sleeps";
 
 /// What it means that ssh stands and the connection behind it does not.
-fn refused_there(destination: &str, socket: &Path, said: &str) -> Option<(String, String)> {
+fn refused_there(destination: &str, socket: &Path, said: &str) -> Option<Trouble> {
     let line = said.lines().rfind(|line| line.contains("open failed"))?;
     let socket = socket.display();
-    if line.contains("administratively prohibited") {
-        return Some((
-            format!("ssh gets there, and its sshd forwards no sockets (ssh: {line})"),
-            "in /etc/ssh/sshd_config there: `AllowStreamLocalForwarding yes` and `AllowTcpForwarding yes` (a Synology NAS has the second one off), then restart sshd".to_owned(),
-        ));
-    }
-    Some((
-        format!("ssh gets there, and the socket {socket} does not answer (ssh: {line})"),
-        format!(
-            "look whether the engine runs there and whether this user may use the socket: `ssh {destination} ls -l {socket}`; on a Synology NAS it is root's: make a group docker, put the user into it, and `chown root:docker` the socket; one elsewhere: `socket:` in access.yaml"
-        ),
-    ))
+    let (cause, hint) = if line.contains("administratively prohibited") {
+        (
+            "ssh gets there, and its sshd forwards no sockets".to_owned(),
+            "it takes `AllowStreamLocalForwarding yes` and no `DisableForwarding` in /etc/ssh/sshd_config there, and no `restrict` at the key in authorized_keys".to_owned(),
+        )
+    } else {
+        (
+            format!("ssh gets there, and the socket {socket} does not answer"),
+            format!(
+                "look whether the engine runs there and whether this user may use the socket: `ssh {destination} ls -l {socket}`; on a Synology NAS it is root's: make a group docker, put the user into it, and `chown root:docker` the socket; one elsewhere: `socket:` in access.yaml"
+            ),
+        )
+    };
+    Some(Trouble { kind: Kind::Denied, cause: format!("{cause} (ssh: {line})"), hint })
 }

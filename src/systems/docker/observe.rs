@@ -44,7 +44,7 @@ fn away(target: &str, wanted: &Target, failure: &Failure) -> Gap {
         cause: failure.to_string(),
         follows: "nothing is done there, and no token of its agents is minted or revoked".to_owned(),
         hint: failure.remedy().to_owned(),
-        expected: wanted.may_be_away,
+        expected: wanted.may_be_away && failure.is_absence(),
     }
 }
 

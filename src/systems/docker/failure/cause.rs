@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use bollard::errors::Error as Bollard;
 use rustls::{AlertDescription, CertificateError};
 
 use super::super::forward::AWAY;
@@ -32,28 +33,21 @@ pub(super) const SPEAKS_TLS: (&str, &str) = (
 /// Finds the innermost cause, which says what is the matter.
 pub(super) fn of(error: &(dyn Error + 'static), way: &str) -> Reason {
     let mut io = None;
-    let mut tls = None;
     let mut cause = error;
     loop {
         if let Some(found) = cause.downcast_ref::<io::Error>() {
             io = Some(found.kind());
-            // An error of this kind says what is below what is in it, and not that itself.
-            let inner = found.get_ref().map(|inner| inner as &(dyn Error + 'static));
-            tls = tls.or(inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
         }
-        tls = tls.or(cause.downcast_ref::<rustls::Error>());
-        match cause.source() {
-            Some(source) => cause = source,
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return of_tls(tls);
+        }
+        match below(cause) {
+            Some(inner) => cause = inner,
             None => break,
         }
     }
     let text = cause.to_string();
-    if let Some(tls) = tls {
-        return of_tls(tls);
-    }
-    if let bollard::errors::Error::CertPathError { path } | bollard::errors::Error::CertParseError { path } =
-        error.downcast_ref().unwrap_or(&bollard::errors::Error::APIVersionParseError {})
-    {
+    if let Some(Bollard::CertPathError { path } | Bollard::CertParseError { path }) = error.downcast_ref::<Bollard>() {
         return Reason {
             kind: Kind::Invalid,
             cause: format!("reading {}: it is not there, cannot be read, or is no PEM file", path.display()),
@@ -64,10 +58,19 @@ pub(super) fn of(error: &(dyn Error + 'static), way: &str) -> Reason {
     if text.contains("lookup address information") {
         return unreachable("the host's name is not known", "look at the name, or give the address", false);
     }
-    if text.contains("invalid HTTP") {
+    // The words of hyper, which shows no more of its errors than these.
+    if text.contains("invalid HTTP") || text.contains("unexpected message") {
         return Reason { kind: Kind::Unexpected, ..unreachable(NOT_HTTP.0, NOT_HTTP.1, false) };
     }
     of_kind(io, text, way)
+}
+
+/// What an error is about. One of input and output names as its source what is below the error in it, and not that.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 /// No HTTP at all: another protocol, TLS among them.
