@@ -113,15 +113,20 @@ pub fn socket(path: PathBuf, serve: impl Fn(UnixStream) + Send + Sync + 'static)
 /// Hands on everything in both directions.
 pub fn hand_on(here: UnixStream, address: &str) {
     let there = TcpStream::connect(address).unwrap();
-    let (mut from_here, mut to_there) = (here.try_clone().unwrap(), there.try_clone().unwrap());
+    let (mut asked, mut asking) = (here.try_clone().unwrap(), there.try_clone().unwrap());
     thread::spawn(move || {
         // Either side may leave first.
-        let _ = std::io::copy(&mut from_here, &mut to_there);
-        let _ = to_there.shutdown(std::net::Shutdown::Write);
+        let _ = std::io::copy(&mut asked, &mut asking);
+        let _ = asking.shutdown(std::net::Shutdown::Write);
     });
-    let (mut from_there, mut to_here) = (there, here);
-    let _ = std::io::copy(&mut from_there, &mut to_here);
-    let _ = to_here.shutdown(std::net::Shutdown::Write);
+    let (mut answer, mut back) = (there, here);
+    let _ = std::io::copy(&mut answer, &mut back);
+    let _ = back.shutdown(std::net::Shutdown::Write);
+}
+
+/// Listens until the other side has enough of it.
+pub fn mute(mut stream: UnixStream) {
+    let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 
 /// Answers one request.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::engines::{hand_on, socket};
+use super::engines::{self, hand_on, socket};
 use super::stage::{Stage, golden};
 
 const WAY: [&str; 2] = ["--docker-host", "nas=ssh://admin@nas"];
@@ -44,11 +44,11 @@ fn lives(pid: &str) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < deadline, "{what} did not come about");
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -134,15 +134,15 @@ async fn a_forwarded_socket_carries_an_apply() {
         assert!(log.contains(words), "{words} is not in {log}");
     }
     let pid = fs::read_to_string(stage.path("ssh.pid")).unwrap();
-    until("the end of ssh", || !lives(&pid));
+    until("the end of ssh", || !lives(&pid)).await;
 }
 
 /// A run that stands still while it reads, in a process group of its own, as a shell would start it.
-fn standing_still(stage: &Stage) -> (Child, String) {
+async fn standing_still(stage: &Stage) -> (Child, String) {
     let mut command = stage.command(&["plan", WAY[0], WAY[1]]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let child = command.spawn().unwrap();
-    until("the first question", || stage.path("asked").exists());
+    until("the first question", || stage.path("asked").exists()).await;
     let pid = fs::read_to_string(stage.path("ssh.pid")).unwrap();
     assert!(lives(&pid), "ssh is there");
     (child, pid)
@@ -150,9 +150,9 @@ fn standing_still(stage: &Stage) -> (Child, String) {
 
 fn mute(stage: &Stage) {
     let asked = stage.path("asked");
-    let far = socket(stage.path("far.sock"), move |_stream| {
+    let far = socket(stage.path("far.sock"), move |stream| {
         fs::write(&asked, "").unwrap();
-        std::thread::sleep(Duration::from_secs(60));
+        engines::mute(stream);
     });
     forwards(stage, &far, "");
 }
@@ -161,13 +161,12 @@ fn mute(stage: &Stage) {
 async fn a_ctrl_c_reaches_this_program_and_not_ssh() {
     let stage = Stage::new().await;
     mute(&stage);
-    tokio::task::block_in_place(|| {
-        let (mut child, pid) = standing_still(&stage);
-        let group = format!("-{}", child.id());
-        assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130));
-        until("the end of ssh", || !lives(&pid));
-    });
+    let (mut child, pid) = standing_still(&stage).await;
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let code = tokio::task::spawn_blocking(move || child.wait().unwrap().code()).await.unwrap();
+    assert_eq!(code, Some(130));
+    until("the end of ssh", || !lives(&pid)).await;
     assert!(!stage.path("ssh.interrupted").exists(), "ssh got the Ctrl-C");
 }
 
@@ -175,10 +174,8 @@ async fn a_ctrl_c_reaches_this_program_and_not_ssh() {
 async fn ssh_ends_even_if_this_program_is_killed() {
     let stage = Stage::new().await;
     mute(&stage);
-    tokio::task::block_in_place(|| {
-        let (mut child, pid) = standing_still(&stage);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        until("the end of ssh", || !lives(&pid));
-    });
+    let (mut child, pid) = standing_still(&stage).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("the end of ssh", || !lives(&pid)).await;
 }

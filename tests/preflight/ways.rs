@@ -15,7 +15,7 @@ use reconcile::spec::{self, CheckOptions};
 use reconcile::systems::docker::client::{Access, Door, Reader, Way};
 use reconcile::systems::docker::observe::observe;
 
-use super::engines::{Answers, Server, engine, page, pem, socket};
+use super::engines::{Answers, Server, engine, mute, page, pem, socket};
 use super::stage::{Stage, golden};
 
 const NOTHING: fn() -> serde_json::Value = || serde_json::json!({});
@@ -79,7 +79,7 @@ async fn the_hosts_name_is_not_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_answers_in_time() {
     let stage = Stage::new().await;
-    let path = socket(stage.path("mute.sock"), |_stream| std::thread::sleep(Duration::from_secs(60)));
+    let path = socket(stage.path("mute.sock"), mute);
     let door = Door { way: Way::Socket(path), from: "a test".to_owned() };
     let policy = Policy { request_timeout: Duration::from_millis(200), ..Policy::test() };
     let reader = Reader::new(&Access { doors: BTreeMap::from([("nas".to_owned(), Ok(door))]) }, &policy).await;
