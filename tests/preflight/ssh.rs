@@ -178,4 +178,7 @@ async fn ssh_ends_even_if_this_program_is_killed() {
     child.kill().unwrap();
     child.wait().unwrap();
     until("the end of ssh", || !lives(&pid)).await;
+    let log = fs::read_to_string(stage.path("ssh.log")).unwrap();
+    let here = log.split_whitespace().find_map(|word| word.split_once("/engine.sock:")).unwrap().0;
+    assert!(here.starts_with('/') && !Path::new(here).exists(), "{here} is left behind");
 }

@@ -17,9 +17,11 @@ use crate::http::Kind;
 /// The last lines that ssh said are kept, and no more.
 const LINES: usize = 40;
 
-/// Runs ssh in the place of this shell. A second one waits until we are gone, whatever ended us, and then ends the whole
-/// group: ssh, and the programs that its configuration may have started.
-const SHELL: &str = r#"exec 3<&0; ( read -r _ <&3; kill 0 ) >/dev/null 2>&1 & exec ssh "$@" 3<&- </dev/null"#;
+/// Runs ssh in the place of this shell. A second one waits until we are gone, whatever ended us, and then takes the socket
+/// and its folder away and ends the whole group: ssh, and the programs that its configuration may have started.
+const SHELL: &str = r#"exec 3<&0
+( read -r _ <&3; rm -f "$0"; rmdir "${0%/*}"; kill 0 ) >/dev/null 2>&1 &
+exec ssh "$@" 3<&- </dev/null"#;
 
 /// What a shell says of a program that is not there.
 const NO_SUCH_PROGRAM: i32 = 127;
@@ -143,7 +145,7 @@ impl Forward {
 fn command(destination: &str, port: Option<u16>, sockets: (&Path, &Path), connecting: Duration) -> Command {
     let (here, there) = sockets;
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", SHELL, "ssh"]);
+    command.args(["-c", SHELL]).arg(here);
     command.args(["-N", "-T", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]);
     // A link that broke is noticed within a minute.
     command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
