@@ -9,6 +9,7 @@ use divan::Bencher;
 use jiff::Timestamp;
 use reconcile::origin::Origins;
 use reconcile::owner::Stewardship;
+use reconcile::plan::digest::Site;
 use reconcile::plan::{Listing, Plan, Read, plan};
 use reconcile::spec::desired::Desired;
 use reconcile::systems::hcp::desired::{
@@ -44,7 +45,7 @@ fn first_apply(bencher: Bencher, workspaces: usize) {
     let want = fleet(workspaces, 10);
     let seen = Observed { hcp: nothing() };
     let consent = Consent::default();
-    bencher.bench_local(|| plan(&want, &seen, &consent).digest());
+    bencher.bench_local(|| plan(&want, &seen, &consent).digest(&Site { world: "live", organization: "bench" }));
 }
 
 fn key(n: usize) -> VariableKey {

@@ -174,6 +174,12 @@ impl Pattern {
         self.covers_text(address.as_str()) || self.covers_text(address.in_system())
     }
 
+    /// The same, of the whole address alone.
+    #[must_use]
+    pub fn covers_as_written(&self, address: &Address) -> bool {
+        self.covers_text(address.as_str())
+    }
+
     fn covers_text(&self, text: &str) -> bool {
         self.glob.is_match(text) || text.match_indices('/').any(|(end, _)| self.glob.is_match(&text[..end]))
     }

@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
 
     fn failed(&mut self, address: &'a Address, error: Error) {
         self.running.remove(address);
-        self.tell(Event::Failed(address.clone(), self.verb(address), error.chain()));
+        self.tell(Event::Failed(address.clone(), self.verb(address), error.under(address)));
         self.outcomes.insert(address.clone(), Outcome::Failed(error));
         self.lost(address);
     }

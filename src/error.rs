@@ -54,6 +54,21 @@ impl Error {
         self.address.as_ref()
     }
 
+    /// What went wrong with a thing that is named beside it: the address is not repeated, nor that it was being applied.
+    #[must_use]
+    pub fn under(&self, address: &Address) -> String {
+        let whole = self.chain();
+        if self.address.as_ref() != Some(address) {
+            return whole;
+        }
+        let head = self.to_string();
+        match whole.strip_prefix(&head).and_then(|causes| causes.strip_prefix(": ")) {
+            Some(causes) if self.doing == "applying" => causes.to_owned(),
+            Some(causes) => format!("{}: {causes}", self.doing),
+            None => whole,
+        }
+    }
+
     /// The whole of it, causes included, in one line.
     #[must_use]
     pub fn chain(&self) -> String {

@@ -3,6 +3,7 @@
 //! Every struct here has one field for each system and is destructured, so that a new system is a compile error.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::owner::FleetName;
 use crate::plan::order::Cycle;
-use crate::plan::{self, Action, Gap, Plan, Refusal, Rule};
+use crate::plan::{self, Action, Gap, LetGo, Plan, Refusal, Rule};
 use crate::report::Report;
 use crate::secret::Secrets;
 use crate::spec::desired::Desired;
@@ -101,9 +102,20 @@ impl Writers {
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
     let Readers { hcp, docker } = readers;
     let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
-    let (hcp, docker) =
+    let (hcp, docker_seen) =
         tokio::join!(Hcp::observe(hcp, want_hcp, secrets), Docker::observe(docker, want_docker, secrets));
-    Ok(Observed { hcp: hcp?, docker: docker? })
+    let (hcp, mut docker_seen) = (hcp?, docker_seen?);
+    docker::observe::complaints(docker, &want_docker.fleet, hcp.pools.seen(), &mut docker_seen).await;
+    Ok(Observed { hcp, docker: docker_seen })
+}
+
+/// The longest that a plan waits for a line of its header.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose credentials these are, if the systems say so: for the header of a plan, which shows it and is not made of it.
+pub async fn token_owner(readers: &Readers) -> Option<hcp::observed::TokenOwner> {
+    let Readers { hcp, docker: _ } = readers;
+    tokio::time::timeout(HEADER_PATIENCE, hcp::observe::token_owner(hcp)).await.ok().flatten()
 }
 
 /// Decides what is done. Nothing is, where a system could not be reached: the plan then says why.
@@ -123,6 +135,19 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
         plan.refusals.extend(strays);
     }
     plan
+}
+
+/// Decides how things are let go. Nothing is, where a system could not be reached.
+#[must_use]
+pub fn release(desired: &Desired, observed: &Result<Observed, Gap>, what: &LetGo) -> Plan {
+    match observed {
+        Ok(observed) => plan::release(desired, observed, what),
+        Err(gap) => {
+            let mut plan = Plan::empty(desired.hcp.fleet.clone());
+            plan.gaps.push(gap.clone());
+            plan
+        }
+    }
 }
 
 /// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do".

@@ -93,12 +93,15 @@ impl Report {
             match outcome {
                 Outcome::Done | Outcome::NotBegun | Outcome::Skipped { .. } => {}
                 Outcome::Failed(error) => failed(&mut page, address, *verb, error),
-                Outcome::Unknown => entry(
-                    &mut page,
-                    "unknown",
-                    address,
-                    &format!("left while it was under way: {verb} may or may not have been done"),
-                ),
+                Outcome::Unknown => {
+                    entry(
+                        &mut page,
+                        "unknown",
+                        address,
+                        *verb,
+                        "left while it was under way: it may or may not be done",
+                    );
+                }
             }
         }
         self.skipped(&mut page);
@@ -112,7 +115,7 @@ impl Report {
         } else {
             " The next apply goes on from here; nothing has to be undone."
         };
-        let text = Text::plain(&format!("{first}{}.{next}", counts(tally))).phrase(&format!("({ending})"));
+        let text = Text::plain(&format!("{first}{}.{next}", counts(tally))).phrase(&format!("  ({ending})"));
         page.beside(&Text::default(), 0, &text);
         page.finished()
     }
@@ -178,14 +181,15 @@ fn counts(tally: Tally) -> String {
     parts.join(", ")
 }
 
-fn entry(page: &mut Page, word: &str, address: &Address, text: &str) {
-    let head = Text::default().and(&format!("{word:<7}"), Tone::Bad).and(address.in_system(), Tone::Plain);
+fn entry(page: &mut Page, word: &str, address: &Address, verb: Verb, text: &str) {
+    let what = format!("{verb} {}", address.in_system());
+    let head = Text::default().and(&format!("{word:<7}"), Tone::Bad).and(&what, Tone::Plain);
     page.beside(&head, 0, &Text::default());
     page.beside(&Text::default(), 10, &Text::plain(&clean(text)));
 }
 
 fn failed(page: &mut Page, address: &Address, verb: Verb, error: &Error) {
-    entry(page, "failed", address, &format!("{verb}: {}", error.chain()));
+    entry(page, "failed", address, verb, &error.under(address));
     if let Some(hint) = error.remedy() {
         page.beside(&Text::default(), 10, &Text::plain(&format!("hint: {}", clean(hint))));
     }

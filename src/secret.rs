@@ -114,7 +114,7 @@ pub enum Unreadable {
         cause: std::io::Error,
     },
     /// The program failed. Its output is not shown: it may hold the secret.
-    #[error("{program} ended with {status}")]
+    #[error("{program} ended with {status}; what it said is not shown, since it may hold the secret")]
     Failed {
         /// Which.
         program: String,
@@ -191,7 +191,8 @@ async fn from_command(words: &[String], directory: &std::path::Path, source: &Se
         .args(arguments)
         .current_dir(directory)
         .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
+        // What a program says when it fails may hold the secret, so it goes nowhere.
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
         .output()
         .await
@@ -219,5 +220,21 @@ fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
             drop(Zeroizing::new(error.into_bytes()));
             Err(Unreadable::NotText(source.clone()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_a_failing_command_says_is_told_to_nobody() {
+        let words = ["sh", "-c", "echo canary; echo canary >&2; exit 3"].map(str::to_owned);
+        let secrets = Secrets::real(PathBuf::from("/"), true);
+        let refused = secrets.read(&SecretRef::Command(words.into())).await.unwrap_err();
+        let told = format!("{refused} {refused:?}");
+        assert!(told.contains("sh ended with exit status: 3"), "{told}");
+        assert!(!told.contains("canary"), "{told}");
     }
 }

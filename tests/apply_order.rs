@@ -156,8 +156,8 @@ async fn a_failure_skips_what_needs_it_and_nothing_else() {
         ["start a", "fail a", "skip b after a", "skip c after b", "start d", "done d", "start e", "done e"]
     );
     insta::assert_snapshot!(report.render(Look::default(), false, "1: failed"), @r"
-    failed  pool/a
-              change: applying hcp/pool/a: name has already been taken (422)
+    failed  change pool/a
+              name has already been taken (422)
     skipped after pool/a
               pool/b
     skipped after pool/b

@@ -13,5 +13,10 @@ mod ends;
 mod helps;
 #[path = "cli/plans.rs"]
 mod plans;
+#[path = "cli/releases.rs"]
+mod releases;
 #[path = "cli/stage.rs"]
 mod stage;
+#[cfg(unix)]
+#[path = "cli/terminals.rs"]
+mod terminals;

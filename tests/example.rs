@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use reconcile::address::Address;
 use reconcile::spec::{self, CheckOptions, Loaded};
 use reconcile::systems::hcp::desired::{Placement, Scope, VariableValue};
 
@@ -62,7 +61,7 @@ fn it_means_the_fleet_of_the_homelab() {
 fn every_field_is_explained() {
     let desired = example().desired.unwrap();
     for address in reconcile::spec::facts::facts(&desired).keys() {
-        let explained = spec::explain::explain(&desired, address).unwrap();
+        let explained = spec::explain::explain(&desired, &[], &address.as_str().parse().unwrap()).unwrap();
         for thing in &explained.things {
             assert!(thing.origin.is_some(), "{}", thing.address);
             for field in thing.fields.iter().filter(|field| field.value.is_some()) {
@@ -71,14 +70,14 @@ fn every_field_is_explained() {
             }
         }
     }
-    let address: Address = "hcp/workspace/main-cluster-cloudflare".parse().unwrap();
-    insta::assert_snapshot!(spec::explain::explain(&desired, &address).unwrap());
+    let address = "hcp/workspace/main-cluster-cloudflare".parse().unwrap();
+    insta::assert_snapshot!(spec::explain::explain(&desired, &[], &address).unwrap());
 }
 
 #[test]
 fn an_address_that_is_nothing_is_told_apart_from_a_typo() {
     let desired = example().desired.unwrap();
-    let error = spec::explain::explain(&desired, &"hcp/workspace/main-cluster-valt".parse().unwrap()).unwrap_err();
+    let error = spec::explain::explain(&desired, &[], &"hcp/workspace/main-cluster-valt".parse().unwrap()).unwrap_err();
     assert_eq!(error.remedy(), Some("did you mean hcp/workspace/main-cluster-vault?"));
 }
 

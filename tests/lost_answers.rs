@@ -1,133 +1,132 @@
 //! A write that HCP does and whose answer is lost while we live: found, and never done twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod stage;
+mod lab;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use lab::picture::{expect_alike, picture};
+use lab::values::{everything, next_day};
+use lab::{Lab, failures, lines};
+use reconcile::plan::Plan;
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
-use reconcile::systems::hcp::desired::{Desired, Placement};
-use stage::{Stage, discord, failures, fleet, lines, plain};
-
-/// A fleet with a thing of every kind.
-fn everything() -> Desired {
-    let mut want = fleet(3, 2);
-    let first = want.workspaces.get_mut("ws-000").unwrap();
-    first.notifications = [("chat".to_owned(), discord("CHAT"))].into();
-    first.consumers = Some(["ws-001".to_owned()].into());
-    want
-}
-
-/// The same a day later: things changed, moved, replaced, renamed and removed.
-fn next_day() -> Desired {
-    let mut want = everything();
-    let mut moved = want.workspaces.remove("ws-002").unwrap();
-    moved.was = Some("ws-002".to_owned());
-    moved.runs_on = Placement::Local;
-    want.workspaces.insert("renamed".to_owned(), moved);
-    want.workspaces.remove("ws-001");
-    want.pools.get_mut("nas").unwrap().scope = reconcile::systems::hcp::desired::Scope::Organization;
-    let first = want.workspaces.get_mut("ws-000").unwrap();
-    first.settings.auto_apply = Some(true);
-    first.notifications.clear();
-    first.consumers = Some(["renamed".to_owned()].into());
-    first.variables.insert(stage::env("V0"), plain("no secret any more"));
-    first.variables.remove(&stage::env("V1"));
-    let project = want.projects.get_mut("main").unwrap();
-    project.settings.description = Some("another".to_owned());
-    project.notifications.get_mut("discord").unwrap().triggers = ["run:created".to_owned()].into();
-    want.variable_sets.clear();
-    want
-}
+use reconcile::sandbox::{Sandbox, World};
+use reconcile::spec::desired::Desired;
+use reconcile::systems::{Request, hcp};
 
 fn nth_write(nth: u64, fault: Fault) -> Faults {
     Faults { seed: 1, rules: vec![Rule { method: Some("write".to_owned()), nth: Some(nth), ..Rule::new(fault) }] }
 }
 
-async fn writes(want: &[Desired]) -> u64 {
-    let stage = Stage::new().await;
-    for want in want.iter().take(want.len() - 1) {
-        stage.converge(want).await;
-    }
-    stage.sandbox.take_requests();
-    stage.converge(want.last().unwrap()).await;
-    stage.sandbox.take_requests().iter().filter(|request| request.method != "GET").count().try_into().unwrap()
+/// What is there before a disturbed run, what is wanted of it, and how the undisturbed end looks.
+struct Case {
+    start: World,
+    want: Desired,
+    end: Vec<String>,
+    /// Writes of the undisturbed run.
+    writes: u64,
+    /// The kinds of request that it is made of.
+    kinds: BTreeSet<String>,
 }
 
-/// The end of an undisturbed run.
-async fn end(want: &[Desired]) -> BTreeMap<&'static str, usize> {
-    let stage = Stage::new().await;
-    for want in want {
-        stage.converge(want).await;
-    }
-    count(&stage)
+async fn resume(world: &World, want: &Desired) -> Lab {
+    Lab::around(Sandbox::resume(world.clone()).await.unwrap(), want).await
 }
 
-fn count(stage: &Stage) -> BTreeMap<&'static str, usize> {
-    stage.sandbox.with_world(|world| {
-        let variables: usize = world.workspaces.values().map(|workspace| workspace.variables.len()).sum();
-        let in_sets: usize = world.variable_sets.values().map(|set| set.variables.len()).sum();
-        let locked = world.workspaces.values().filter(|workspace| workspace.lock.is_some()).count();
-        [
-            ("projects", world.projects.len()),
-            ("workspaces", world.workspaces.len()),
-            ("variables", variables),
-            ("variable sets", world.variable_sets.len()),
-            ("variables in sets", in_sets),
-            ("pools", world.agent_pools.len()),
-            ("notifications", world.notifications.len()),
-            ("locked", locked),
-        ]
-        .into()
-    })
-}
-
-/// Loses the answer of each write in turn, in a world of its own.
-async fn lose_each(want: &[Desired], fault: fn() -> Fault) {
-    let (writes, end) = (writes(want).await, end(want).await);
-    let last = want.last().unwrap();
-    for nth in 1..=writes {
-        let stage = Stage::new().await;
-        for want in want.iter().take(want.len() - 1) {
-            stage.converge(want).await;
+impl Case {
+    async fn new(before: Option<Desired>, want: Desired) -> Self {
+        let lab = Lab::new(&want).await;
+        if let Some(before) = before {
+            lab.converge_one_by_one(&before).await;
         }
-        stage.sandbox.script(nth_write(nth, fault())).unwrap();
-        let plan = stage.plan(last).await;
-        let report = stage.perform(last, &plan).await;
-        assert!(failures(&report).is_empty(), "write {nth}: {:#?}", failures(&report));
-        stage.sandbox.script(Faults::default()).unwrap();
-        let again = stage.plan(last).await;
-        assert!(lines(&again).is_empty(), "write {nth}: {:#?}", lines(&again));
-        assert_eq!(count(&stage), end, "write {nth}");
+        let start = lab.sandbox.snapshot();
+        let kinds = kinds_of(&lab.plan(&want).await);
+        lab.sandbox.take_requests();
+        lab.converge_one_by_one(&want).await;
+        let writes = lab.writes().try_into().unwrap();
+        Self { end: picture(&lab.sandbox.snapshot()), start, want, writes, kinds }
     }
-    println!("{writes} writes, each answered by {:?} once", fault());
+
+    async fn first() -> Self {
+        Self::new(None, everything()).await
+    }
+
+    async fn later() -> Self {
+        Self::new(Some(everything()), next_day()).await
+    }
+
+    /// Loses the answer of each write in turn, in a world of its own.
+    async fn lose_each(&self, fault: fn() -> Fault) {
+        for nth in 1..=self.writes {
+            let lab = resume(&self.start, &self.want).await;
+            lab.sandbox.script(nth_write(nth, fault())).unwrap();
+            let report = lab.run(&self.want).await;
+            assert!(failures(&report).is_empty(), "write {nth}: {:#?}", failures(&report));
+            lab.sandbox.script(Faults::default()).unwrap();
+            let again = lab.plan(&self.want).await;
+            assert!(lines(&again).is_empty(), "write {nth}: {:#?}", lines(&again));
+            expect_alike(&picture(&lab.sandbox.snapshot()), &self.end, &format!("write {nth}"));
+        }
+        println!("{} writes, each answered by {:?} once", self.writes, fault());
+    }
+}
+
+/// The kinds of request in a plan, as they are saved.
+fn kinds_of(plan: &Plan) -> BTreeSet<String> {
+    let kind = |action: &reconcile::plan::Action| {
+        let Request::Hcp(request) = &action.request;
+        serde_json::to_value(request).unwrap().as_object().unwrap().keys().next().unwrap().clone()
+    };
+    plan.actions.values().map(kind).collect()
+}
+
+/// All kinds of request that there are: whoever reads a saved one says so of a word that is none.
+fn all_kinds() -> BTreeSet<String> {
+    let error = serde_json::from_str::<hcp::request::Request>(r#"{"none":0}"#).unwrap_err().to_string();
+    let (_, list) = error.split_once("expected one of ").unwrap();
+    let words = list.split('`').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_kind_of_request_is_among_those_whose_answers_are_lost() {
+    let all = all_kinds();
+    assert!(all.len() > 20 && all.contains("deleteNotification"), "{all:?}");
+    let mut sent = Case::first().await.kinds;
+    sent.extend(Case::later().await.kinds);
+    let missing: Vec<_> = all.difference(&sent).collect();
+    assert!(missing.is_empty(), "put a thing that is sent so into `values::everything` or `next_day`: {missing:?}");
+    println!("{} kinds of request", sent.len());
 }
 
 #[tokio::test]
 async fn a_first_apply_makes_nothing_twice_when_an_answer_is_lost() {
-    lose_each(&[everything()], || Fault::LostAnswer).await;
+    Case::first().await.lose_each(|| Fault::LostAnswer).await;
 }
 
 #[tokio::test]
 async fn a_later_apply_does_nothing_twice_when_an_answer_is_lost() {
-    lose_each(&[everything(), next_day()], || Fault::LostAnswer).await;
+    Case::later().await.lose_each(|| Fault::LostAnswer).await;
 }
 
 #[tokio::test]
 async fn a_write_whose_connection_is_cut_before_it_is_done_is_done_later() {
-    lose_each(&[everything(), next_day()], || Fault::Reset).await;
+    Case::first().await.lose_each(|| Fault::Reset).await;
+    Case::later().await.lose_each(|| Fault::Reset).await;
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_is_a_lost_one() {
-    lose_each(&[everything()], || Fault::CutBody).await;
-    lose_each(&[everything()], || Fault::TruncatedBody).await;
+    for case in [Case::first().await, Case::later().await] {
+        case.lose_each(|| Fault::CutBody).await;
+        case.lose_each(|| Fault::TruncatedBody).await;
+    }
 }
 
 #[tokio::test]
 async fn a_write_that_is_refused_for_its_haste_is_done_later() {
-    let too_fast = || Fault::Status { code: 429, body: BodyKind::Jsonapi, headers: BTreeMap::new() };
-    lose_each(&[everything(), next_day()], too_fast).await;
-    let overloaded = || Fault::Status { code: 503, body: BodyKind::Html, headers: BTreeMap::new() };
-    lose_each(&[everything()], overloaded).await;
+    for case in [Case::first().await, Case::later().await] {
+        case.lose_each(|| Fault::Status { code: 429, body: BodyKind::Jsonapi, headers: BTreeMap::new() }).await;
+        case.lose_each(|| Fault::Status { code: 503, body: BodyKind::Html, headers: BTreeMap::new() }).await;
+    }
 }

@@ -38,6 +38,75 @@ fn start_run(stage: &Stage) -> String {
     })
 }
 
+/// A fleet of one new workspace in HCP's cloud, with variables of its own and of a set that is for its project.
+fn new_in_cloud() -> Desired {
+    let mut want = fleet(3, 2);
+    want.workspaces.remove("ws-000");
+    want.workspaces.remove("ws-001");
+    want.pools.clear();
+    want
+}
+
+#[tokio::test]
+async fn a_new_workspace_runs_nothing_until_all_that_its_runs_take_is_there() {
+    let stage = Stage::new().await;
+    let want = new_in_cloud();
+    let plan = stage.plan(&want).await;
+    let needs = plan.needs(&"hcp/workspace/ws-002/placement".parse().unwrap());
+    let before: Vec<&str> = needs.iter().map(|output| output.of.as_str()).collect();
+    for input in [
+        "hcp/variable-set/shared/env/SHARED",
+        "hcp/variable-set/shared/env/SHARED_TOKEN",
+        "hcp/variable-set/shared/reach",
+        "hcp/workspace/ws-002/env/V0",
+        "hcp/workspace/ws-002/env/V1",
+    ] {
+        assert!(before.contains(&input), "{input} is not waited for: {before:?}");
+    }
+    stage.perform(&want, &plan).await;
+    let requests = stage.sandbox.take_requests();
+    let id = stage.sandbox.with_world(|world| world.workspace_named("ws-002").unwrap().to_owned());
+    let last_input = requests.iter().rposition(|it| it.is_write() && it.path.contains("vars")).unwrap();
+    let placed = requests.iter().position(|it| it.method == "PATCH" && it.path == format!("workspaces/{id}")).unwrap();
+    assert!(last_input < placed, "{requests:#?}");
+    stage.converge(&want).await;
+}
+
+#[tokio::test]
+async fn a_workspace_whose_variable_failed_is_not_placed() {
+    for (path, after) in
+        [("workspaces/*/vars", "hcp/workspace/ws-002/env/V"), ("varsets/*", "hcp/variable-set/shared/reach")]
+    {
+        let stage = Stage::new().await;
+        let want = new_in_cloud();
+        let refused = Rule {
+            method: Some("write".to_owned()),
+            path: Some(path.to_owned()),
+            ..Rule::new(Fault::Status { code: 422, body: BodyKind::Jsonapi, headers: [].into() })
+        };
+        stage.sandbox.script(Faults { seed: 1, rules: vec![refused] }).unwrap();
+        let report = stage.apply(&want).await;
+        let skipped = format!("hcp/workspace/ws-002/placement skipped after {after}");
+        assert!(failures(&report).iter().any(|it| it.starts_with(&skipped)), "{:#?}", failures(&report));
+        let mode = with_workspace(&stage, |workspace| format!("{:?}", workspace.placement));
+        assert!(mode.to_lowercase().contains("local"), "a push would run without it: {mode}");
+        stage.sandbox.script(Faults::default()).unwrap();
+        stage.converge(&want).await;
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_without_inputs_is_made_where_it_runs() {
+    let stage = Stage::new().await;
+    let mut want = new_in_cloud();
+    want.variable_sets.clear();
+    want.workspaces.get_mut("ws-002").unwrap().variables.clear();
+    let plan = stage.plan(&want).await;
+    let placement = "hcp/workspace/ws-002/placement".parse().unwrap();
+    assert!(!plan.actions.contains_key(&placement), "{:#?}", lines(&plan));
+    stage.converge(&want).await;
+}
+
 #[tokio::test]
 async fn a_move_locks_looks_moves_and_unlocks() {
     let (stage, want) = about_to_move().await;

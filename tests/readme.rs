@@ -23,6 +23,8 @@ fn reconcile(arguments: &[&str]) -> Output {
         .env_clear()
         .env("NO_COLOR", "1")
         .env("HOME", "/nonexistent")
+        // Without Git, as the revision of this very checkout changes with every commit.
+        .env("PATH", "/nonexistent")
         .output()
         .unwrap()
 }

@@ -3,6 +3,7 @@
 //! - `before.yaml` is applied first, if it is there;
 //! - `hands.json` is what others do then: requests to HCP, in which `{workspace NAME}` and its like stand for ids;
 //! - `fleet.yaml` is what is planned, with the patterns of `adopt.json` adopted;
+//! - `release.json`, if it is there, is what `release` is asked for then, instead of a plan: patterns, or `--all`;
 //! - `plan.txt` is what the plan then has to say. `UPDATE=1 cargo test --test scenarios` writes it anew.
 //!
 //! A plan that can be applied is, and what is left after it is what it waited for and nothing else.
@@ -14,9 +15,10 @@ mod lab;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use reconcile::plan::Plan;
 use reconcile::plan::show::{self, Header, Look};
+use reconcile::plan::{self, LetGo, Plan};
 use reconcile::sandbox::World;
+use reconcile::spec::desired::Desired;
 use reconcile::systems::Consent;
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,7 +40,7 @@ async fn every_scenario_plans_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut cases: Vec<_> = std::fs::read_dir(&folder).expect("scenarios").map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 12, "scenarios are missing: {cases:?}");
+    assert!(cases.len() >= 50, "scenarios are missing: {cases:?}");
     let mut wrong = Vec::new();
     for case in &cases {
         if let Err(difference) = play(case).await {
@@ -61,8 +63,14 @@ async fn play(case: &Path) -> Result<(), String> {
     let consent = Consent {
         adopt: read::<Vec<String>>(&case.join("adopt.json")).iter().map(|glob| glob.parse().unwrap()).collect(),
     };
-    let plan = lab.plan_with(&want, &consent).await;
-    golden(&case.join("plan.txt"), &text(&plan))?;
+    let asked = read::<Vec<String>>(&case.join("release.json"));
+    if !asked.is_empty() {
+        return play_release(case, &lab, &want, &asked).await;
+    }
+    let seen = lab.look(&want).await;
+    let plan = plan::plan(&want, &seen, &consent);
+    let doubts = plan.doubts(&want, &seen).map(|why| format!("Needs --removals {}: {why}.\n", plan.removals()));
+    golden(&case.join("plan.txt"), &format!("{}{}", text(&plan), doubts.unwrap_or_default()))?;
     if plan.refusals.is_empty() {
         let report = lab.apply(&plan).await;
         if !report.is_complete() {
@@ -72,6 +80,26 @@ async fn play(case: &Path) -> Result<(), String> {
         let waits = |plan: &Plan| plan.waits.iter().map(|wait| wait.address.clone()).collect::<BTreeSet<_>>();
         if !second.actions.is_empty() || !waits(&second).is_subset(&waits(&plan)) {
             return Err(format!("the second run is not empty:\n{}", text(&second)));
+        }
+    }
+    Ok(())
+}
+
+/// What is let go is let go once, and nothing of it carries a mark then.
+async fn play_release(case: &Path, lab: &Lab, want: &Desired, asked: &[String]) -> Result<(), String> {
+    let all = asked == ["--all"];
+    let patterns = if all { Vec::new() } else { asked.iter().map(|glob| glob.parse().unwrap()).collect() };
+    let what = LetGo { patterns, all };
+    let plan = plan::release(want, &lab.look(want).await, &what);
+    golden(&case.join("plan.txt"), &text(&plan))?;
+    if plan.refusals.is_empty() {
+        let report = lab.apply(&plan).await;
+        if !report.is_complete() {
+            return Err(format!("letting go failed: {report:#?}"));
+        }
+        let second = plan::release(want, &lab.look(want).await, &what);
+        if !second.actions.is_empty() {
+            return Err(format!("the second release is not empty:\n{}", text(&second)));
         }
     }
     Ok(())

@@ -90,8 +90,8 @@ async fn no_secret_is_in_anything_that_comes_out() {
     }
     let want = lab::fleet("fleet.yaml", FLEET);
     let sandbox = Sandbox::in_memory(&lab::seed(&want)).await.expect("the sandbox starts");
-    let mut lab = Lab::around(sandbox, &want);
-    lab.use_secrets(Secrets::real(folder.path().to_owned(), true));
+    let mut lab = Lab::around(sandbox, &want).await;
+    lab.secrets = Secrets::real(folder.path().to_owned(), true);
 
     everything.note("desired", &format!("{want:#?} {}", serde_json::to_string(&want).unwrap()));
     run(&lab, &want, &everything).await;
@@ -126,7 +126,7 @@ async fn run(lab: &Lab, want: &reconcile::spec::desired::Desired, everything: &E
     let plan = reconcile::plan::plan(want, &seen, &reconcile::systems::Consent::default());
     let look = Look { color: false, full: true };
     everything.note("plan", &format!("{plan:#?} {}", show::render(&plan, &Header::default(), look, "")));
-    everything.note("digest", plan.digest().as_str());
+    everything.note("digest", Header::default().digest(&plan).as_str());
     let document = Document::new(&plan, &Header::default(), Exit { code: 0, word: String::new() });
     everything.note("document", &serde_json::to_string(&document).unwrap());
     let report = lab.apply(&plan).await;

@@ -8,50 +8,65 @@ use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::Ended;
-use super::arguments::{ApplyArguments, Format, Globals};
+use super::arguments::{ApplyArguments, Assent, Format, Globals};
 use super::exit::Exit;
 use super::output::Output;
 use super::plan::{self, Planned};
 use super::progress;
+use super::session;
 use super::signals::Signals;
 use crate::apply::Stop;
 use crate::error::Error;
 use crate::pipeline::{self, Writers};
-use crate::plan::Verb;
 use crate::plan::show::compare;
 use crate::plan::show::json::Document;
 use crate::report::{self, Report};
 
-/// The most things that are removed without their number being confirmed.
-const HANDFUL: usize = 5;
+/// How a plan is carried out.
+pub struct Way<'a> {
+    /// Whether it is asked about.
+    pub assent: &'a Assent,
+    /// Format of the result.
+    pub format: Format,
+    /// Fold nothing.
+    pub full: bool,
+}
 
 /// `apply`
 pub async fn run(arguments: &ApplyArguments, globals: &Globals, output: Output, signals: &Signals) -> Ended {
-    let planned = match Box::pin(plan::make(&arguments.scope, globals, output, signals)).await? {
-        Ok(planned) => planned,
-        Err(exit) => return Ok(exit),
-    };
-    let json = arguments.scope.format == Format::Json;
+    let ApplyArguments { scope, assent } = arguments;
+    match Box::pin(plan::make(scope, globals, output, signals)).await? {
+        Ok(planned) => {
+            let way = Way { assent, format: scope.format, full: scope.full };
+            go(&planned, &way, output, signals).await
+        }
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// Shows a plan, asks, and does it.
+pub async fn go(planned: &Planned, way: &Way<'_>, output: Output, signals: &Signals) -> Ended {
+    let json = way.format == Format::Json;
     let planned_exit = Exit::of_plan(&planned.plan);
     let idle = planned.plan.actions.is_empty() || planned_exit == Exit::Refused;
     if !json {
         let ending = if idle { planned_exit.ending() } else { String::new() };
-        output.result(&planned.text(output, arguments.scope.full, &ending))?;
+        output.result(&planned.text(output, way.full, &ending))?;
     }
     let outcome = if idle {
         Outcome::Nothing(planned_exit)
     } else {
-        match agreed(arguments, &planned, output, signals).await? {
+        match agreed(way.assent, planned, output, signals).await? {
             Some(exit) => Outcome::Nothing(exit),
-            None => Outcome::Applied(carry_out(arguments, &planned, output, signals).await?),
+            None => Outcome::Applied(carry_out(way.assent, planned, output, signals).await?),
         }
     };
     let exit = match &outcome {
         Outcome::Nothing(exit) => *exit,
-        Outcome::Applied(report) => ended(&planned, report, signals),
+        Outcome::Applied(report) => ended(planned, report, signals),
     };
     if json {
-        output.result(&plan::document(&Applied::new(&planned, &outcome, exit))?)?;
+        output.result(&plan::document(&Applied::new(planned, &outcome, exit))?)?;
     } else if let Outcome::Applied(report) = &outcome {
         let text = report.render(output.look(false), signals.came(), &exit.ending());
         output.result(&format!("\n{text}"))?;
@@ -84,7 +99,7 @@ impl Applied {
             plan: planned.document(),
             report: match outcome {
                 Outcome::Nothing(_) => None,
-                Outcome::Applied(report) => Some(report.document(planned.plan.digest().to_string())),
+                Outcome::Applied(report) => Some(report.document(planned.digest().to_string())),
             },
         }
     }
@@ -112,56 +127,56 @@ fn ended(planned: &Planned, report: &Report, signals: &Signals) -> Exit {
 }
 
 /// Everything that has to hold before the first write. `None`: it does.
-async fn agreed(
-    arguments: &ApplyArguments,
-    planned: &Planned,
-    output: Output,
-    signals: &Signals,
-) -> Result<Option<Exit>, Error> {
-    if let Some(wanted) = &arguments.only_if
+async fn agreed(assent: &Assent, planned: &Planned, output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
+    if let Some(wanted) = &assent.only_if
         && !is_the_plan(wanted, planned, output)?
     {
         return Ok(Some(Exit::Refused));
     }
-    let removals = planned.plan.actions.values().filter(|action| action.verb.removes()).count();
-    let confirmed = arguments.removals.map_or(removals <= HANDFUL, |number| number == removals);
-    if !confirmed {
-        let said = arguments.removals.map_or_else(|| "nobody agreed to".to_owned(), |number| format!("not {number}"));
-        output.error(
-            &Error::new(format!("applying {removals} removals ({said})"))
-                .because(format!("more than {HANDFUL} removals need their exact number: {}", removed(planned)))
-                .hint(format!("if they are all meant, --removals {removals}")),
-        );
+    if let Some(doubt) = doubt(assent, planned) {
+        output.error(&doubt);
         return Ok(Some(Exit::Refused));
     }
-    if arguments.yes {
+    if assent.yes {
         return Ok(None);
     }
     ask(output, signals).await
 }
 
-fn removed(planned: &Planned) -> String {
-    let verbs = [Verb::Replace, Verb::Remove, Verb::Revoke];
-    let parts: Vec<String> = verbs
-        .into_iter()
-        .map(|verb| (verb, planned.plan.count(verb)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(verb, count)| format!("{verb} {count}"))
-        .collect();
-    parts.join(", ")
+/// Why the removals of a plan are not done without their number, or not with this one.
+fn doubt(assent: &Assent, planned: &Planned) -> Option<Error> {
+    let Planned { session, observed, plan, header: _, readers: _ } = planned;
+    let removals = plan.removals();
+    let (said, cause) = match assent.removals {
+        Some(number) if number == removals => return None,
+        Some(number) => (format!("not {number}"), format!("the plan removes {removals}")),
+        None => {
+            let observed = observed.as_ref().ok()?;
+            ("nobody agreed to".to_owned(), plan.doubts(&session.fleet.desired, observed)?)
+        }
+    };
+    let hint = format!(
+        "was a file of the spec left out? This run read {}. If all of them are meant, --removals {removals}",
+        session::names(&session.fleet.files)
+    );
+    Some(Error::new(format!("applying {removals} removals ({said})")).because(cause).hint(hint))
 }
 
 /// Whether the plan is the one that was agreed to: by its digest, or by the file that it was saved in.
 fn is_the_plan(wanted: &str, planned: &Planned, output: Output) -> Result<bool, Error> {
-    let digest = planned.plan.digest();
+    let digest = planned.digest();
     let path = Path::new(wanted);
     if !path.exists() {
         if digest.is_meant_by(wanted) {
             return Ok(true);
         }
+        let elsewhere = planned.is_meant_elsewhere(wanted);
         output.error(
             &Error::new(format!("applying only the plan {wanted}"))
-                .because(format!("the plan of now is {}", digest.short()))
+                .because(match elsewhere {
+                    Some(other) => format!("that plan is one for {other} systems; the plan of now is {}", digest.short()),
+                    None => format!("the plan of now is {}", digest.short()),
+                })
                 .hint("look at the plan above; if it is meant, give its digest: 12 characters or more, or the file of `plan --save`"),
         );
         return Ok(false);
@@ -176,7 +191,7 @@ fn is_the_plan(wanted: &str, planned: &Planned, output: Output) -> Result<bool, 
             .because(format!("it is of format {}, this program writes {}", saved.format_version, now.format_version))
             .hint("save the plan again"));
     }
-    if saved.digest == now.digest && saved.world == now.world {
+    if saved.digest == now.digest {
         return Ok(true);
     }
     output.note(compare::render(&saved, &now, output.look(false)).trim_end());
@@ -206,6 +221,15 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line)
     });
+    let answer = async {
+        let line = answer.await;
+        if matches!(&line, Ok(Ok(line)) if line.ends_with('\n')) {
+            return line;
+        }
+        // The input ends as well when the terminal goes away, a moment before that is heard.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        line
+    };
     let line = match signals.unless_stopped(answer).await {
         Ok(Ok(Ok(line))) => line,
         Ok(Ok(Err(_)) | Err(_)) => String::new(),
@@ -217,25 +241,23 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
     if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Ok(None)
     } else {
+        if !line.ends_with('\n') {
+            // The question still stands in the line.
+            output.note("");
+        }
         output.note(&format!("Nothing was written.   ({})", Exit::Declined.ending()));
         Ok(Some(Exit::Declined))
     }
 }
 
-async fn carry_out(
-    arguments: &ApplyArguments,
-    planned: &Planned,
-    output: Output,
-    signals: &Signals,
-) -> Result<Report, Error> {
+async fn carry_out(assent: &Assent, planned: &Planned, output: Output, signals: &Signals) -> Result<Report, Error> {
     let Planned { session, observed: _, plan, header: _, readers } = planned;
     let writers = Writers::new(&session.access, readers, &plan.fleet).await?;
     let (sender, receiver) = unbounded_channel();
     let at_most = session.access.policy.request_timeout;
     let shown = tokio::spawn(progress::show(receiver, output, plan.actions.len(), at_most));
     let deadline = tokio::spawn(keep_promise(signals.stop.clone(), at_most));
-    let applied =
-        pipeline::apply(plan, &writers, &session.secrets, arguments.concurrency, &signals.stop, &sender).await;
+    let applied = pipeline::apply(plan, &writers, &session.secrets, assent.concurrency, &signals.stop, &sender).await;
     deadline.abort();
     drop(sender);
     // A renderer that broke is no reason to lose the report.

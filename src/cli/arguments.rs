@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::address::{Address, Pattern};
+use crate::address::Pattern;
 
 /// One declarative spec of an HCP Terraform fleet, and one program that makes the world match it.
 #[derive(Debug, Parser)]
@@ -25,7 +25,7 @@ Signs in a plan:
 
 Exit codes:
   0 the world is as the spec says     2 not yet: changes or waits     3 something could not be read
-  1 error, refused, declined, failed  64 wrong usage                  130, 143 stopped by a signal
+  1 error, refused, declined, failed  64 wrong usage                  129, 130, 143 stopped
 
 First steps:
   reconcile init
@@ -113,6 +113,8 @@ pub enum Verb {
     Plan(PlanArguments),
     /// Plan, ask, and do it
     Apply(ApplyArguments),
+    /// Take our marks off things and leave them as they are: they are nobody's then
+    Release(ReleaseArguments),
     /// Say where every field of a thing comes from
     Explain(Explain),
     /// Say what a change of the spec means, without any network
@@ -204,13 +206,20 @@ pub struct PlanArguments {
 pub struct ApplyArguments {
     #[command(flatten)]
     pub scope: Scope,
+    #[command(flatten)]
+    pub assent: Assent,
+}
+
+/// What `apply` and `release` need to write.
+#[derive(Debug, Args)]
+pub struct Assent {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
     /// Only if the plan still has this digest (12 characters or more), or is the one saved in this file
     #[arg(long, value_name = "DIGEST|FILE")]
     pub only_if: Option<String>,
-    /// Agree to remove so many things; needed where there are more than five
+    /// Agree to remove so many things; needed where there are more than five, or all workspaces of a project
     #[arg(long, value_name = "NUMBER")]
     pub removals: Option<usize>,
     /// Actions at once
@@ -218,11 +227,35 @@ pub struct ApplyArguments {
     pub concurrency: NonZeroUsize,
 }
 
+/// `release`
+#[derive(Debug, Args)]
+#[command(override_usage = "reconcile release [OPTIONS] ADDRESS...\n       reconcile release [OPTIONS] --all")]
+pub struct ReleaseArguments {
+    /// Things to let go with all that lies in them, such as 'hcp/workspace/main-*'
+    #[arg(value_name = "ADDRESS", required_unless_present = "all", conflicts_with = "all")]
+    pub things: Vec<Pattern>,
+    /// Everything that carries this fleet's mark, and what this tool keeps for itself: the way out
+    #[arg(long)]
+    pub all: bool,
+    /// File of the spec; repeatable; else as everywhere
+    #[arg(long, value_name = "SPEC")]
+    pub spec: Vec<PathBuf>,
+    /// Format of the result
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+    /// Fold nothing: every mark with its reason
+    #[arg(long)]
+    pub full: bool,
+    #[command(flatten)]
+    pub assent: Assent,
+}
+
 /// `explain`
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The thing, such as hcp/workspace/main-vault or workspace/main-vault
-    pub address: Address,
+    /// The things, as findings and plans name them or as a pattern: workspace/main-vault, pools/nas, 'hcp/project/*'
+    #[arg(value_name = "ADDRESS|PATTERN")]
+    pub address: Pattern,
     #[command(flatten)]
     pub spec: Spec,
     /// Format of the answer

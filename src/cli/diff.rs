@@ -12,29 +12,56 @@ use crate::spec::desired::Desired;
 use crate::spec::diff::{diff, load_revision, revisions};
 use crate::spec::{self, Loaded};
 
+/// What is compared.
+pub enum Sides<'a> {
+    /// Two files.
+    Files(&'a str, &'a str),
+    /// Two revisions of these files; none given, of the spec that is here.
+    Revisions {
+        /// The old revision.
+        old: &'a str,
+        /// The new one.
+        new: &'a str,
+        /// The files.
+        files: &'a [String],
+    },
+}
+
+impl<'a> Sides<'a> {
+    /// What the command line means, or what is wrong with it.
+    pub fn of(arguments: &'a Diff) -> Result<Self, String> {
+        match arguments.sides.as_slice() {
+            [range, files @ ..] if is_range(range) => {
+                let (old, new) = revisions(range).map_err(|error| error.chain())?;
+                Ok(Self::Revisions { old, new, files })
+            }
+            [old, new] => Ok(Self::Files(old, new)),
+            [one] => Err(format!("`{one}` is one file: name the one to compare it with, or two revisions: main..HEAD")),
+            several => {
+                Err(format!("two files are compared, or two revisions (main..HEAD); here are {}", several.len()))
+            }
+        }
+    }
+}
+
 /// `diff`
 pub fn run(arguments: &Diff, globals: &Globals, output: Output) -> Ended {
     let options = session::options(globals);
-    let (old, new) = match arguments.sides.as_slice() {
-        [range, files @ ..] if is_range(range) => {
+    let sides = Sides::of(arguments).map_err(|cause| Error::new("comparing two specs").because(cause))?;
+    let (old, new) = match sides {
+        Sides::Revisions { old, new, files } => {
             let given: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
             let files = session::files(&given)?;
-            let (old, new) = revisions(range)?;
             (load_revision(old, &files, &options)?, load_revision(new, &files, &options)?)
         }
-        [old, new] => (spec::load(&[old.into()], &options), spec::load(&[new.into()], &options)),
-        _ => {
-            return Err(Error::new("comparing two specs")
-                .because("neither two files nor two revisions were given")
-                .hint("reconcile diff OLD NEW, or reconcile diff main..HEAD fleet.yaml"));
-        }
+        Sides::Files(old, new) => (spec::load(&[old.into()], &options), spec::load(&[new.into()], &options)),
     };
     let (Some(old), Some(new)) = (sound(old, "the old spec", output), sound(new, "the new spec", output)) else {
         return Ok(Exit::Refused);
     };
     let differences = diff(&old, &new);
     match arguments.format {
-        Format::Text => output.result(&differences.to_string())?,
+        Format::Text => output.result(&differences.render(output.look(false)))?,
         Format::Json => output.result(&plan::document(&differences)?)?,
     }
     Ok(Exit::Converged)

@@ -25,6 +25,8 @@ pub enum Exit {
     Interrupted,
     /// Stopped by SIGTERM.
     Terminated,
+    /// Stopped by SIGHUP: the terminal went away.
+    HungUp,
 }
 
 impl Exit {
@@ -37,6 +39,7 @@ impl Exit {
             Self::Changes | Self::Waits => 2,
             Self::Incomplete => 3,
             Self::Usage => 64,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -54,7 +57,7 @@ impl Exit {
             Self::Refused => "refused",
             Self::Declined => "declined",
             Self::Usage => "wrong usage",
-            Self::Interrupted | Self::Terminated => "stopped",
+            Self::Interrupted | Self::Terminated | Self::HungUp => "stopped",
         }
     }
 
@@ -72,7 +75,7 @@ impl Exit {
             Self::Incomplete => 2,
             Self::Failed | Self::Refused | Self::Declined => 3,
             Self::Usage => 4,
-            Self::Interrupted | Self::Terminated => 5,
+            Self::Interrupted | Self::Terminated | Self::HungUp => 5,
         }
     }
 

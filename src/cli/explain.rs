@@ -5,22 +5,21 @@ use super::arguments::{Explain, Format, Globals};
 use super::exit::Exit;
 use super::output::Output;
 use super::{plan, session};
-use crate::address::Address;
+use crate::spec;
 use crate::spec::explain::explain;
 
 /// `explain`
 pub fn run(arguments: &Explain, globals: &Globals, output: Output) -> Ended {
-    let fleet = match session::load(&arguments.spec.files, globals, output)? {
+    let files = session::files(&arguments.spec.files)?;
+    let loaded = spec::load(&files, &session::options(globals));
+    let own = loaded.own();
+    let fleet = match session::sound(files, loaded, output) {
         Ok(fleet) => fleet,
         Err(exit) => return Ok(exit),
     };
-    let explanation = explain(&fleet.desired, &arguments.address).or_else(|unknown| {
-        // Under the heading of a system a plan shows addresses without it, and these can be pasted too.
-        let in_hcp = Address::new(["hcp"].into_iter().chain(arguments.address.parts()));
-        explain(&fleet.desired, &in_hcp).map_err(|_| unknown)
-    })?;
+    let explanation = explain(&fleet.desired, &own, &arguments.address)?;
     match arguments.format {
-        Format::Text => output.result(&explanation.to_string())?,
+        Format::Text => output.result(&explanation.render(output.look(false)))?,
         Format::Json => output.result(&plan::document(&explanation)?)?,
     }
     Ok(Exit::Converged)

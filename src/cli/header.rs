@@ -2,29 +2,38 @@
 
 mod docker;
 
-use super::session::{Session, names};
+use super::revision;
+use super::session::Session;
 use crate::plan::Gap;
 use crate::plan::show::{Header, Reading, SystemLine};
 use crate::systems::Observed;
 use crate::systems::hcp::desired::Tier;
-use crate::systems::hcp::observed::{self, Entitlements};
+use crate::systems::hcp::observed::{self, Entitlements, TokenOwner};
 
 /// Makes the header of a plan.
-pub fn header(session: &Session, observed: &Result<Observed, Gap>, reading: Reading) -> Header {
+pub async fn header(
+    session: &Session,
+    observed: &Result<Observed, Gap>,
+    owner: Option<&TokenOwner>,
+    reading: Reading,
+) -> Header {
     let desired = &session.fleet.desired.hcp;
     let seen = observed.as_ref().ok().map(|observed| &observed.hcp);
-    let limits = seen.map(limits).unwrap_or_default();
-    let facts = if limits.is_empty() { session.hcp_facts.clone() } else { format!("{}; {limits}", session.hcp_facts) };
     Header {
         fleet: desired.fleet.to_string(),
-        spec: names(&session.fleet.files),
+        spec: revision::named(&session.fleet.files).await,
         profile: session.profile.clone(),
         world: session.world.clone(),
+        organization: desired.organization.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        systems: [SystemLine { system: "hcp".to_owned(), name: desired.organization.name.clone(), facts }]
-            .into_iter()
-            .chain(docker::lines(session, observed.as_ref().ok()))
-            .collect(),
+        systems: [SystemLine {
+            system: "hcp".to_owned(),
+            name: desired.organization.name.clone(),
+            facts: facts(session, owner, seen),
+        }]
+        .into_iter()
+        .chain(docker::lines(session, observed.as_ref().ok()))
+        .collect(),
         reading,
         unpinned: match (&desired.organization.external_id, seen) {
             (None, Some(seen)) => vec![format!("hcp: {{ externalId: {} }}", seen.organization.external_id)],
@@ -33,6 +42,49 @@ pub fn header(session: &Session, observed: &Result<Observed, Gap>, reading: Read
         .into_iter()
         .chain(docker::unpinned(session, observed.as_ref().ok()))
         .collect(),
+        warnings: owner.and_then(warning).into_iter().collect(),
+    }
+}
+
+/// Host, whose token, and the limits; where HCP does not say whose, where the token is from.
+fn facts(session: &Session, owner: Option<&TokenOwner>, seen: Option<&observed::Observed>) -> String {
+    let mut facts = session.host.clone();
+    match (owner, &session.token_from) {
+        (Some(owner), _) => {
+            facts.push_str(", token of ");
+            facts.push_str(&whose(owner, seen));
+        }
+        (None, Some(place)) => {
+            facts.push_str(", token from ");
+            facts.push_str(place);
+        }
+        (None, None) => {}
+    }
+    let limits = seen.map(limits).unwrap_or_default();
+    if limits.is_empty() { facts } else { format!("{facts}; {limits}") }
+}
+
+fn whose(owner: &TokenOwner, seen: Option<&observed::Observed>) -> String {
+    // Nobody but the owners may destroy an organisation, and a team's name would take a request more.
+    let owns = seen.is_some_and(|seen| seen.organization.permissions.get("can-destroy") == Some(&true));
+    match owner {
+        TokenOwner::User(name) => format!("user {name}"),
+        TokenOwner::Team(_) if owns => "team owners".to_owned(),
+        TokenOwner::Team(id) => format!("team {id}"),
+        TokenOwner::Organization(name) => format!("organisation {name}"),
+        TokenOwner::Run(id) => format!("run {id}"),
+    }
+}
+
+/// What a token of that kind cannot do although it seems to work.
+fn warning(owner: &TokenOwner) -> Option<String> {
+    match owner {
+        TokenOwner::Organization(_) => Some(
+            "HCP hides notifications from an organisation's token and lets it change no setting of the organisation: \
+             use a team's or a user's"
+                .to_owned(),
+        ),
+        TokenOwner::User(_) | TokenOwner::Team(_) | TokenOwner::Run(_) => None,
     }
 }
 

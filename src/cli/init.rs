@@ -12,14 +12,10 @@ use super::arguments::Init;
 use super::exit::Exit;
 use super::output::Output;
 use crate::error::Error;
-use crate::spec::Format;
 
 /// `init`
 pub fn run(arguments: &Init, output: Output) -> Ended {
     let failed = || Error::new(format!("writing a first spec to {}", arguments.file.display()));
-    if Format::of(&arguments.file.display().to_string()) != Format::Yaml {
-        return Err(failed().because("a first spec is written as YAML").hint("give it a name that ends in .yaml"));
-    }
     let Found { organization, modules, repository } = found::look(Path::new("."), output)?;
     let organization = arguments.organization.clone().or(organization).ok_or_else(|| {
         failed()
@@ -36,9 +32,9 @@ pub fn run(arguments: &Init, output: Output) -> Ended {
     let file = arguments.file.display();
     output.result(&format!(
         "wrote {file}: organisation {organization}, {} from *.tf files{}\n\
-         next:  reconcile check {file}\n       \
-         reconcile plan --sandbox {file}      against a stand-in: no account needed\n       \
-         reconcile plan --adopt 'hcp/**' {file}      what exists already and would be taken over\n",
+         next:  reconcile check {file}                   every finding, without network\n       \
+         reconcile plan --sandbox {file}          against a stand-in: no account needed\n       \
+         reconcile plan --adopt 'hcp/**' {file}   what exists already and would be taken over\n",
         if modules.len() == 1 { "1 workspace".to_owned() } else { format!("{} workspaces", modules.len()) },
         repository.map_or_else(String::new, |repository| format!(", repository {}", repository.name)),
     ))?;

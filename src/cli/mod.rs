@@ -13,13 +13,16 @@ mod logging;
 mod output;
 mod plan;
 mod progress;
+mod release;
+mod revision;
 mod sandbox;
 mod session;
 mod signals;
+mod usage;
 
 use std::ffi::OsString;
-
-use clap::Parser as _;
+use std::io::Write as _;
+use std::panic::UnwindSafe;
 
 use self::arguments::{Arguments, SandboxVerb, Verb};
 pub use self::exit::Exit;
@@ -30,10 +33,20 @@ use crate::error::Error;
 /// What a verb comes to: an end, or an error that is shown by whoever called.
 type Ended = Result<Exit, Error>;
 
+/// Runs the program such that a panic shows none of its values and ends as an error does.
+pub fn guarded(run: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
+    std::panic::set_hook(Box::new(|panic| {
+        // What a panic says may hold a value that must not be shown; where it happened says enough.
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let _ = writeln!(std::io::stderr(), "error: a defect of this program, at {place}; please report it");
+    }));
+    std::panic::catch_unwind(run).unwrap_or(Exit::Failed)
+}
+
 /// Reads the command line and does what it says.
 #[must_use]
 pub fn run(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit {
-    let arguments = match Arguments::try_parse_from(words) {
+    let arguments = match usage::read(words) {
         Ok(arguments) => arguments,
         Err(refused) => {
             // A reader that went away is no error.
@@ -61,6 +74,7 @@ fn ended(arguments: &Arguments, output: Output) -> Ended {
         Verb::Man { out } => documents::man(out.as_deref(), output),
         Verb::Plan(plan) => on_runtime(async |signals| plan::run(plan, globals, output, &signals).await),
         Verb::Apply(apply) => on_runtime(async |signals| apply::run(apply, globals, output, &signals).await),
+        Verb::Release(release) => on_runtime(async |signals| release::run(release, globals, output, &signals).await),
         Verb::Sandbox(SandboxVerb::Serve(serve)) => {
             on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)
         }
@@ -74,7 +88,14 @@ fn on_runtime(work: impl AsyncFnOnce(Signals) -> Ended) -> Ended {
         .enable_all()
         .build()
         .map_err(|cause| Error::new("starting").because(cause))?;
-    let ended = runtime.block_on(async { work(Signals::listen()).await });
+    let (ended, signals) = runtime.block_on(async {
+        let signals = Signals::listen();
+        (work(signals.clone()).await, signals)
+    });
     runtime.shutdown_background();
-    ended
+    match ended {
+        // Whoever hung up reads nothing any more; that nothing could be written says no more than that.
+        Err(_) if signals.hung_up() => Ok(signals.exit()),
+        ended => ended,
+    }
 }

@@ -23,8 +23,13 @@ impl Output {
             Color::Always => true,
             Color::Never => false,
             // https://no-color.org: set and not empty.
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => terminal && !is_dumb() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
+    }
+
+    /// Whether lines beside the result may be drawn over.
+    pub fn live() -> bool {
+        io::stderr().is_terminal() && !is_dumb()
     }
 
     /// How a result is set.
@@ -69,4 +74,9 @@ impl Output {
     fn choice(self, terminal: bool) -> anstream::ColorChoice {
         if self.colored(terminal) { anstream::ColorChoice::Always } else { anstream::ColorChoice::Never }
     }
+}
+
+/// A terminal that can do nothing but print.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
 }

@@ -1,6 +1,6 @@
 //! `plan`: read everything and say what would change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Ended;
@@ -12,9 +12,11 @@ use super::session::{self, Session};
 use super::signals::Signals;
 use crate::error::Error;
 use crate::pipeline::{self, Readers};
+use crate::plan::digest::Digest;
 use crate::plan::show::json::{self, Document};
-use crate::plan::show::{self, Header, Reading};
+use crate::plan::show::{self, Header, Reading, World};
 use crate::plan::{Gap, Plan};
+use crate::spec::desired::Desired;
 use crate::systems::{Consent, Observed};
 
 /// A plan, with everything that was needed to make it.
@@ -39,6 +41,21 @@ impl Planned {
         Document::new(&self.plan, &self.header, json::Exit { code: exit.code(), word: exit.word().to_owned() })
     }
 
+    /// The plan's digest.
+    pub fn digest(&self) -> Digest {
+        self.header.digest(&self.plan)
+    }
+
+    /// Whether a digest is that of the same actions in the other world, and which one that is.
+    pub fn is_meant_elsewhere(&self, wanted: &str) -> Option<&'static str> {
+        let other = match self.header.world {
+            World::Live => World::Sandbox(String::new()),
+            World::Sandbox(_) => World::Live,
+        };
+        let digest = Header { world: other.clone(), ..self.header.clone() }.digest(&self.plan);
+        digest.is_meant_by(wanted).then(|| other.word())
+    }
+
     /// The plan as text.
     pub fn text(&self, output: Output, full: bool, ending: &str) -> String {
         show::render(&self.plan, &self.header, output.look(full), ending)
@@ -52,7 +69,22 @@ pub async fn make(
     output: Output,
     signals: &Signals,
 ) -> Result<Result<Planned, Exit>, Error> {
-    let fleet = match session::load(&scope.spec.files, globals, output)? {
+    let decide = |desired: &Desired, observed: &Result<Observed, Gap>| {
+        let consent = Consent { adopt: scope.adopt.clone() };
+        pipeline::decide(desired, observed, &consent, &scope.only)
+    };
+    read_and(decide, &scope.spec.files, globals, output, signals).await
+}
+
+/// Loads and reads, and decides as it is told.
+pub async fn read_and(
+    decide: impl FnOnce(&Desired, &Result<Observed, Gap>) -> Plan,
+    files: &[PathBuf],
+    globals: &Globals,
+    output: Output,
+    signals: &Signals,
+) -> Result<Result<Planned, Exit>, Error> {
+    let fleet = match session::load(files, globals, output)? {
         Ok(fleet) => fleet,
         Err(exit) => return Ok(Err(exit)),
     };
@@ -60,11 +92,13 @@ pub async fn make(
         let session = Session::open(fleet, globals).await?;
         let readers = Readers::new(&session.access).await?;
         let began = Instant::now();
-        let observed = pipeline::observe(&readers, &session.fleet.desired, &session.secrets).await;
+        let (observed, owner) = tokio::join!(
+            pipeline::observe(&readers, &session.fleet.desired, &session.secrets),
+            pipeline::token_owner(&readers),
+        );
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };
-        let consent = Consent { adopt: scope.adopt.clone() };
-        let plan = pipeline::decide(&session.fleet.desired, &observed, &consent, &scope.only);
-        let header = header::header(&session, &observed, reading);
+        let plan = decide(&session.fleet.desired, &observed);
+        let header = header::header(&session, &observed, owner.as_ref(), reading).await;
         Ok(Planned { session, observed, plan, header, readers })
     };
     match signals.unless_stopped(Box::pin(work)).await {

@@ -1,10 +1,11 @@
 //! What happens during an apply: live lines on a terminal, plain ones elsewhere. Always on standard error.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::io;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::output::Output;
@@ -32,8 +33,11 @@ struct Board {
 
 impl Board {
     fn new(output: Output, total: usize) -> Self {
-        let live = std::io::stderr().is_terminal().then(|| {
-            let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        let live = Output::live().then(|| {
+            let all = MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(
+                Box::new(Screen(Term::stderr())),
+                10,
+            ));
             let count = all.add(ProgressBar::new(total as u64));
             count.set_style(style("  {pos}/{len} done, {elapsed}"));
             count.enable_steady_tick(Duration::from_millis(200));
@@ -90,8 +94,9 @@ impl Board {
 
     fn say(&self, text: &str) {
         match &self.live {
-            // A terminal that went away is no reason to stop.
-            Some((all, _)) => drop(all.println(text)),
+            // As a line of its own: what is printed through the board is filled with blanks up to the edge and not
+            // ended, so that such lines run together when they are copied or the window changes its width.
+            Some((all, _)) => all.suspend(|| self.output.note(text)),
             None => self.output.note(text),
         }
     }
@@ -106,4 +111,60 @@ impl Board {
 fn style(template: &str) -> ProgressStyle {
     // The templates are constants; the fallback is indicatif's own.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// The terminal, as long as there is one. One that went away is no reason to stop, and the board would panic on it.
+#[derive(Debug)]
+struct Screen(Term);
+
+impl Screen {
+    #[allow(clippy::unnecessary_wraps)] // The trait has it so.
+    fn try_to(&self, draw: impl FnOnce(&Term) -> io::Result<()>) -> io::Result<()> {
+        let _ = draw(&self.0);
+        Ok(())
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        TermLike::width(&self.0)
+    }
+
+    fn height(&self) -> u16 {
+        TermLike::height(&self.0)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.try_to(|term| TermLike::move_cursor_up(term, lines))
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.try_to(|term| TermLike::move_cursor_down(term, lines))
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.try_to(|term| TermLike::move_cursor_right(term, columns))
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.try_to(|term| TermLike::move_cursor_left(term, columns))
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.try_to(|term| TermLike::write_line(term, text))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.try_to(|term| TermLike::write_str(term, text))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.try_to(TermLike::clear_line)
+    }
+
+    /// The end of a drawing. The board leaves the cursor behind the last column, where the `^C` that a terminal shows for
+    /// that key would begin a line that the board knows nothing of.
+    fn flush(&self) -> io::Result<()> {
+        self.try_to(|term| TermLike::write_str(term, "\r").and_then(|()| TermLike::flush(term)))
+    }
 }

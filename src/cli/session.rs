@@ -1,6 +1,6 @@
 //! The fleet that a run is about, and how its systems are reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
 use crate::systems::docker::client::{Door, NoDoor, Way};
-use crate::systems::hcp::desired::Tier;
+use crate::systems::hcp::desired::{Destination, Tier};
 use crate::systems::{docker, hcp};
 
 /// A spec without errors.
@@ -42,8 +42,10 @@ pub struct Session {
     pub access: Access,
     /// How secrets are read.
     pub secrets: Secrets,
-    /// What the header says of HCP: host, and where the token is from.
-    pub hcp_facts: String,
+    /// HCP's host.
+    pub host: String,
+    /// Where the token is from; the sandbox has its own.
+    pub token_from: Option<String>,
     /// The profile of the access file.
     pub profile: Option<String>,
     /// The stand-in, if this process serves it: it lives as long as the session.
@@ -91,15 +93,21 @@ pub fn options(globals: &Globals) -> CheckOptions {
 /// Loads and checks the spec; its findings go beside the result.
 pub fn load(given: &[PathBuf], globals: &Globals, output: Output) -> Result<Result<Fleet, Exit>, Error> {
     let files = files(given)?;
-    let Loaded { spec: _, desired, findings, unchecked: _ } = spec::load(&files, &options(globals));
+    let loaded = spec::load(&files, &options(globals));
+    Ok(sound(files, loaded, output))
+}
+
+/// The fleet of a spec that was loaded, if there is no error in it; its findings go beside the result.
+pub fn sound(files: Vec<PathBuf>, loaded: Loaded, output: Output) -> Result<Fleet, Exit> {
+    let Loaded { spec: _, desired, findings, unchecked: _ } = loaded;
     let Some(desired) = desired else {
         output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Refused));
-        return Ok(Err(Exit::Refused));
+        return Err(Exit::Refused);
     };
     if findings.unaccepted_warnings() > 0 {
         output.note(&check::text(&findings, &[], output.colored_notes(), Exit::Converged));
     }
-    Ok(Ok(Fleet { files, desired }))
+    Ok(Fleet { files, desired })
 }
 
 impl Session {
@@ -127,7 +135,8 @@ impl Session {
         let docker = access::docker(&environment, &flags, &beside, &pinned)?;
         Ok(Self {
             world: World::Live,
-            hcp_facts: format!("{}, token from {}", found.host, found.token_from),
+            host: found.host,
+            token_from: Some(found.token_from),
             profile: found.profile,
             secrets: Secrets::real(beside, flags.commands),
             access: Access {
@@ -154,7 +163,8 @@ impl Session {
                 .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
         Ok(Self {
-            hcp_facts: address.trim_start_matches("http://").to_owned(),
+            host: address.trim_start_matches("http://").to_owned(),
+            token_from: None,
             profile: None,
             secrets: Secrets::sandbox(shown.clone()),
             world: World::Sandbox(shown),
@@ -237,8 +247,27 @@ pub fn seed(desired: &Desired) -> Seed {
         },
         connections,
         engines: docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
+        members: members(hcp),
         ..Seed::default()
     }
+}
+
+/// Whom notifications name: people join in HCP's web pages, and are only looked up.
+fn members(hcp: &hcp::desired::Desired) -> BTreeSet<String> {
+    let of_projects = hcp.projects.values().flat_map(|project| project.notifications.values());
+    let of_workspaces = hcp.workspaces.values().flat_map(|workspace| workspace.notifications.values());
+    of_projects
+        .chain(of_workspaces)
+        .filter_map(|notification| match &notification.destination {
+            Destination::Email { users, all_members: _ } => Some(users),
+            Destination::Generic { .. }
+            | Destination::Slack { .. }
+            | Destination::Discord { .. }
+            | Destination::Teams { .. } => None,
+        })
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 /// HCP's words for providers begin like this ("OAuth Clients" of the API's documentation); any other word is a name.

@@ -1,7 +1,7 @@
-//! Ctrl-C and SIGTERM: the first time no action begins any more, the second time nothing is waited for.
+//! Ctrl-C, SIGTERM and SIGHUP: the first time no action begins any more, the second time nothing is waited for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::exit::Exit;
 use crate::apply::Stop;
@@ -11,22 +11,39 @@ use crate::apply::Stop;
 pub struct Signals {
     /// How a run is stopped.
     pub stop: Stop,
-    terminated: Arc<AtomicBool>,
+    /// The weightiest [`Heard`] so far.
+    heard: Arc<AtomicU8>,
+}
+
+/// A signal; where several came, the last of these says how the program ends.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Heard {
+    /// SIGINT, as Ctrl-C sends it.
+    Interrupt = 1,
+    /// SIGHUP, as it comes when the terminal goes away.
+    HangUp = 2,
+    /// SIGTERM.
+    Terminate = 3,
 }
 
 impl Signals {
     /// Listens from now on.
     pub fn listen() -> Self {
         let signals = Self::default();
-        let heard = signals.clone();
+        let here = signals.clone();
+        let Some(mut ears) = Ears::new() else {
+            // Where signals cannot be listened for, none is ever heard and the system's own way holds.
+            return signals;
+        };
         tokio::spawn(async move {
             loop {
-                let terminated = next().await;
-                heard.terminated.fetch_or(terminated, Ordering::SeqCst);
-                if heard.stop.gently.is_cancelled() {
-                    heard.stop.at_once.cancel();
+                let heard = ears.next().await;
+                here.heard.fetch_max(heard as u8, Ordering::SeqCst);
+                if here.stop.gently.is_cancelled() {
+                    here.stop.at_once.cancel();
                 }
-                heard.stop.gently.cancel();
+                here.stop.gently.cancel();
             }
         });
         signals
@@ -37,9 +54,18 @@ impl Signals {
         self.stop.gently.is_cancelled()
     }
 
+    /// The terminal went away.
+    pub fn hung_up(&self) -> bool {
+        self.exit() == Exit::HungUp
+    }
+
     /// How the program ends after it.
     pub fn exit(&self) -> Exit {
-        if self.terminated.load(Ordering::SeqCst) { Exit::Terminated } else { Exit::Interrupted }
+        match self.heard.load(Ordering::SeqCst) {
+            heard if heard == Heard::Terminate as u8 => Exit::Terminated,
+            heard if heard == Heard::HangUp as u8 => Exit::HungUp,
+            _ => Exit::Interrupted,
+        }
     }
 
     /// Does something that may be left at any moment, until a signal comes.
@@ -52,24 +78,67 @@ impl Signals {
     }
 }
 
-/// Waits for the next signal; true for SIGTERM.
+/// What signals are heard with: made once, so that none is lost between two.
 #[cfg(unix)]
-async fn next() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Where signals cannot be listened for, none is ever heard and the system's own way holds.
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => false,
-        _ = terminate.recv() => true,
+struct Ears {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Ears {
+    fn new() -> Option<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Looked at first: who listens takes the place of who ignores.
+        let hang_up = if ignores_hang_up() { None } else { signal(SignalKind::hangup()).ok() };
+        Some(Self {
+            interrupt: signal(SignalKind::interrupt()).ok()?,
+            terminate: signal(SignalKind::terminate()).ok()?,
+            hang_up,
+        })
+    }
+
+    async fn next(&mut self) -> Heard {
+        let Self { interrupt, terminate, hang_up } = self;
+        let hung_up = async {
+            match hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => Heard::Interrupt,
+            _ = terminate.recv() => Heard::Terminate,
+            _ = hung_up => Heard::HangUp,
+        }
     }
 }
 
+/// Whoever starts a program with `nohup` wants it to outlive the terminal. Only Linux lets it be seen without unsafe code.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return false;
+    };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The lowest bit is signal 1, which is SIGHUP.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 #[cfg(not(unix))]
-async fn next() -> bool {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return std::future::pending().await;
+struct Ears;
+
+#[cfg(not(unix))]
+impl Ears {
+    fn new() -> Option<Self> {
+        Some(Self)
     }
-    false
+
+    async fn next(&mut self) -> Heard {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return std::future::pending().await;
+        }
+        Heard::Interrupt
+    }
 }

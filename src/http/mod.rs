@@ -4,6 +4,7 @@ mod failure;
 mod in_flight;
 mod limits;
 mod policy;
+mod pool;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ pub use self::failure::{Failure, Kind};
 use self::in_flight::Ledger;
 use self::limits::Said;
 pub use self::policy::Policy;
+use self::pool::Pool;
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -131,6 +133,15 @@ pub struct Call<'a> {
     pub body: Option<&'a Body>,
 }
 
+/// What came of a request, and what the server calls it.
+#[derive(Debug)]
+pub struct Heard<T> {
+    /// What was read.
+    pub value: T,
+    /// What to tell who asks at the server's.
+    pub request_id: Option<String>,
+}
+
 /// Where to connect, and as whom.
 #[derive(Debug)]
 pub struct Endpoint<'a> {
@@ -146,7 +157,7 @@ pub struct Endpoint<'a> {
 
 /// A client of one API.
 pub struct Transport {
-    client: reqwest::Client,
+    pool: Pool,
     root: String,
     policy: Policy,
     limiter: DefaultDirectRateLimiter,
@@ -175,28 +186,29 @@ impl Transport {
         // A second installation, as by another client of this process, changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let doing = || Error::new(format!("preparing to connect to {origin}"));
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(policy.connect_timeout)
-            .timeout(policy.request_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .default_headers(headers(token)?);
-        if *loopback_only {
-            // No proxy leads elsewhere, and nothing here speaks TLS.
-            builder = builder.no_proxy().tls_certs_only([]);
-        } else if let Some(pem) = ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| {
-                doing()
-                    .because(error)
-                    .hint("the CA must be a file of certificates in PEM (-----BEGIN CERTIFICATE-----)")
-            })?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder.build().map_err(|error| {
+        let authorities = ca.map(reqwest::Certificate::from_pem_bundle).transpose().map_err(|error| {
+            doing().because(error).hint("the CA must be a file of certificates in PEM (-----BEGIN CERTIFICATE-----)")
+        })?;
+        let headers = headers(token)?;
+        let build = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(policy.connect_timeout)
+                .timeout(policy.request_timeout)
+                .redirect(reqwest::redirect::Policy::none())
+                .default_headers(headers.clone());
+            match &authorities {
+                // No proxy leads elsewhere, and nothing here speaks TLS.
+                _ if *loopback_only => builder.no_proxy().tls_certs_only([]),
+                Some(authorities) => builder.tls_certs_merge(authorities.clone()),
+                None => builder,
+            }
+        };
+        let pool = Pool::new(build).map_err(|error| {
             doing().because(Cause(root_cause(&error))).hint("check the CA, the system's certificates and HTTPS_PROXY")
         })?;
         Ok(Self {
-            client,
+            pool,
             root: format!("{origin}/api/v2"),
             limiter: RateLimiter::direct(quota(policy)),
             slots: Semaphore::new(policy.in_flight),
@@ -241,7 +253,7 @@ impl Transport {
         &self,
         call: &Call<'_>,
         read: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Heard<T>, Failure> {
         let entry = call.method.writes().then(|| self.writes.open(format!("{} {}", call.method, call.path)));
         let result = self.repeat(call, &read).await;
         if let Some(entry) = entry {
@@ -254,7 +266,7 @@ impl Transport {
         &self,
         call: &Call<'_>,
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Heard<T>, Failure> {
         let policy = &self.policy;
         let pauses = ExponentialBuilder::default()
             .with_min_delay(policy.shortest_pause)
@@ -290,11 +302,10 @@ impl Transport {
         &self,
         call: &Call<'_>,
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Heard<T>, Failure> {
         // The semaphore is never closed; without a slot the request would only be sent a little early.
         let _slot = self.slots.acquire().await.ok();
-        self.limiter.until_ready().await;
-        self.wait_out_hold().await;
+        self.wait_for_turn().await;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay::begin(&self.under_way);
         let started = Instant::now();
@@ -307,7 +318,7 @@ impl Transport {
         let millis = started.elapsed().as_millis();
         let (method, path) = (call.method, call.path);
         tracing::debug!(%method, path, status, millis, request_id, "asked");
-        result.map(|(value, ..)| value)
+        result.map(|(value, _, request_id)| Heard { value, request_id })
     }
 
     async fn exchange(&self, call: &Call<'_>) -> Result<Answer, Failure> {
@@ -317,7 +328,7 @@ impl Transport {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);
         }
-        let mut request = self.client.request(call.method.wire(), url);
+        let mut request = self.pool.client().request(call.method.wire(), url);
         if let Some(Body(bytes)) = call.body {
             request = request.body(bytes.to_vec());
         }
@@ -331,6 +342,16 @@ impl Transport {
         self.heed(status, &said);
         let request_id = text(response.headers(), "x-request-id");
         let location = text(response.headers(), LOCATION.as_str());
+        let limit = self.policy.body_limit;
+        let too_large = || Failure {
+            status: Some(status.as_u16()),
+            request_id: request_id.clone(),
+            unheard: call.method.writes(),
+            ..fail(Kind::Unexpected, format!("the answer is larger than {} MiB", limit >> 20))
+        };
+        if response.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
         let mut body = Zeroizing::new(Vec::new());
         loop {
             let chunk = response.chunk().await.map_err(|error| Failure {
@@ -339,14 +360,8 @@ impl Transport {
                 ..self.broken(call, &error)
             })?;
             let Some(chunk) = chunk else { break };
-            if body.len() + chunk.len() > self.policy.body_limit {
-                let limit = self.policy.body_limit >> 20;
-                return Err(Failure {
-                    status: Some(status.as_u16()),
-                    request_id,
-                    unheard: call.method.writes(),
-                    ..fail(Kind::Unexpected, format!("the answer is larger than {limit} MiB"))
-                });
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }
@@ -356,6 +371,9 @@ impl Transport {
     /// A request without an answer to its end.
     fn broken(&self, call: &Call<'_>, error: &reqwest::Error) -> Failure {
         let cause = root_cause(error);
+        if !error.is_connect() {
+            self.pool.distrust();
+        }
         let (message, again) = if error.is_connect() {
             (format!("cannot connect: {cause}"), Again::Untouched)
         } else if error.is_timeout() {
@@ -387,14 +405,23 @@ impl Transport {
         *hold = (*hold).max(Some(until));
     }
 
-    async fn wait_out_hold(&self) {
+    /// Waits until the server lets us, and then for a place under our own limit: whoever was held back goes on one after
+    /// the other, not all at the same moment.
+    async fn wait_for_turn(&self) {
         loop {
-            let hold = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-            match hold {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until.into()).await,
-                Some(_) | None => return,
+            while let Some(until) = self.held_until() {
+                tokio::time::sleep_until(until.into()).await;
+            }
+            self.limiter.until_ready().await;
+            if self.held_until().is_none() {
+                return;
             }
         }
+    }
+
+    fn held_until(&self) -> Option<Instant> {
+        let hold = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        hold.filter(|until| *until > Instant::now())
     }
 }
 
@@ -452,6 +479,9 @@ impl Answer {
     }
 }
 
+/// How everything begins that gzip compressed (RFC 1952, 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// Why a body cannot be read. What the reader says would quote the body, which may hold a secret.
 fn unreadable(error: &serde_json::Error, body: &[u8]) -> String {
     use serde_json::error::Category;
@@ -459,6 +489,9 @@ fn unreadable(error: &serde_json::Error, body: &[u8]) -> String {
     let worse = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
     let error = worse.as_ref().unwrap_or(error);
     let (line, column) = (error.line(), error.column());
+    if body.starts_with(&GZIP) {
+        return "the answer is compressed, which was not asked for".to_owned();
+    }
     match error.classify() {
         Category::Eof => "the answer ends in the middle".to_owned(),
         Category::Syntax => format!("the answer is no JSON (line {line}, column {column})"),

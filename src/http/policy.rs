@@ -21,6 +21,8 @@ pub struct Policy {
     pub longest_hold: Duration,
     /// For how long something is asked again that the server says will pass.
     pub patience: Duration,
+    /// For how long one is watched of whom nobody knows whether it was asked to leave: longer than any request may take.
+    pub watch: Duration,
     /// Requests in a second, in the long run.
     pub per_second: u32,
     /// Requests at once after a rest.
@@ -45,6 +47,7 @@ impl Policy {
             longest_pause: Duration::from_secs(8),
             longest_hold: Duration::from_mins(1),
             patience: Duration::from_mins(5),
+            watch: Duration::from_mins(1),
             per_second: 29,
             burst: 10,
             in_flight: 16,
@@ -61,6 +64,7 @@ impl Policy {
             longest_pause: Duration::from_secs(1),
             longest_hold: Duration::from_secs(5),
             patience: Duration::from_secs(30),
+            watch: Duration::from_secs(5),
             per_second: 5_000,
             burst: 1_000,
             ..Self::live()
@@ -79,6 +83,7 @@ impl Policy {
             longest_pause: Duration::from_millis(5),
             longest_hold: Duration::from_millis(20),
             patience: Duration::from_millis(200),
+            watch: Duration::from_millis(20),
             per_second: 1_000_000,
             burst: 100_000,
             ..Self::live()

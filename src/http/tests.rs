@@ -57,3 +57,154 @@ async fn a_server_that_is_not_there_is_unreachable_and_a_post_to_it_is_not_unhea
     let attempts = u32::try_from(Policy::test().attempts).unwrap();
     assert_eq!(transport.requests(), attempts, "a request that was never sent is repeated");
 }
+
+/// A server that answers what it is told, and remembers when it was asked.
+struct Told {
+    address: String,
+    asked: std::sync::Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Told {
+    /// `answer` gets the number of the request, from 0; no answer means that there never is one.
+    async fn new(answer: impl Fn(usize) -> Option<String> + Send + Sync + 'static) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let (answer, noted) = (std::sync::Arc::new(answer), std::sync::Arc::clone(&asked));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Self::talk(stream, std::sync::Arc::clone(&answer), std::sync::Arc::clone(&noted)));
+            }
+        });
+        Self { address, asked }
+    }
+
+    async fn talk(
+        mut stream: tokio::net::TcpStream,
+        answer: std::sync::Arc<impl Fn(usize) -> Option<String>>,
+        noted: std::sync::Arc<Mutex<Vec<Instant>>>,
+    ) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut heard = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            let count = stream.read(&mut buffer).await.unwrap_or_default();
+            if count == 0 {
+                return;
+            }
+            heard.extend_from_slice(&buffer[..count]);
+            // Requests of these tests have no body.
+            if !heard.ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            heard.clear();
+            let number = {
+                let mut noted = noted.lock().unwrap();
+                noted.push(Instant::now());
+                noted.len() - 1
+            };
+            match answer(number) {
+                Some(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn transport(&self, policy: &Policy) -> Transport {
+        Transport::new(&endpoint(&self.address, &token()), policy).unwrap()
+    }
+
+    fn asked(&self) -> Vec<Instant> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn answer(status: &str, headers: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: 2\r\n\r\n{{}}")
+}
+
+async fn get(transport: &Transport) -> Result<(), Failure> {
+    let call = Call { method: Method::Get, path: "ping", query: &[], body: None };
+    transport.send(&call, |_| Ok(())).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_storm_of_429_holds_everybody_and_lets_them_go_one_after_the_other() {
+    let began = Instant::now();
+    let calm = Duration::from_millis(400);
+    let told = Told::new(move |_| {
+        Some(if began.elapsed() < calm {
+            answer("429 Too Many Requests", "retry-after: 0.4\r\n")
+        } else {
+            answer("200 OK", "")
+        })
+    })
+    .await;
+    let policy =
+        Policy { per_second: 50, burst: 4, in_flight: 16, longest_hold: Duration::from_secs(2), ..Policy::test() };
+    let transport = told.transport(&policy);
+    let all = futures::future::join_all((0..16).map(|_| get(&transport))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let asked = told.asked();
+    let early = asked.iter().filter(|at| at.duration_since(began) < calm).count();
+    assert!(early <= 6, "{early} asked although all should have been held after the first 429");
+    let first = asked.iter().filter(|at| at.duration_since(began) >= calm).min().unwrap();
+    let herd =
+        asked.iter().filter(|at| **at >= *first && at.duration_since(*first) < Duration::from_millis(20)).count();
+    assert!(herd <= 6, "{herd} of 16 asked at the same moment");
+    assert_eq!(asked.len(), early + 16, "each is asked again once");
+}
+
+#[tokio::test]
+async fn a_pause_is_as_long_as_it_is_asked_for_and_no_longer_than_we_bear() {
+    let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\nretry-after: Sun, 06 Nov 1994 08:49:38 GMT\r\n";
+    for (headers, bear, least, most) in [
+        ("retry-after: 0.2\r\n", 5_000, 200, 1_500),
+        ("x-ratelimit-reset: 0.2\r\n", 5_000, 200, 1_500),
+        (date, 300, 300, 950),
+        ("retry-after: 86400\r\n", 100, 100, 1_500),
+        ("retry-after: soon\r\n", 5_000, 0, 1_000),
+        ("", 5_000, 0, 1_000),
+    ] {
+        let told = Told::new(move |number| {
+            Some(if number == 0 { answer("429 Too Many Requests", headers) } else { answer("200 OK", "") })
+        })
+        .await;
+        let policy = Policy { longest_hold: Duration::from_millis(bear), ..Policy::test() };
+        get(&told.transport(&policy)).await.unwrap();
+        let asked = told.asked();
+        let pause = asked[1].duration_since(asked[0]).as_millis();
+        assert!((least..most).contains(&pause), "{headers:?}: {pause} ms");
+    }
+}
+
+#[tokio::test]
+async fn who_has_used_up_the_limit_waits_without_being_told_off() {
+    let headers = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 0.2\r\n";
+    let told = Told::new(move |_| Some(answer("200 OK", headers))).await;
+    let policy = Policy { longest_hold: Duration::from_secs(1), ..Policy::test() };
+    let transport = told.transport(&policy);
+    get(&transport).await.unwrap();
+    get(&transport).await.unwrap();
+    let asked = told.asked();
+    assert!(asked[1].duration_since(asked[0]) >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_frees_its_place_and_stays_on_the_list_of_writes() {
+    let told = Told::new(|number| (number > 0).then(|| answer("200 OK", ""))).await;
+    let transport = told.transport(&Policy { in_flight: 1, ..Policy::test() });
+    let call = Call { method: Method::Delete, path: "workspaces/ws-1", query: &[], body: None };
+    let given_up = tokio::time::timeout(Duration::from_millis(100), transport.send(&call, |_| Ok(()))).await;
+    assert!(given_up.is_err());
+    tokio::time::timeout(Duration::from_secs(2), get(&transport)).await.expect("the place is free").unwrap();
+    assert_eq!(transport.in_flight(), ["DELETE workspaces/ws-1"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_says_that_it_is_too_large_is_not_read() {
+    let told = Told::new(|_| Some("HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n".to_owned())).await;
+    let failure = get(&told.transport(&Policy::test())).await.unwrap_err();
+    assert_eq!(failure.message(), "the answer is larger than 64 MiB");
+    assert_eq!(told.asked().len(), 1);
+}

@@ -11,7 +11,7 @@ use crate::address::Address;
 use crate::systems::Request;
 
 /// The version of the text that the digest is over.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// SHA-256 over the plan's actions: no times, counters, waits, places in files or secret values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +22,12 @@ pub struct Digest(String);
 const SHORTEST: usize = 12;
 
 impl Digest {
+    /// Whether a text can be one, or the beginning of one that is long enough.
+    #[must_use]
+    pub fn can_be(text: &str) -> bool {
+        (SHORTEST..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
     /// Whether a person's text means this digest: any beginning of it that is long enough.
     #[must_use]
     pub fn is_meant_by(&self, text: &str) -> bool {
@@ -47,6 +53,15 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Which systems a plan is for. The same actions elsewhere are another plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Site<'a> {
+    /// The real systems, or stand-ins.
+    pub world: &'a str,
+    /// The organisation in HCP, by the spec's name.
+    pub organization: &'a str,
+}
+
 /// The part of an action that is digested. Why it is done is left out: it names lines of the spec, which move.
 #[derive(Serialize)]
 struct Canonical<'a> {
@@ -57,11 +72,14 @@ struct Canonical<'a> {
 }
 
 impl Plan {
-    /// The digest of what the plan does.
+    /// The digest of what the plan does, and where.
     #[must_use]
-    pub fn digest(&self) -> Digest {
+    pub fn digest(&self, site: &Site<'_>) -> Digest {
+        let Site { world, organization } = site;
         let mut hash = Sha256::new();
-        hash.update(format!("reconcile plan {FORMAT}\n{}\n", self.fleet));
+        // JSON, so that no name can end one line and begin the next.
+        let head = serde_json::json!([FORMAT, self.fleet, world, organization]);
+        hash.update(format!("reconcile plan {head}\n"));
         for (address, action) in &self.actions {
             let Action { verb, changes, why: _, request } = action;
             let canonical = Canonical {

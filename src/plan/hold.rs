@@ -2,10 +2,56 @@
 
 use std::collections::BTreeSet;
 
-use super::{Plan, Rule, Verb, Wait, What};
+use super::{Action, Plan, Rule, Verb, Wait, What};
 use crate::address::Address;
+use crate::spec::desired::Desired;
+use crate::systems::{Observed, Request, hcp};
+
+/// The most things that are removed without their number being confirmed.
+const HANDFUL: usize = 5;
 
 impl Plan {
+    /// How many things it removes: not counted are those that another one takes the place of, and the credentials that go
+    /// with what held them.
+    #[must_use]
+    pub fn removals(&self) -> usize {
+        self.actions.iter().filter(|(address, action)| self.loses(address, action)).count()
+    }
+
+    fn loses(&self, address: &Address, action: &Action) -> bool {
+        let replaced = |address: &Address| {
+            let outer = self.actions.iter().find(|(other, _)| *other != address && address.is_within(other));
+            outer.is_some_and(|(_, outer)| !outer.verb.removes() || outer.verb == Verb::Replace)
+        };
+        match (&action.request, action.verb) {
+            (Request::Docker(_), Verb::Remove) => !replaced(address),
+            (Request::Docker(_), _) | (_, Verb::Revoke) => false,
+            (Request::Hcp(_), verb) => verb.removes(),
+        }
+    }
+
+    /// Why its removals have to be confirmed with their number; `None`: they need not be. A few things that left the
+    /// spec one by one are not worth a question; a whole project that did is what a file that was left out looks like.
+    #[must_use]
+    pub fn doubts(&self, desired: &Desired, observed: &Observed) -> Option<String> {
+        let Desired { hcp: want, docker: _, origins: _ } = desired;
+        let Observed { hcp: seen, docker: _ } = observed;
+        let emptied = hcp::plan::emptied(want, seen, self);
+        let reason = match emptied.as_slice() {
+            [] if self.removals() <= HANDFUL => return None,
+            [] => format!("more than {HANDFUL} removals need their exact number"),
+            [project] => format!("project {project} loses every workspace, which needs the exact number of removals"),
+            several => format!(
+                "projects {} lose every workspace, which needs the exact number of removals",
+                several.join(", ")
+            ),
+        };
+        let verbs = [Verb::Replace, Verb::Remove].into_iter();
+        let counts = verbs.map(|verb| (verb, self.count(verb))).filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts.map(|(verb, count)| format!("{verb} {count}")).collect();
+        Some(format!("{reason}: {}", counts.join(", ")))
+    }
+
     /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.
     pub fn keep_only(&mut self, asked: impl Fn(&Address) -> bool) {
         // A credential belongs to who takes it, wherever it is made.
@@ -20,8 +66,10 @@ impl Plan {
         self.actions.retain(|address, _| asked(address) || taken.contains(address));
         self.waits.retain(|wait| asked(&wait.address));
         self.untouched.retain(|thing| asked(&thing.address));
-        // The wrong far side is wrong for every part of it.
-        self.refusals.retain(|refusal| refusal.rule == Rule::WrongIdentity || asked(&refusal.address));
+        // The wrong far side is wrong for every part of it, and who is too old for one mark of the fleet may misread
+        // the rest of it too.
+        let of_all = |rule| matches!(rule, Rule::WrongIdentity | Rule::NewerTool);
+        self.refusals.retain(|refusal| of_all(refusal.rule) || asked(&refusal.address));
         self.hold_unmet();
         self.sort();
     }

@@ -225,7 +225,7 @@ impl<'a> Links<'a> {
             let what = format!("{adrift} tokens were minted for it within the hour and reached nobody");
             return Err(hold(what, "the run in which these are an hour old and are revoked"));
         }
-        let of = token_address(pool, consumer);
+        let of = token_address(pool, name_of(consumer));
         let description = self.mark.put(consumer);
         let new = Shown::Secret(format!("goes into {consumer} and nowhere else"));
         let change = Change { field: "value".to_owned(), old: Shown::Nothing, new, why: why.clone() };
@@ -301,6 +301,11 @@ impl<'a> Links<'a> {
             Later::Known(Holds)
         }
     }
+}
+
+/// The last part of a consumer's name: a pool's consumers are all on one target.
+fn name_of(consumer: &str) -> &str {
+    consumer.rsplit('/').next().unwrap_or(consumer)
 }
 
 impl Receivers {

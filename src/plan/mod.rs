@@ -14,7 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::address::Address;
+use crate::address::{Address, Pattern};
 use crate::origin::Origin;
 use crate::owner::FleetName;
 use crate::spec::desired::Desired;
@@ -445,6 +445,38 @@ pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
     let mut plan = Plan::empty(want_hcp.fleet.clone());
     hcp::Hcp::plan(want_hcp, seen_hcp, &context, &mut plan);
     docker::Docker::plan(want_docker, seen_docker, &context, &mut plan);
+    plan.hold_unmet();
+    plan.sort();
+    plan
+}
+
+/// What `release` is asked to let go.
+#[derive(Clone, Debug, Default)]
+pub struct LetGo {
+    /// What these cover.
+    pub patterns: Vec<Pattern>,
+    /// Everything, and with it what this tool keeps for itself.
+    pub all: bool,
+}
+
+impl LetGo {
+    /// Whether a thing at this address is asked for.
+    #[must_use]
+    pub fn covers(&self, address: &Address) -> bool {
+        self.all || self.patterns.iter().any(|pattern| pattern.covers(address))
+    }
+}
+
+/// Decides how things are let go: marks come off, and nothing else changes. As pure as `plan`.
+#[must_use]
+pub fn release(desired: &Desired, observed: &Observed, what: &LetGo) -> Plan {
+    // What a Docker host holds has labels that cannot be taken off, and goes on as it is.
+    let Desired { hcp: want_hcp, docker: _, origins: _ } = desired;
+    let Observed { hcp: seen_hcp, docker: _ } = observed;
+    let consent = Consent::default();
+    let context = Context { desired, observed, consent: &consent };
+    let mut plan = Plan::empty(want_hcp.fleet.clone());
+    hcp::plan::release(want_hcp, seen_hcp, &context, what, &mut plan);
     plan.hold_unmet();
     plan.sort();
     plan

@@ -64,6 +64,7 @@ fn by_hand(world: &mut World, path: &[&str], body: &Value) -> Result<Value, Stri
             let connection: Connection = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
             Ok(json!({ "oauth-token-id": world.connect(&connection) }))
         }
+        ["members"] => Ok(json!({ "user": world.join(text(body, "username")?) })),
         ["pushes"] => {
             let branch = body["branch"].as_str().unwrap_or("main");
             Ok(json!({ "runs": world.push(text(body, "repository")?, branch) }))

@@ -20,18 +20,50 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Cuts one connection: not a byte more goes out.
+/// Cuts one connection, at once or later.
 #[derive(Debug, Clone, Default)]
-pub struct Scissors(Arc<AtomicBool>);
+pub struct Scissors(Arc<Blades>);
+
+#[derive(Debug, Default)]
+struct Blades {
+    /// Not a byte more goes out.
+    cut: AtomicBool,
+    /// It is closed once what is being said was said.
+    closing: AtomicBool,
+    /// What was being said then went out.
+    said: AtomicBool,
+    /// It is cut when the other side says something again.
+    waiting: AtomicBool,
+}
 
 impl Scissors {
     /// Cuts.
     pub fn cut(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Closes after the answer that is on its way, without announcing it.
+    pub fn close_after_the_answer(&self) {
+        self.0.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Cuts when the next request comes, before any of it is read.
+    pub fn cut_at_the_next_request(&self) {
+        self.0.waiting.store(true, Ordering::SeqCst);
     }
 
     fn is_cut(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.cut.load(Ordering::SeqCst)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.closing.load(Ordering::SeqCst) && self.0.said.load(Ordering::SeqCst)
+    }
+
+    fn note_said(&self) {
+        if self.0.closing.load(Ordering::SeqCst) {
+            self.0.said.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -89,14 +121,29 @@ impl AsyncRead for Cuttable {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.scissors.is_closed() {
+            // Nothing more is heard, as from a client that is done: the connection is closed in turn.
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before && self.scissors.0.waiting.load(Ordering::SeqCst) {
+            self.scissors.cut();
+            buffer.set_filled(before);
+            self.check()?;
+        }
+        polled
     }
 }
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_write(context, buffer)
+        let polled = Pin::new(&mut self.stream).poll_write(context, buffer);
+        if polled.is_ready() {
+            self.scissors.note_said();
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -287,6 +287,11 @@ impl Sandbox {
         self.shared.gates.release(gate, count);
     }
 
+    /// Lets one of the requests pass that wait at a gate now, the n-th in the order of method and path, and says which it is.
+    pub fn admit(&self, gate: &str, nth: usize) -> Option<String> {
+        self.shared.gates.admit(gate, nth)
+    }
+
     /// Waits until so many requests came to a gate, in all.
     pub async fn arrived(&self, gate: &str, count: u64) {
         self.shared.gates.arrived(gate, count).await;

@@ -11,9 +11,9 @@ use std::{
 
 use axum::{
     Extension,
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,11 @@ use super::{
     connection::Scissors,
     directory::Saver,
     docker,
-    faults::{BodyKind, Fault, Script, Subject, pattern},
+    faults::{
+        Fault, Script, Subject,
+        answers::{deliver, http_date, insert, made_up, plain, write_header},
+        pattern,
+    },
     gates::Gates,
     hcp::{
         self,
@@ -164,6 +168,12 @@ impl Asked {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// The page that is asked for.
+    fn page(&self) -> u64 {
+        let number = self.query.iter().find(|(name, _)| name == "page[number]");
+        number.and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
+    }
+
     fn query_text(&self) -> String {
         let pairs: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         pairs.join("&")
@@ -273,19 +283,6 @@ async fn persist(shared: &Shared) {
     }
 }
 
-fn plain(status: u16, kind: &str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    insert(response.headers_mut(), "content-type", kind);
-    response
-}
-
-fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        headers.insert(name, value);
-    }
-}
-
 /// What happens around one request: faults before, the request itself, faults after.
 async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
     let (caller, limit) = {
@@ -315,7 +312,7 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
     let place = shared.take_place(limit.per_second, limit.enforced);
     for fault in &faults {
         match fault {
-            Fault::Gate(name) => shared.gates.pass(name).await,
+            Fault::Gate(name) => shared.gates.pass(name, &format!("{} {}", record.method, record.path)).await,
             Fault::Delay(millis) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             Fault::Reset => {
                 scissors.cut();
@@ -327,8 +324,9 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
                 shared.record(record);
                 let mut response = made_up(*code, *body);
                 dress(shared, limit.per_second, &place, &mut response);
+                let now = shared.world().now;
                 for (name, value) in headers {
-                    insert(response.headers_mut(), name, value);
+                    write_header(response.headers_mut(), name, value, now);
                 }
                 return response;
             }
@@ -336,7 +334,18 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
             | Fault::CutBody
             | Fault::TruncatedBody
             | Fault::Attribute { .. }
-            | Fault::MovePages(_) => {}
+            | Fault::MovePages(_)
+            | Fault::Dribble(_)
+            | Fault::Padding(_)
+            | Fault::UnknownWords
+            | Fault::RepeatPages
+            | Fault::Total(_)
+            | Fault::Duplicate
+            | Fault::Gzip
+            | Fault::ContentType(_)
+            | Fault::Http10
+            | Fault::CloseIdle
+            | Fault::StaleConnection => {}
         }
     }
     let outcome = if place.0 {
@@ -346,7 +355,10 @@ async fn api(shared: &Shared, scissors: &Scissors, asked: &Asked) -> Response {
     };
     let answer = outcome.unwrap_or_else(|problem| Answer { status: problem.status, body: Some(problem.document()) });
     record.status = answer.status;
-    let mut response = deliver(answer, &faults, scissors, &mut record);
+    let (mut response, arrives) = deliver(answer, &faults, scissors, asked.page());
+    if !arrives {
+        record.status = 0;
+    }
     shared.record(record);
     dress(shared, limit.per_second, &place, &mut response);
     response
@@ -376,10 +388,14 @@ async fn perform(
         Fault::MovePages(by) => Some(*by),
         _ => None,
     });
+    let mut query = asked.query.clone();
+    if faults.contains(&Fault::RepeatPages) {
+        query.retain(|(name, _)| name != "page[number]");
+    }
     let call = Call {
         method: asked.method.clone(),
         path: asked.path.trim_end_matches('/').to_owned(),
-        query: asked.query.clone(),
+        query,
         body,
         origin: shared.origin.clone(),
         label: caller.label.clone(),
@@ -415,87 +431,6 @@ fn locked(shared: &Shared, call: &Call, is_write: bool) -> (Outcome, Option<u64>
     (outcome, change)
 }
 
-/// Turns an answer into bytes, as the faults have it.
-fn deliver(mut answer: Answer, faults: &[Fault], scissors: &Scissors, record: &mut RequestRecord) -> Response {
-    for fault in faults {
-        if let (Fault::Attribute { name, value }, Some(body)) = (fault, answer.body.as_mut()) {
-            rewrite(body, name, value);
-        }
-    }
-    if faults.contains(&Fault::LostAnswer) {
-        scissors.cut();
-        record.status = 0;
-        return Response::default();
-    }
-    let text = answer.body.map(|body| body.to_string()).unwrap_or_default();
-    let half = text.len() / 2;
-    let mut response = if faults.contains(&Fault::CutBody) {
-        record.status = 0;
-        let mut response = Response::new(cut_in_half(text.as_bytes(), scissors.clone()));
-        insert(response.headers_mut(), "content-length", &text.len().max(2).to_string());
-        response
-    } else if faults.contains(&Fault::TruncatedBody) {
-        Response::new(Body::from(String::from_utf8_lossy(&text.as_bytes()[..half]).into_owned()))
-    } else {
-        Response::new(Body::from(text))
-    };
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if answer.status != 204 {
-        insert(response.headers_mut(), "content-type", "application/vnd.api+json; charset=utf-8");
-    }
-    response
-}
-
-/// Half of a body, and then the connection is gone.
-pub fn cut_in_half(body: &[u8], scissors: Scissors) -> Body {
-    let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
-    Body::from_stream(futures::stream::unfold((0_u8, Some(half), scissors), |(step, half, scissors)| async move {
-        if step == 0 {
-            return half.map(|half| (Ok(half), (1, None, scissors)));
-        }
-        // Lets what was said so far go out first.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        scissors.cut();
-        Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), (2, None, scissors)))
-    }))
-}
-
-fn rewrite(body: &mut Value, name: &str, value: &Value) {
-    let set = |resource: &mut Value| {
-        if let Some(place) = resource.pointer_mut("/attributes").and_then(|attributes| attributes.get_mut(name)) {
-            *place = value.clone();
-        }
-    };
-    match &mut body["data"] {
-        Value::Array(items) => items.iter_mut().for_each(set),
-        resource => set(resource),
-    }
-    if let Some(Value::Array(items)) = body.get_mut("included") {
-        items.iter_mut().for_each(set);
-    }
-}
-
-fn made_up(code: u16, kind: BodyKind) -> Response {
-    let title = StatusCode::from_u16(code).ok().and_then(|status| status.canonical_reason()).unwrap_or("error");
-    let title = title.to_lowercase();
-    let document = || {
-        let status = if code == 429 { json!(code) } else { json!(code.to_string()) };
-        json!({ "errors": [{ "status": status, "title": title }] }).to_string()
-    };
-    match kind {
-        BodyKind::Jsonapi => plain(code, JSON_API, document()),
-        BodyKind::Strings => plain(code, JSON_API, json!({ "errors": [title], "success": false }).to_string()),
-        BodyKind::Html => plain(code, "text/html; charset=utf-8", format!("<!doctype html><title>{title}</title>")),
-        BodyKind::Empty => plain(code, JSON_API, String::new()),
-        BodyKind::Truncated => plain(code, JSON_API, r#"{"data":[{"id":"ws-"#.to_owned()),
-        BodyKind::Garbage => {
-            let mut response = plain(code, JSON_API, String::new());
-            *response.body_mut() = Body::from(vec![0xff, 0xfe, 0x00, 0x7b]);
-            response
-        }
-    }
-}
-
 /// What every answer carries, refusals included (recorded on Terraform Enterprise, 2020).
 fn dress(shared: &Shared, limit: u32, place: &(bool, u32, Duration), response: &mut Response) {
     let number = shared.count.fetch_add(1, Ordering::SeqCst);
@@ -504,7 +439,7 @@ fn dress(shared: &Shared, limit: u32, place: &(bool, u32, Duration), response: &
     let now = shared.world().now;
     let (_, remaining, reset) = place;
     let headers = response.headers_mut();
-    insert(headers, "date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    insert(headers, "date", &http_date(now));
     insert(headers, "x-request-id", &id);
     insert(headers, "x-ratelimit-limit", &limit.to_string());
     insert(headers, "x-ratelimit-remaining", &remaining.to_string());

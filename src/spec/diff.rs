@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde::Serialize;
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::desired::Desired;
 use super::facts::{Fact, Facts, facts, shown};
@@ -13,6 +15,8 @@ use super::{CheckOptions, Loaded, load_texts};
 use crate::address::Address;
 use crate::error::Error;
 use crate::origin::Origin;
+use crate::plan::Verb;
+use crate::plan::show::{Look, Page, Text, Tone, members};
 
 /// The differences between two specs, by address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -103,40 +107,70 @@ fn old_address(address: &Address, moved: &BTreeMap<Address, Address>) -> Address
     address.clone()
 }
 
-impl fmt::Display for Differences {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Differences {
+    /// As text, in the signs and colours of a plan.
+    #[must_use]
+    pub fn render(&self, look: Look) -> String {
+        let mut page = Page::new(look);
         let (mut added, mut removed, mut changed) = (0, 0, 0);
         for (address, difference) in &self.0 {
+            let sign =
+                |verb: Verb, what: &str| Text::default().and(verb.sign(), Tone::Sign(verb)).and(what, Tone::Plain);
             match difference {
                 Difference::Added(fields) => {
                     added += 1;
-                    writeln!(f, "+ {address}")?;
-                    let widest = fields.keys().map(String::len).max().unwrap_or_default();
+                    page.beside(&sign(Verb::Create, address.as_str()), 0, &Text::default());
+                    let widest = widest(fields.keys());
                     for (name, value) in fields {
-                        writeln!(f, "    {name:widest$}  {}", shown(value))?;
+                        field(&mut page, name, widest, &Text::default().and(&shown(value), Tone::New));
                     }
                 }
                 Difference::Removed => {
                     removed += 1;
-                    writeln!(f, "- {address}")?;
+                    page.beside(&sign(Verb::Remove, address.as_str()), 0, &Text::default());
                 }
                 Difference::Changed { was, fields } => {
                     changed += 1;
-                    match was {
-                        Some(was) => writeln!(f, "~ {was} -> {address}")?,
-                        None => writeln!(f, "~ {address}")?,
-                    }
-                    let widest = fields.keys().map(String::len).max().unwrap_or_default();
+                    let what = was.as_ref().map_or_else(|| address.to_string(), |was| format!("{was} -> {address}"));
+                    page.beside(&sign(Verb::Change, &what), 0, &Text::default());
+                    let widest = widest(fields.keys());
                     for (name, (old, new)) in fields {
-                        writeln!(f, "    {name:widest$}  {} -> {}", shown(old), shown(new))?;
+                        field(&mut page, name, widest, &both(old, new));
                     }
                 }
             }
         }
         if self.0.is_empty() {
-            return writeln!(f, "no differences");
+            page.line("no differences");
+        } else {
+            page.gap();
+            page.line(&format!("{added} added, {changed} changed, {removed} removed."));
         }
-        writeln!(f, "{added} added, {changed} changed, {removed} removed.")
+        page.finished()
+    }
+}
+
+/// `old -> new`; of two long lists what comes and what goes.
+fn both(old: &Fact, new: &Fact) -> Text {
+    if let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new)
+        && let Some(text) = members(old, new, |item| shown(&Some(item.clone())))
+    {
+        return text;
+    }
+    Text::default().and(&shown(old), Tone::Old).and("->", Tone::Plain).and(&shown(new), Tone::New)
+}
+
+fn widest<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    names.map(|name| name.width()).max().unwrap_or_default()
+}
+
+fn field(page: &mut Page, name: &str, widest: usize, value: &Text) {
+    page.beside(&Text::indent(4).and(name, Tone::Plain), 4 + widest + 2, value);
+}
+
+impl fmt::Display for Differences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Look::default()))
     }
 }
 
@@ -150,13 +184,16 @@ pub fn revisions(text: &str) -> Result<(&str, &str), Error> {
             .because(cause.to_owned())
             .hint("write two revisions of Git with two dots between them, such as main..HEAD"))
     };
+    if text.contains("...") {
+        return refused("three dots mean the changes since a common ancestor, and two specs are compared");
+    }
     let Some((old, new)) = text.split_once("..") else {
         return refused("there are no two dots in it");
     };
     for revision in [old, new] {
         // An option of Git's would begin with a dash, a path would follow a colon.
         if revision.is_empty() || revision.starts_with(['-', '.']) || revision.contains([':', '\0']) {
-            return refused("that is not a revision on either side");
+            return refused("there must be a revision on both sides");
         }
     }
     Ok((old, new))
@@ -178,23 +215,33 @@ pub fn load_revision(revision: &str, paths: &[PathBuf], options: &CheckOptions) 
 /// The file's text in a revision. `cat-file` runs none of the filters that a repository can ask for.
 fn file_of_revision(revision: &str, path: &Path) -> Result<String, Error> {
     let doing = || Error::new(format!("reading {} as it was in {revision}", path.display()));
-    let name = path.file_name().and_then(|name| name.to_str());
-    let Some(name) = name else {
+    let Some((folder, name)) = folder_and_name(path) else {
         return Err(doing().because("the path names no file".to_owned()).hint("name the file of the spec"));
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["cat-file", "blob", &format!("{revision}:./{name}")])
-        .stdin(Stdio::null())
-        .output()
+    let output = git(folder, &["cat-file", "blob", &format!("{revision}:./{name}")])
         .map_err(|error| doing().because(error).hint("install git, or compare two files"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(doing().because(said).hint("run it in the checkout, with revisions in which the file was there"));
     }
     String::from_utf8(output.stdout).map_err(|error| doing().because(error).hint("a spec is UTF-8 text"))
+}
+
+/// The folder that a file is in and its name there.
+pub(crate) fn folder_and_name(path: &Path) -> Option<(&Path, &str)> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some((folder, name))
+}
+
+/// Asks Git in a folder. It takes no lock and starts no monitor: whoever only looks leaves nothing behind.
+pub(crate) fn git(folder: &Path, words: &[&str]) -> std::io::Result<Output> {
+    Command::new("git")
+        .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-C"])
+        .arg(folder)
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
 }
 
 #[cfg(test)]

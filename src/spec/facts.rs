@@ -302,8 +302,10 @@ pub fn shown(fact: &Fact) -> String {
         None => "(as found)".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "\"\"".to_owned(),
         Some(Value::String(text)) => text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"),
-        Some(Value::Array(items)) if items.is_empty() => "[]".to_owned(),
-        Some(Value::Array(items)) => items.iter().map(|item| shown(&Some(item.clone()))).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(items)) => {
+            let items: Vec<String> = items.iter().map(|item| shown(&Some(item.clone()))).collect();
+            format!("[{}]", items.join(", "))
+        }
         Some(value) => value.to_string(),
     }
 }

@@ -230,6 +230,12 @@ impl Findings {
         self.list.iter().filter(|finding| which(finding)).count()
     }
 
+    /// The texts that they are about.
+    #[must_use]
+    pub(super) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     /// A place as people read it.
     #[must_use]
     pub fn place(&self, at: At) -> Place {

@@ -12,6 +12,7 @@ pub mod finding;
 mod load;
 pub mod model;
 pub mod node;
+pub mod own;
 pub mod read;
 pub mod resolve;
 

@@ -339,7 +339,7 @@ fn a_spec_is_read_out_of_a_revision() {
 #[test]
 fn an_explanation_names_what_is_left_alone() {
     let desired = sound(loaded("projects: { main: { workspaces: { a: { ignore: [autoApply, vcs] } } } }"));
-    let explained = explain::explain(&desired, &"hcp/workspace/a".parse().unwrap()).unwrap().to_string();
+    let explained = explain::explain(&desired, &[], &"hcp/workspace/a".parse().unwrap()).unwrap().to_string();
     let line = |field: &str| explained.lines().find(|line| line.trim_start().starts_with(field)).unwrap().to_owned();
     assert!(line("autoApply ").ends_with("left as it is found: `ignore`"), "{explained}");
     assert!(line("description").ends_with("(as found)"), "{explained}");

@@ -82,6 +82,14 @@ pub struct Observed {
     pub docker: docker::observed::Observed,
 }
 
+impl Observed {
+    /// An organisation, and nothing beside it.
+    #[must_use]
+    pub fn of_hcp(hcp: hcp::observed::Observed) -> Self {
+        Self { hcp, docker: docker::observed::Observed::default() }
+    }
+}
+
 /// What one action came to: what others may take from it.
 #[derive(Debug, Default)]
 pub struct Made {
@@ -157,6 +165,15 @@ impl Request {
         match self {
             Self::Hcp(request) => request.needs(),
             Self::Docker(request) => request.needs(),
+        }
+    }
+
+    /// What it is, if it goes to HCP Terraform.
+    #[must_use]
+    pub fn hcp(&self) -> Option<&hcp::request::Request> {
+        match self {
+            Self::Hcp(request) => Some(request),
+            Self::Docker(_) => None,
         }
     }
 

@@ -34,7 +34,7 @@ fn only_if_takes_a_digest_or_the_plan_that_was_saved() {
     assert_output!(stage.steady(&ran.err));
     assert_eq!(stage.run("apply --yes --sandbox=box --only-if 0123456789ab").code, 1);
     let short = &saved.digest[..11];
-    assert_eq!(stage.run(&format!("apply --yes --sandbox=box --only-if {short}")).code, 1, "too short to be meant");
+    assert_eq!(stage.run(&format!("apply --yes --sandbox=box --only-if {short}")).code, 64, "too short to be meant");
     stage.edit("autoApply: false, terraformVersion: '1.9.0'", "autoApply: true");
     let ran = stage.run(&format!("apply --yes --sandbox=box --only-if {}", &saved.digest[..12]));
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -94,6 +94,34 @@ async fn what_is_not_ours_is_refused_until_it_is_adopted() {
     assert_eq!(stage.run_beside("plan --sandbox=box").await.code, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_is_of_one_organisation_and_of_one_world() {
+    let digest = async |stage: &Stage, words: &str| {
+        let ran = stage.run_beside(&format!("plan --format json {words}")).await;
+        let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err));
+        document["digest"].as_str().unwrap().to_owned()
+    };
+    let stage = Stage::new();
+    let here = digest(&stage, "--sandbox=box").await;
+    stage.edit("organization: example-house", "organization: another-house");
+    assert_ne!(digest(&stage, "--sandbox=other").await, here, "the same things in another organisation");
+    stage.edit("organization: another-house", "organization: example-house");
+
+    // What is reached with an address and a token is not in the sandbox, even where it is the same server.
+    let sandbox = stage.sandbox().await;
+    let live = |words: &str| {
+        let mut command = stage.command(words);
+        command.env("TFE_ADDRESS", sandbox.address()).env("TFE_TOKEN", sandbox.token());
+        command.env("DNS_TOKEN", "one").env("HOOK_URL", "https://hook.example");
+        tokio::task::spawn_blocking(move || Ran::of(&command.output().unwrap()))
+    };
+    let ran = live(&format!("apply --yes --only-if {here}")).await.unwrap();
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("that plan is one for SANDBOX systems"), "{}", ran.err);
+    assert!(sandbox.with_world(|world| world.workspaces.is_empty()), "nothing was written");
+    assert_eq!(stage.run_beside(&format!("apply --yes --sandbox=box --only-if {here}")).await.code, 0);
+}
+
 /// An apply that waits for the answer to its first request; the words that it wrote on standard error come one by one.
 #[cfg(unix)]
 struct AtTheDoor {
@@ -137,7 +165,7 @@ impl AtTheDoor {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_finishes_what_is_under_way() {
-    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (name, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let stage = Stage::new();
         let sandbox = stage.sandbox().await;
         let mut apply = AtTheDoor::new(&stage, &sandbox).await;

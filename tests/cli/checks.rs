@@ -53,7 +53,7 @@ fn a_first_spec_is_written_as_yaml_alone() {
     let stage = Stage::empty();
     for name in ["fleet.json", "fleet.toml"] {
         let ran = stage.run(&format!("init --organization example-house {name}"));
-        assert_eq!(ran.code, 1);
+        assert_eq!(ran.code, 64);
         assert!(ran.err.contains("ends in .yaml"), "{}", ran.err);
         assert!(!stage.path(name).exists());
     }
@@ -74,6 +74,77 @@ fn explain_takes_an_address_as_a_plan_shows_it() {
 }
 
 #[test]
+fn explain_takes_patterns_and_the_specs_own_names() {
+    let stage = Stage::new();
+    let things = |asked: &str| {
+        let ran = stage.run(&format!("explain {asked}"));
+        assert_eq!(ran.code, 0, "{asked}: {}", ran.err);
+        let heads = ran.out.lines().filter(|line| !line.is_empty() && !line.starts_with(' '));
+        heads.map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let dns = ["hcp/workspace/main-dns", "hcp/workspace/main-dns/env/DNS_TOKEN", "hcp/workspace/main-dns/env/TF_LOG"];
+    for asked in
+        ["hcp/workspace/main-d*", "workspace/*-dns", "projects/main/workspaces/dns", "projects.main.workspaces.dns"]
+    {
+        assert_eq!(things(asked), dns, "{asked}");
+    }
+    assert_eq!(things("hcp/workspace/*/env/TF_*"), dns[2..]);
+    assert_eq!(things("pools/cluster"), ["pools/cluster", "hcp/pool/lab-cluster"]);
+    assert_eq!(things("pools.cluster.agents"), ["pools/cluster", "hcp/pool/lab-cluster"]);
+    assert_eq!(things("notify/hook"), ["hcp/project/main/notification/hook"]);
+    assert_eq!(things("projects/main").len(), 7, "the project with its notification and its workspaces");
+    assert_eq!(things("hcp")[0], "hcp/organization");
+    assert_eq!(things("workspace/main-vault/placement"), ["hcp/workspace/main-vault/placement"]);
+    assert_eq!(things("pool/lab-cluster/scope"), ["hcp/pool/lab-cluster/scope"]);
+    assert_eq!(things("variable-set/reconcile-lab"), ["hcp/variable-set/reconcile-lab"]);
+    for (asked, near) in [
+        ("pools/clutser", "did you mean pools/cluster?"),
+        ("pool/lab-clutser", "did you mean pool/lab-cluster?"),
+        ("hcp/workspace/main-dsn", "did you mean hcp/workspace/main-dns?"),
+        ("zebra", "`reconcile plan` prints them"),
+    ] {
+        let ran = stage.run(&format!("explain {asked}"));
+        assert!(ran.code == 1 && ran.err.contains(near), "{asked}: {}", ran.err);
+    }
+}
+
+/// Whatever a plan names of the spec can be pasted, and what `--only` covers is explained too.
+#[test]
+fn every_address_of_a_plan_is_explained() {
+    let stage = Stage::new();
+    let plan: serde_json::Value = serde_json::from_str(&stage.run("plan --sandbox=box --format json").out).unwrap();
+    let mut asked: Vec<String> = Vec::new();
+    for action in plan["actions"].as_array().unwrap() {
+        let address = action["address"].as_str().unwrap();
+        asked.extend([address.to_owned(), address.strip_prefix("hcp/").unwrap().to_owned()]);
+        let needs = action["needs"].as_array().unwrap().iter();
+        asked.extend(needs.map(|need| need["of"].as_str().unwrap().to_owned()));
+    }
+    assert!(asked.len() > 24, "{asked:?}");
+    for address in asked {
+        let ran = stage.run(&format!("explain {address}"));
+        assert_eq!(ran.code, 0, "{address}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_target_is_explained_as_the_spec_has_it() {
+    let stage = Stage::new();
+    let text = stage.read("fleet.yaml").replace(
+        "pools:\n  cluster: { name: lab-cluster, ",
+        "targets:\n  nas: { docker: { project: agents }, identity: { engineId: 6XKD } }\npools:\n  cluster: { name: lab-cluster, target: nas, longestApply: 90m, ",
+    );
+    stage.write("fleet.yaml", &text);
+    assert_output!(stage.show("explain targets/*"));
+    let whole = stage.run("explain targets/nas").out;
+    for inside in ["docker/nas/container/tfc-agent-1", "targets/nas/docker", "targets.nas"] {
+        assert_eq!(stage.run(&format!("explain {inside}")).out, whole, "{inside}");
+    }
+    assert_eq!(stage.run("explain docker/elsewhere/container/a").code, 1);
+    assert_output!(stage.show("explain pools/cluster"));
+}
+
+#[test]
 fn diff_compares_two_files() {
     let stage = Stage::new();
     let text = stage.read("fleet.yaml");
@@ -90,18 +161,7 @@ fn diff_compares_two_files() {
 #[test]
 fn diff_compares_two_revisions() {
     let stage = Stage::new();
-    let git = |words: &[&str]| {
-        let status = std::process::Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-            .args(words)
-            .current_dir(stage.path("."))
-            .env("HOME", stage.path("."))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "{words:?}");
-    };
+    let git = |words: &[&str]| stage.git(words);
     git(&["init"]);
     git(&["add", "fleet.yaml"]);
     git(&["commit", "-m", "one"]);

@@ -5,11 +5,62 @@ use crate::assert_output;
 
 #[test]
 fn wrong_usage_is_64() {
-    for words in ["", "plam", "plan --removals 3", "apply --concurrency 0", "plan --only", "diff one"] {
+    for words in [
+        "",
+        "plam",
+        "plan --removals 3",
+        "plan --only",
+        "plan --only []a",
+        "apply --concurrency 0",
+        "apply --only-if 0123456789",
+        "apply --only-if plan.jsn",
+        "diff",
+        "diff one",
+        "diff one two three",
+        "diff main..",
+        "diff --format yaml a b",
+        "explain",
+        "explain []a",
+        "init fleet.json",
+        "sandbox",
+        "sandbox serve --listen 0.0.0.0:0",
+        "completions tcsh",
+        "schema more",
+        "man more",
+        "check --strict=yes",
+    ] {
         let ran = Stage::empty().run(words);
-        let expected = if words == "diff one" { 1 } else { 64 };
-        assert_eq!(ran.code, expected, "{words}: {}", ran.err);
+        assert_eq!(ran.code, 64, "{words}: {}", ran.err);
+        assert!(ran.err.contains("Usage: reconcile") || ran.err.contains("try '--help'"), "{words}: {}", ran.err);
+        assert!(ran.out.is_empty(), "{words}: {}", ran.out);
     }
+}
+
+#[test]
+fn wrong_usage_is_said_with_the_usage() {
+    assert_output!(Stage::empty().show("diff one"));
+    assert_output!(Stage::empty().show("apply --only-if plan.jsn"));
+}
+
+const CANARY: &str = "canary-in-a-panic";
+
+/// The process that panics is this very test, called once more.
+#[test]
+fn a_defect_shows_where_it_is_and_no_value() {
+    const INSIDE: &str = "RECONCILE_TEST_PANICS";
+    if std::env::var_os(INSIDE).is_some() {
+        let exit = reconcile::cli::guarded(|| panic!("{CANARY}"));
+        std::process::exit(exit.code().into());
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["ends::a_defect_shows_where_it_is_and_no_value", "--exact", "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let ran = crate::stage::Ran::of(&output);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("error: a defect of this program, at tests/cli/ends.rs:"), "{}", ran.err);
+    assert!(!ran.err.contains(CANARY) && !ran.out.contains(CANARY), "{}{}", ran.out, ran.err);
 }
 
 #[test]
@@ -88,5 +139,5 @@ fn a_script_of_faults_that_is_none_says_why() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("faults.json") && ran.err.contains("explode"), "{}", ran.err);
     let ran = stage.run("sandbox serve box --listen 0.0.0.0:0");
-    assert!(ran.code == 1 && ran.err.contains("loopback"), "{}", ran.err);
+    assert!(ran.code == 64 && ran.err.contains("loopback"), "{}", ran.err);
 }

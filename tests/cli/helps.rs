@@ -16,6 +16,7 @@ helps! {
     check "check --help"
     plan "plan --help"
     apply "apply --help"
+    release "release --help"
     explain "explain --help"
     diff "diff --help"
     schema "schema --help"

@@ -66,6 +66,19 @@ impl Stage {
         command
     }
 
+    /// Git in this folder; what it printed.
+    pub fn git(&self, words: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
+            .args(words)
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Runs the binary with these words.
     pub fn run(&self, words: &str) -> Ran {
         Ran::of(&self.command(words).output().unwrap())

@@ -16,6 +16,7 @@ pub async fn walk() -> Probe {
     variables(&probe, &one).await;
     variable_sets(&probe, &one, &project).await;
     notifications(&probe, &one, &project).await;
+    members(&probe).await;
     sharing(&probe, &one, &two).await;
     runs(&probe, &one).await;
     lists(&probe).await;
@@ -33,6 +34,7 @@ async fn organization(probe: &Probe) {
         "ping",
         "account/details",
         "organizations",
+        "organizations?q=example&q[name]=example&q[email]=owner",
         "organizations/example",
         "organizations/example?include=subscription,entitlement_set,default-project",
         "organizations/example/entitlement-set",
@@ -287,8 +289,9 @@ async fn notifications(probe: &Probe, workspace: &str, project: &str) {
         "token": "key",
         "triggers": ["run:completed", "run:errored"],
     });
+    let user = probe.sandbox.with_world(|world| world.join("ada"));
     let mail = json!({ "name": "mail", "destination-type": "email", "enabled": true, "triggers": ["run:errored"] });
-    let mail = related("notification-configurations", mail, json!({ "users": ids("users", &["user-1"]) }));
+    let mail = related("notification-configurations", mail, json!({ "users": ids("users", &[&user]) }));
     for (kind, owner) in [("workspaces", workspace), ("projects", project)] {
         let path = format!("{kind}/{owner}/notification-configurations");
         let id = probe.post(&path, resource("notification-configurations", generic.clone())).await.expect(201).id();
@@ -301,6 +304,25 @@ async fn notifications(probe: &Probe, workspace: &str, project: &str) {
         probe.post(&format!("{own}/actions/enable"), Value::Null).await.expect(200);
         probe.delete(&own, Value::Null).await.expect(204);
     }
+}
+
+async fn members(probe: &Probe) {
+    let path = "organizations/example/organization-memberships";
+    let invited = related(
+        "organization-memberships",
+        json!({ "email": "bob@example.com" }),
+        json!({ "teams": ids("teams", &["team-1"]) }),
+    );
+    let reply = probe.post(path, invited).await.expect(201);
+    let user = reply.relationship("user")["id"].as_str().unwrap().to_owned();
+    probe.get(&format!("{path}?include=user,teams&page[number]=1&page[size]=100")).await.expect(200);
+    probe.get(&format!("{path}?q=bob&filter[status]=invited&filter[email]=bob@example.com")).await.expect(200);
+    probe.get(&format!("{path}?filter[status]=asleep")).await.expect(400);
+    probe.get("organization-memberships?include=user").await.expect(200);
+    probe.get(&format!("users/{user}")).await.expect(200);
+    let own = format!("organization-memberships/{}", reply.id());
+    probe.get(&format!("{own}?include=user")).await.expect(200);
+    probe.delete(&own, Value::Null).await.expect(204);
 }
 
 async fn sharing(probe: &Probe, one: &str, two: &str) {
@@ -334,6 +356,8 @@ async fn lists(probe: &Probe) {
         "workspaces?search[name]=o&search[wildcard-name]=o*&filter[project][id]=prj-1&filter[current-run][status]=planned",
         "workspaces?filter[tagged][0][key]=team&filter[tagged][0][value]=infra&filter[tag-union]=true",
         "workspaces?search[tags]=a&search[exclude-tags]=b",
+        "workspaces?filter[tag-value-default-null]=true",
+        "oauth-tokens?filter[provider]=github",
         "projects?filter[names]=Default Project&sort=name",
         "projects?q=default&include=effective_tag_bindings",
         "agent-pools?q=cluster&sort=name&filter[allowed_workspaces][name]=one",

@@ -1,68 +1,106 @@
-//! A fleet, an organisation of its own in memory, and this program's real client between them.
+//! A fleet, an organisation of its own in memory, and this program's real clients between them.
+//!
+//! A fleet comes from the text of a spec ([`fleet`], [`fleet_of`]) or is put together from values ([`values`]). Looking,
+//! deciding and doing go through `pipeline`, as they do in the program: a further system is one more stand-in in
+//! [`Lab::access`], and nothing in the tests that do not care.
 
 #![allow(dead_code)] // Each test target uses a part of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod neighbours;
+pub mod picture;
+pub mod schedules;
+pub mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
-use reconcile::apply::{self, Stop};
+use reconcile::apply::Stop;
 use reconcile::http::Policy;
-use reconcile::plan::{Plan, plan};
-use reconcile::report::Report;
-use reconcile::sandbox::{Connection, Sandbox, Seed};
-use reconcile::secret::Secrets;
+use reconcile::pipeline::{self, Access, Readers, Writers};
+use reconcile::plan::{Gap, Plan};
+use reconcile::report::{Outcome, Report};
+use reconcile::sandbox::world::ApiToken;
+use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind};
+use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
-use reconcile::systems::hcp::client::{Access, Reader, Writer};
-use reconcile::systems::hcp::{self, Hcp};
-use reconcile::systems::{self, Consent, Observed, System as _};
+use reconcile::systems::docker::client::{Door, Way};
+use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
+use reconcile::systems::{Consent, Observed, docker, hcp};
 
-/// An organisation that is looked at and written to as a user's would be.
+/// An organisation that is looked at and written to as a user's would be, and one who does so.
 pub struct Lab {
-    pub sandbox: Sandbox,
-    reader: Reader,
-    writer: Writer,
-    secrets: Secrets,
+    pub sandbox: Arc<Sandbox>,
+    pub secrets: Secrets,
+    pub writers: Writers,
+    readers: Readers,
+    token: String,
 }
 
 impl Lab {
     /// An organisation with the name that the fleet uses and nothing in it.
     pub async fn new(want: &Desired) -> Self {
         let sandbox = Sandbox::in_memory(&seed(want)).await.expect("the sandbox starts");
-        Self::around(sandbox, want)
+        Self::around(sandbox, want).await
     }
 
     /// Clients for an organisation that is there already.
-    pub fn around(sandbox: Sandbox, want: &Desired) -> Self {
-        Self::limited(sandbox, &Policy::test(), want)
+    pub async fn around(sandbox: Sandbox, want: &Desired) -> Self {
+        let token = sandbox.token().to_owned();
+        Self::with(Arc::new(sandbox), token, &Policy::test(), want).await
     }
 
     /// The same organisation, with clients that keep to other limits.
-    pub fn with_policy(self, policy: &Policy, want: &Desired) -> Self {
-        Self::limited(self.sandbox, policy, want)
+    pub async fn with_policy(self, policy: &Policy, want: &Desired) -> Self {
+        Self { secrets: self.secrets, ..Self::with(self.sandbox, self.token, policy, want).await }
     }
 
-    fn limited(sandbox: Sandbox, policy: &Policy, want: &Desired) -> Self {
-        let access = || Access {
+    /// Somebody else at the same organisation, with an API token of this label; of this fleet or of another.
+    pub async fn beside(&self, label: &str, want: &Desired) -> Self {
+        let token = format!("sandbox.atlasv1.{label}");
+        self.sandbox.with_world(|world| {
+            if !world.tokens.iter().any(|known| known.label == label) {
+                world.tokens.push(ApiToken::new(label, TokenKind::default(), &token));
+            }
+        });
+        Self::with(Arc::clone(&self.sandbox), token, &Policy::test(), want).await
+    }
+
+    async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
+        let access = Self::access(&sandbox, &token, policy, want);
+        let readers = Readers::new(&access).await.expect("readers");
+        let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
+        Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
+    }
+
+    /// How each system is reached.
+    fn access(sandbox: &Sandbox, token: &str, policy: &Policy, want: &Desired) -> Access {
+        let hcp = hcp::client::Access {
             address: sandbox.address().to_owned(),
-            token: reconcile::secret::Secret::new(sandbox.token().to_owned()),
+            token: Secret::new(token.to_owned()),
             ca: None,
             organization: want.hcp.organization.name.clone(),
             loopback_only: true,
         };
-        let reader = Reader::new(&access(), policy).expect("a reader");
-        let writer = Writer::new(&access(), policy, &want.hcp.fleet).expect("a writer");
-        Self { sandbox, reader, writer, secrets: Secrets::sandbox("lab".to_owned()) }
+        let doors = want.docker.targets.keys().map(|target| {
+            let address = sandbox.engine_address(target).expect("the sandbox has the host");
+            let way = Way::Loopback(address.trim_start_matches("tcp://").to_owned());
+            (target.clone(), Ok(Door { way, from: "the lab".to_owned() }))
+        });
+        let docker = docker::client::Access { doors: doors.collect() };
+        Access { hcp, docker, policy: policy.clone() }
     }
 
-    /// Reads secrets elsewhere from now on.
-    pub fn use_secrets(&mut self, secrets: Secrets) {
-        self.secrets = secrets;
+    /// Reads all that a plan needs, or says why it cannot be read at all.
+    pub async fn observe(&self, want: &Desired) -> Result<Observed, Gap> {
+        pipeline::observe(&self.readers, want, &self.secrets).await
     }
 
     pub async fn look(&self, want: &Desired) -> Observed {
-        let seen = Hcp::observe(&self.reader, &want.hcp, &self.secrets).await;
-        Observed { hcp: seen.expect("the organisation can be read") }
+        self.observe(want).await.expect("the organisation can be read")
     }
 
     pub async fn plan(&self, want: &Desired) -> Plan {
@@ -70,7 +108,7 @@ impl Lab {
     }
 
     pub async fn plan_with(&self, want: &Desired, consent: &Consent) -> Plan {
-        plan(want, &self.look(want).await, consent)
+        plan_of(want, self.look(want).await, consent)
     }
 
     pub async fn apply(&self, plan: &Plan) -> Report {
@@ -82,13 +120,17 @@ impl Lab {
         self.apply_at_once(plan, 1).await
     }
 
-    async fn apply_at_once(&self, plan: &Plan, at_once: usize) -> Report {
+    pub async fn apply_at_once(&self, plan: &Plan, at_once: usize) -> Report {
         let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();
         let at_once = NonZeroUsize::new(at_once).expect("at least one");
-        let perform = async |address: &_, action: &reconcile::plan::Action, outputs: &_| match &action.request {
-            systems::Request::Hcp(request) => Hcp::apply(&self.writer, request, address, outputs, &self.secrets).await,
-        };
-        apply::apply(plan, at_once, &Stop::default(), &events, perform).await.expect("no cycle")
+        let stop = Stop::default();
+        let applied = pipeline::apply(plan, &self.writers, &self.secrets, at_once, &stop, &events);
+        applied.await.expect("no cycle")
+    }
+
+    /// Plans and applies, whatever comes of it.
+    pub async fn run(&self, want: &Desired) -> Report {
+        self.apply(&self.plan(want).await).await
     }
 
     /// Applies, and demands that all of it succeeded and that nothing is left to do.
@@ -105,9 +147,54 @@ impl Lab {
         let first = self.plan(want).await;
         assert!(first.refusals.is_empty() && first.gaps.is_empty(), "{:#?} {:#?}", first.refusals, first.gaps);
         let report = self.apply_at_once(&first, at_once).await;
-        assert!(report.is_complete(), "{report:#?}");
-        let second = self.plan(want).await;
-        assert!(second.is_empty(), "the second run is not empty: {:#?} {:#?}", second.actions, second.waits);
+        assert!(report.is_complete(), "{:#?}", failures(&report));
+        let ignored: BTreeSet<String> =
+            self.sandbox.requests().into_iter().flat_map(|request| request.ignored).collect();
+        assert!(ignored.is_empty(), "sent, and heeded by nobody: {ignored:?}");
+        self.expect_settled(want).await;
+    }
+
+    /// Demands that nothing is left to do, to wait for or to complain of.
+    pub async fn expect_settled(&self, want: &Desired) {
+        let seen = self.look(want).await;
+        // What was seen must survive being saved.
+        let saved = serde_json::to_string(&seen).expect("it can be saved");
+        assert_eq!(seen, serde_json::from_str::<Observed>(&saved).expect("it can be read back"));
+        let again = plan_of(want, seen, &Consent::default());
+        assert!(again.is_empty(), "the second run is not empty: {:#?} {:#?}", again.actions, again.waits);
+        assert!(again.gaps.is_empty() && again.refusals.is_empty(), "{:#?} {:#?}", again.gaps, again.refusals);
+    }
+
+    /// Runs until there is nothing left to do, and says how many runs that took.
+    pub async fn settle(&self, want: &Desired, most: usize, case: &str) -> usize {
+        for runs in 0..=most {
+            let plan = self.plan(want).await;
+            assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{case}: {:#?} {:#?}", plan.refusals, plan.gaps);
+            if plan.is_empty() {
+                return runs;
+            }
+            assert!(runs < most, "{case}: not settled after {most} runs: {:#?} {:#?}", lines(&plan), plan.waits);
+            self.apply(&plan).await;
+        }
+        unreachable!("the last run returns or fails")
+    }
+
+    /// Demands that every sensitive variable holds what its source gives.
+    pub async fn expect_secrets(&self, want: &Desired, case: &str) {
+        let world = self.sandbox.snapshot();
+        let workspaces = world.workspaces.values().map(|it| (it.name.as_str(), &it.variables));
+        let sets = world.variable_sets.values().map(|it| (it.name.as_str(), &it.variables));
+        let there: BTreeMap<_, _> = workspaces.chain(sets).collect();
+        let workspaces = want.hcp.workspaces.iter().map(|(name, it)| (name, &it.variables));
+        let sets = want.hcp.variable_sets.iter().map(|(name, it)| (name, &it.variables));
+        for (name, variables) in workspaces.chain(sets) {
+            for (key, variable) in variables {
+                let VariableValue::Sensitive(source) = &variable.value else { continue };
+                let value = self.secrets.read(source).await.expect("a value");
+                let held = there[name.as_str()].values().find(|held| held.key == key.key).expect("the variable");
+                assert!(held.value.is_sensitive() && held.value.is(value.expose()), "{case}: {name}/{}", key.key);
+            }
+        }
     }
 
     /// How many requests so far changed something.
@@ -116,12 +203,24 @@ impl Lab {
     }
 }
 
+/// What is planned for what was seen.
+pub fn plan_of(want: &Desired, seen: Observed, consent: &Consent) -> Plan {
+    pipeline::decide(want, &Ok(seen), consent, &[])
+}
+
 /// What a real organisation would have before this program comes: its name, its tier and its VCS connection.
 pub fn seed(want: &Desired) -> Seed {
-    let hcp::desired::Organization { name, .. } = &want.hcp.organization;
+    let hcp::desired::Organization { name, tier, .. } = &want.hcp.organization;
     Seed {
         organization: name.clone(),
+        tier: match tier {
+            WantedTier::Free => Tier::Free,
+            WantedTier::Essentials => Tier::Essentials,
+            WantedTier::Standard => Tier::Standard,
+            WantedTier::Premium => Tier::Premium,
+        },
         connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
+        engines: want.docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
         ..Seed::default()
     }
 }
@@ -136,4 +235,33 @@ pub fn fleet(name: &str, text: &str) -> Desired {
 pub fn fleet_of(path: &Path) -> Desired {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     fleet(&path.display().to_string(), &text)
+}
+
+/// The fleet of the example that comes with the program.
+pub fn example() -> Desired {
+    fleet_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/homelab/fleet.yaml"))
+}
+
+/// What a plan does: `change hcp/workspace/x [field field]`.
+pub fn lines(plan: &Plan) -> Vec<String> {
+    plan.actions
+        .iter()
+        .map(|(address, action)| {
+            let fields: Vec<&str> = action.changes.iter().map(|change| change.field.as_str()).collect();
+            format!("{} {address} {fields:?}", action.verb)
+        })
+        .collect()
+}
+
+/// What failed, with all causes.
+pub fn failures(report: &Report) -> Vec<String> {
+    report
+        .entries
+        .iter()
+        .filter_map(|(address, entry)| match &entry.outcome {
+            Outcome::Failed(error) => Some(format!("{}; hint: {}", error.chain(), error.remedy().unwrap_or_default())),
+            Outcome::Skipped { after } => Some(format!("{address} skipped after {after}")),
+            Outcome::Done | Outcome::NotBegun | Outcome::Unknown => None,
+        })
+        .collect()
 }

@@ -19,6 +19,18 @@ pub fn render(approved: &Document, now: &Document, look: Look) -> String {
     if approved.fleet != now.fleet {
         page.line(&format!("  it was saved for the fleet {}, this is {}", approved.fleet, now.fleet));
     }
+    let organization = |document: &Document| {
+        let line = document.systems.iter().find(|system| system.system == "hcp");
+        line.map(|system| system.name.clone()).unwrap_or_default()
+    };
+    let (before, after) = (organization(approved), organization(now));
+    if before != after {
+        page.line(&format!(
+            "  it was saved for the organisation {}, this is {}",
+            words::clean(&before),
+            words::clean(&after)
+        ));
+    }
     if approved.world != now.world {
         page.line(&format!("  it was saved for {} systems, these are {}", approved.world, now.world));
     }

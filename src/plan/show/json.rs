@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Header, SystemLine, World, words};
+use super::{Header, SystemLine, words};
 use crate::address::Address;
 use crate::origin::{Origin, Place};
 use crate::plan::{self, Plan, Shown, Verb};
@@ -32,6 +32,9 @@ pub struct Document {
     pub exit: Exit,
     /// Where and as whom.
     pub systems: Vec<System>,
+    /// What whoever runs this should know of the way in which the systems are reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// How many actions there are of each kind.
     pub counts: BTreeMap<String, usize>,
     /// What applying it breaks off or moves.
@@ -208,14 +211,12 @@ impl Document {
         Self {
             format_version: FORMAT_VERSION,
             tool: header.version.clone(),
-            world: match header.world {
-                World::Live => "live".to_owned(),
-                World::Sandbox(_) => "sandbox".to_owned(),
-            },
+            world: header.world.key().to_owned(),
             fleet: fleet.to_string(),
-            digest: plan.digest().to_string(),
+            digest: header.digest(plan).to_string(),
             exit,
             systems: header.systems.iter().map(System::from).collect(),
+            warnings: header.warnings.clone(),
             counts: Verb::ALL
                 .into_iter()
                 .map(|verb| (verb.to_string(), plan.count(verb)))

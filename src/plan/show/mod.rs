@@ -12,8 +12,9 @@ use std::time::Duration;
 
 pub(crate) use self::layout::{Page, Text, Tone};
 pub use self::text::render;
-pub(crate) use self::words::clean;
+pub(crate) use self::words::{clean, members};
 use super::Plan;
+use super::digest::{Digest, Site};
 
 /// Where, as whom and with what: the lines that stand above every plan.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Header {
     pub profile: Option<String>,
     /// The real systems, or stand-ins.
     pub world: World,
+    /// The organisation in HCP, as the spec names it.
+    pub organization: String,
     /// This program's version.
     pub version: String,
     /// One line for each system.
@@ -34,6 +37,16 @@ pub struct Header {
     pub reading: Reading,
     /// Identities that the spec does not pin yet, ready to paste.
     pub unpinned: Vec<String>,
+    /// What whoever runs this should know of the way in which the systems are reached.
+    pub warnings: Vec<String>,
+}
+
+impl Header {
+    /// The digest of a plan for these systems.
+    #[must_use]
+    pub fn digest(&self, plan: &Plan) -> Digest {
+        plan.digest(&Site { world: self.world.key(), organization: &self.organization })
+    }
 }
 
 /// Which systems a run is about.
@@ -47,6 +60,15 @@ pub enum World {
 }
 
 impl World {
+    /// The word in documents and digests.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Sandbox(_) => "sandbox",
+        }
+    }
+
     /// The word of the first line.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -86,7 +108,7 @@ pub struct Look {
     pub full: bool,
 }
 
-/// The counts of a plan in one line, without its digest: `create 13, change 2; 7 wait, 1 unread`.
+/// The counts of a plan in one line, without its digest: `create 13, change 2; 7 waiting, 1 unread`.
 #[must_use]
 pub fn counts(plan: &Plan) -> String {
     let done: Vec<String> = super::Verb::ALL
@@ -97,7 +119,7 @@ pub fn counts(plan: &Plan) -> String {
         .collect();
     let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched } = plan;
     let rest: Vec<String> = [
-        (waits.len(), if waits.len() == 1 { "waits" } else { "wait" }),
+        (waits.len(), "waiting"),
         (gaps.len(), "unread"),
         (refusals.len(), "refused"),
         (untouched.len(), "left alone"),

@@ -53,6 +53,7 @@ fn header() -> Header {
         spec: "fleet.yaml".to_owned(),
         profile: Some("laptop".to_owned()),
         world: World::Live,
+        organization: "example-house".to_owned(),
         version: "0.1.0".to_owned(),
         systems: vec![SystemLine {
             system: "hcp".to_owned(),
@@ -61,7 +62,25 @@ fn header() -> Header {
         }],
         reading: Reading { requests: 8, took: Duration::from_millis(1400) },
         unpinned: Vec::new(),
+        warnings: Vec::new(),
     }
+}
+
+#[test]
+fn a_long_first_line_goes_on_in_the_next() {
+    let head = |spec: &str| {
+        let header = Header { spec: spec.to_owned(), ..header() };
+        let text = render(&Plan::empty("homelab".parse().unwrap()), &header, Look::default(), "");
+        let head: Vec<String> = text.lines().take_while(|line| !line.contains("  hcp ")).map(str::to_owned).collect();
+        assert!(head.iter().all(|line| line.len() <= 100), "{text}");
+        head
+    };
+    assert_eq!(head("fleet.yaml @ 7f3c2e1 (clean)").len(), 1);
+    let long = format!("{}.yaml @ 7f3c2e1 (clean)", "x".repeat(60));
+    let lines = head(&long);
+    assert_eq!(lines.len(), 2);
+    assert!(lines[1].starts_with("  ") && lines[1].ends_with("   reconcile 0.1.0"), "{lines:?}");
+    assert!(lines.join(" ").contains(&long), "{lines:?}");
 }
 
 fn place(workspace: &str, pool: &str) -> Action {
@@ -76,6 +95,7 @@ fn place(workspace: &str, pool: &str) -> Action {
                 of: address("hcp/pool/nas/scope"),
                 what: What::Fact(Fact::Allowed(workspace.to_owned())),
             }),
+            ready: Vec::new(),
             moves: false,
             locked_by_us: false,
         }),

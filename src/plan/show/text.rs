@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::layout::{Page, Text, WIDTH};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::layout::{Page, Text, Tone, WIDTH};
 use super::words::clean;
 use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
 use crate::origin::{FileName, Origin, Place};
@@ -22,7 +24,7 @@ pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String 
     let body = body.finished();
     let mut page = Page::new(look);
     head(&mut page, header, plan);
-    let summary = format!("Plan {}: {}.", plan.digest().short(), counts(plan));
+    let summary = format!("Plan {}: {}.", header.digest(plan).short(), counts(plan));
     if body.lines().count() > SCREEN {
         page.line(&summary);
     }
@@ -85,29 +87,17 @@ fn last(page: &mut Page, text: &str, ending: &str) {
 
 /// The lines above a plan.
 pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
-    let Header { fleet, spec, profile, world, version, systems, reading, unpinned } = header;
-    let mut first = format!("fleet {fleet}   {}", clean(spec));
-    if let Some(profile) = profile {
-        first.push_str("   as ");
-        first.push_str(&clean(profile));
-    }
-    first.push_str("   ");
-    first.push_str(world.word());
-    let right = format!("reconcile {version}");
-    let used = unicode_width::UnicodeWidthStr::width(first.as_str());
-    if used + 3 + right.len() <= WIDTH {
-        first.push_str(&" ".repeat(WIDTH - used - right.len()));
-    } else {
-        first.push_str("   ");
-    }
-    first.push_str(&right);
-    page.line(&first);
+    let Header { fleet, spec, profile, world, organization: _, version, systems, reading, unpinned, warnings } = header;
+    let mut words = vec![format!("fleet {fleet}"), clean(spec)];
+    words.extend(profile.iter().map(|profile| format!("as {}", clean(profile))));
+    words.push(world.word().to_owned());
+    first_line(page, &words, &format!("reconcile {version}"));
     if let World::Sandbox(directory) = world {
         page.line(&format!("  sandbox {}", clean(directory)));
     }
     let width = systems.iter().map(|line| line.system.len()).max().unwrap_or(0).max(6);
     for SystemLine { system, name, facts } in systems {
-        let head = Text::indent(2).and(&format!("{system:<width$} {}", clean(name)), super::Tone::Plain);
+        let head = Text::indent(2).and(&format!("{system:<width$} {}", clean(name)), Tone::Plain);
         page.beside(&head, head.width() + 2, &Text::plain(&clean(facts)));
     }
     let Reading { requests, took } = reading;
@@ -121,6 +111,30 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     for pin in unpinned {
         page.line(&format!("  not pinned yet: {}", clean(pin)));
     }
+    for warning in warnings {
+        page.beside(&Text::indent(2).and("warning:", Tone::Waiting), 11, &Text::plain(&clean(warning)));
+    }
+}
+
+/// Words with wide gaps and one at the right edge; what does not fit goes on in the next line.
+fn first_line(page: &mut Page, words: &[String], right: &str) {
+    const GAP: &str = "   ";
+    let mut line = String::new();
+    for word in words {
+        if !line.trim().is_empty() && line.width() + GAP.len() + word.width() > WIDTH {
+            page.line(&line);
+            line = String::from("  ");
+        } else if !line.is_empty() {
+            line.push_str(GAP);
+        }
+        line.push_str(word);
+    }
+    if line.width() + GAP.len() + right.width() > WIDTH {
+        page.line(&line);
+        line = String::from(" ");
+    }
+    let blank = WIDTH.saturating_sub(line.width() + right.width());
+    page.line(&format!("{line}{:blank$}{right}", ""));
 }
 
 /// A duration as a person says it.

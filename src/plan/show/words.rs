@@ -92,11 +92,40 @@ pub fn change(verb: Verb, change: &Change, full: bool) -> Text {
             .and("->", Tone::Plain)
             .and(&clean(new), Tone::New),
         (_, Shown::Nothing, Shown::Nothing) => text,
+        (_, Shown::Value(Value::Array(old)), Shown::Value(Value::Array(new)))
+            if !full && let Some(text) = members(old, new, |item| value(item, full)) =>
+        {
+            text
+        }
         (_, old, new) => {
             let (old, new) = distinct(old, new, full);
             text.and(&old, Tone::Old).and("->", Tone::Plain).and(&new, Tone::New)
         }
     }
+}
+
+/// The fewest members of a list that stay for it to be told by what comes and what goes alone.
+const MANY: usize = 3;
+
+/// What comes to a long list and what goes of it, as most of it stays. `None` where the whole lists say it better.
+pub fn members(old: &[Value], new: &[Value], shown: impl Fn(&Value) -> String) -> Option<Text> {
+    let without = |list: &[Value], other: &[Value]| -> Vec<String> {
+        list.iter().filter(|item| !other.contains(item)).map(&shown).collect()
+    };
+    let (gone, come) = (without(old, new), without(new, old));
+    let stay = new.len().checked_sub(come.len()).filter(|stay| *stay >= MANY)?;
+    if gone.is_empty() && come.is_empty() {
+        // Only the order differs.
+        return None;
+    }
+    let mut text = Text::default();
+    let signs = [("-", Tone::Old, gone), ("+", Tone::New, come)];
+    for (sign, tone, names) in signs {
+        for name in names {
+            text = text.and(&format!("{sign} {name},"), tone);
+        }
+    }
+    Some(text.and(&format!("{stay} stay"), Tone::Plain))
 }
 
 /// Both values in words. Two that differ never look the same, even where they are shortened.
@@ -162,6 +191,22 @@ mod tests {
         let long = |end: &str| Shown::text(format!("{}{end}", "a".repeat(300)));
         let (old, new) = distinct(&long("x"), &long("y"), false);
         assert!(old.ends_with('x') && new.ends_with('y'), "{old} {new}");
+    }
+
+    #[test]
+    fn of_long_lists_what_comes_and_goes_is_said() {
+        let list = |names: &str| names.split(' ').map(Value::from).collect::<Vec<_>>();
+        let said = |old: &str, new: &str| {
+            let text = members(&list(old), &list(new), |item| value(item, false))?;
+            let mut page = crate::plan::show::Page::new(crate::plan::show::Look::default());
+            page.beside(&Text::default(), 0, &text);
+            Some(page.finished().trim_end().to_owned())
+        };
+        assert_eq!(said("a b c d", "a b c e").as_deref(), Some("- d, + e, 3 stay"));
+        assert_eq!(said("a b c", "a b c d e").as_deref(), Some("+ d, + e, 3 stay"));
+        assert_eq!(said("a b c d", "b c d").as_deref(), Some("- a, 3 stay"));
+        assert_eq!(said("a b", "a c"), None, "short lists are shown whole");
+        assert_eq!(said("a b c d", "d c b a"), None, "an order is shown whole");
     }
 
     #[test]

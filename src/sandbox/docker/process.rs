@@ -284,7 +284,7 @@ impl World {
             events::tell(self, place, "die", &[("exitCode", &code.to_string())], at);
         }
         if let Some(agent) = agent {
-            self.leave(&agent, code, at);
+            self.part(&agent, code, at);
         }
         if vanishes {
             super::containers::discard(self, place, true, at);
@@ -292,7 +292,7 @@ impl World {
     }
 
     /// What HCP makes of an agent whose process is gone.
-    fn leave(&mut self, agent: &str, code: i64, at: Timestamp) {
+    fn part(&mut self, agent: &str, code: i64, at: Timestamp) {
         let is_idle = self.workers.get(agent).is_some_and(|worker| worker.job.is_none());
         if code == 0 && is_idle {
             self.dismiss(agent, at);

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::sandbox::{
     connection::{CuttableListener, Scissors},
-    faults::{BodyKind, Fault, Subject},
+    faults::{BodyKind, Fault, Subject, answers::wired},
     server::{RequestRecord, Shared, decode},
 };
 
@@ -119,7 +119,7 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
     };
     for fault in &faults {
         match fault {
-            Fault::Gate(name) => door.shared.gates.pass(name).await,
+            Fault::Gate(name) => door.shared.gates.pass(name, &path).await,
             Fault::Delay(millis) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             Fault::Reset => {
                 scissors.cut();
@@ -135,11 +135,8 @@ async fn around(door: Door, scissors: Scissors, call: Call, version: Option<(u32
                 }
                 return response;
             }
-            Fault::LostAnswer
-            | Fault::CutBody
-            | Fault::TruncatedBody
-            | Fault::Attribute { .. }
-            | Fault::MovePages(_) => {}
+            // What happens to the answer, and what only lists of pages know.
+            _ => {}
         }
     }
     let is_head = call.method == "HEAD";
@@ -309,25 +306,16 @@ fn deliver(
         }
         Payload::Bytes(kind, bytes) => (kind, bytes),
     };
-    let half = bytes.len() / 2;
-    let mut response = if faults.contains(&Fault::CutBody) {
-        record.status = 0;
-        let mut response = Response::new(super::super::server::cut_in_half(&bytes, scissors.clone()));
-        insert(response.headers_mut(), "content-length", &bytes.len().max(2).to_string());
-        response
-    } else if faults.contains(&Fault::TruncatedBody) {
-        Response::new(Body::from(bytes.get(..half).unwrap_or_default().to_vec()))
-    } else if is_head {
-        Response::new(Body::empty())
-    } else {
-        Response::new(Body::from(bytes))
-    };
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if !kind.is_empty() {
         insert(response.headers_mut(), "content-type", kind);
     }
     for (name, value) in &headers {
         insert(response.headers_mut(), name, value);
+    }
+    if !is_head && !wired(&mut response, bytes, faults, scissors) {
+        record.status = 0;
     }
     response
 }

@@ -7,6 +7,7 @@ pub mod agent_pools;
 pub mod agents;
 pub mod call;
 pub mod jsonapi;
+pub mod members;
 pub mod notifications;
 pub mod oauth;
 pub mod organizations;
@@ -41,6 +42,7 @@ pub fn answer(world: &mut World, call: &Call) -> Outcome {
         variable_sets::route,
         agent_pools::route,
         agents::route,
+        members::route,
         notifications::route,
         oauth::route,
         tags::route,

@@ -111,6 +111,7 @@ fn create(world: &mut World, call: &Call, owner: Subscriber) -> Outcome {
         signature: None,
         triggers: Vec::new(),
         users: BTreeSet::new(),
+        all_members: false,
         email_addresses: Vec::new(),
         deliveries: Vec::new(),
         verified: Vec::new(),
@@ -118,7 +119,7 @@ fn create(world: &mut World, call: &Call, owner: Subscriber) -> Outcome {
         updated_at: world.now,
     };
     let id = world.mint("nc");
-    apply(call, &id, &mut notification)?;
+    apply(world, call, &id, &mut notification)?;
     deliver(world, &id, &mut notification)?;
     let data = render(&id, &notification);
     world.notifications.insert(id, notification);
@@ -128,7 +129,7 @@ fn create(world: &mut World, call: &Call, owner: Subscriber) -> Outcome {
 fn update(world: &mut World, call: &Call, id: &str) -> Outcome {
     let mut notification = world.notifications.get(id).cloned().ok_or_else(Problem::not_found)?;
     call.expect_type(&TYPES)?;
-    apply(call, id, &mut notification)?;
+    apply(world, call, id, &mut notification)?;
     notification.updated_at = world.now;
     deliver(world, id, &mut notification)?;
     let data = render(id, &notification);
@@ -136,7 +137,7 @@ fn update(world: &mut World, call: &Call, id: &str) -> Outcome {
     Ok(Answer::resource(&data))
 }
 
-fn apply(call: &Call, id: &str, notification: &mut Notification) -> Result<(), Problem> {
+fn apply(world: &World, call: &Call, id: &str, notification: &mut Notification) -> Result<(), Problem> {
     let fields = call.attributes();
     if fields.has("name") {
         notification.name = fields.required("name")?;
@@ -156,7 +157,14 @@ fn apply(call: &Call, id: &str, notification: &mut Notification) -> Result<(), P
     }
     fields.texts("triggers")?.set(&mut notification.triggers);
     fields.texts("email-addresses")?.set(&mut notification.email_addresses);
+    // The one attribute that is spelled with underscores (documentation, "Create a Notification Configuration").
+    fields.flag("email_all_members")?.set(&mut notification.all_members);
     if let Some(users) = call.relation_ids("users")? {
+        // Whom the organization does not have, it cannot mail; what HCP says to that is written nowhere.
+        let member = |user: &String| world.members.values().any(|member| member.user == *user);
+        if let Some(stranger) = users.iter().find(|user| !member(user)) {
+            return Err(Problem::invalid_relationship("users", format!("User {stranger} is not a member")));
+        }
         notification.users = users;
     }
     check(notification)
@@ -169,6 +177,9 @@ fn check(notification: &Notification) -> Result<(), Problem> {
             return Err(Problem::invalid("url", "Url must be blank for email"));
         }
         "email" => {}
+        _ if !notification.users.is_empty() || notification.all_members => {
+            return Err(Problem::invalid_relationship("users", "Users can only be given for email"));
+        }
         "generic" | "slack" | "microsoft-teams" => {
             let url = notification.url.as_ref().map_or("", |Url(text)| text);
             if url.is_empty() {
@@ -316,6 +327,7 @@ fn render(id: &str, notification: &Notification) -> Value {
     });
     if notification.destination_type == "email" {
         data["attributes"]["email-addresses"] = json!(notification.email_addresses);
+        data["attributes"]["email_all_members"] = json!(notification.all_members);
         data["relationships"]["users"] = many("users", &notification.users);
     }
     data

@@ -46,6 +46,7 @@ fn tokens(world: &World, call: &Call, only: Option<&str>) -> Answer {
         .oauth_clients
         .iter()
         .filter(|(id, _)| only.is_none_or(|only| *id == only))
+        .filter(|(_, client)| call.parameter("filter[provider]").is_none_or(|kind| client.service_provider == kind))
         .flat_map(|(id, client)| client.tokens.iter().map(move |token| (id, client, token)))
         .collect();
     Answer::ok(call.page(found, |(id, client, token)| render_token(id, client, token)))

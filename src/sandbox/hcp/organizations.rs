@@ -14,7 +14,7 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
     let outcome = match (call.method.as_str(), path) {
         ("GET", ["ping"]) => Ok(Answer::empty()),
         ("GET", ["account", "details"]) => Ok(Answer::resource(&account(world, call))),
-        ("GET", ["organizations"]) => Ok(Answer::ok(call.page(vec![()], |()| render(world)))),
+        ("GET", ["organizations"]) => Ok(list(world, call)),
         ("GET", ["organizations", _]) => show(world, call),
         ("PATCH" | "PUT", ["organizations", _]) => update(world, call),
         ("GET", ["organizations", _, "entitlement-set"]) => Ok(Answer::resource(&entitlements(world))),
@@ -25,6 +25,17 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
         _ => return None,
     };
     Some(outcome)
+}
+
+/// `q` searches both, its two longer forms one of name and address.
+fn list(world: &World, call: &Call) -> Answer {
+    let organization = &world.organization;
+    let holds = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
+    let (name, email) = (&organization.name, &organization.email);
+    let found = call.parameter("q").is_none_or(|part| holds(name, part) || holds(email, part))
+        && call.parameter("q[name]").is_none_or(|part| holds(name, part))
+        && call.parameter("q[email]").is_none_or(|part| holds(email, part));
+    Answer::ok(call.page(found.then_some(()).into_iter().collect(), |()| render(world)))
 }
 
 fn show(world: &World, call: &Call) -> Outcome {

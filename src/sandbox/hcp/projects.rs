@@ -1,5 +1,7 @@
 //! Projects.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -23,10 +25,12 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
     Some(outcome)
 }
 
-const INCLUDES: [&str; 1] = ["effective_tag_bindings"];
+fn includes(world: &World, call: &Call) -> Result<BTreeSet<String>, Problem> {
+    if world.switches.refuse_include_tags { call.includes(&[]) } else { call.includes(&["effective_tag_bindings"]) }
+}
 
 fn list(world: &World, call: &Call) -> Outcome {
-    let includes = call.includes(&INCLUDES)?;
+    let includes = includes(world, call)?;
     let names: Option<Vec<&str>> = call.parameter("filter[names]").map(|names| names.split(',').collect());
     let query = call.parameter("q").map(str::to_lowercase);
     let mut found: Vec<(&String, &Project)> = world
@@ -48,7 +52,7 @@ fn list(world: &World, call: &Call) -> Outcome {
 }
 
 fn show(world: &World, call: &Call, id: &str) -> Outcome {
-    let includes = call.includes(&INCLUDES)?;
+    let includes = includes(world, call)?;
     let project = world.projects.get(id).ok_or_else(Problem::not_found)?;
     let mut body = json!({ "data": render(world, id, project) });
     if includes.contains("effective_tag_bindings") {

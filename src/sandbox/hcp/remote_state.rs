@@ -21,8 +21,13 @@ pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
 
 fn list(world: &World, call: &Call, id: &str) -> Outcome {
     let workspace = world.workspaces.get(id).ok_or_else(Problem::not_found)?;
-    let found: Vec<(&String, &Workspace)> =
-        world.workspaces.iter().filter(|(other, _)| workspace.remote_state_consumers.contains(*other)).collect();
+    // Shared with everybody, everybody is a consumer, unless only those are asked for that somebody named.
+    let everybody = workspace.global_remote_state && call.parameter("show_only_configured") != Some("true");
+    let found: Vec<(&String, &Workspace)> = world
+        .workspaces
+        .iter()
+        .filter(|(other, _)| (everybody && *other != id) || workspace.remote_state_consumers.contains(*other))
+        .collect();
     Ok(Answer::ok(call.page(found, |(id, workspace)| workspaces::render(world, id, workspace))))
 }
 

@@ -423,6 +423,9 @@ pub struct Notification {
     pub triggers: Vec<String>,
     /// Users who get mail.
     pub users: BTreeSet<String>,
+    /// Whether all members of the organization do.
+    #[serde(default)]
+    pub all_members: bool,
     /// Addresses that get mail.
     pub email_addresses: Vec<String>,
     /// Answers so far, the newest last.

@@ -4,6 +4,7 @@
 
 mod engine;
 mod fleet;
+mod members;
 mod organization;
 mod placement;
 mod sealed;
@@ -22,6 +23,7 @@ pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,
     RunTrigger, Subscriber, Tag, TagBindings, Url, Variable, VariableSet, VariableValue, VcsRepository, Workspace,
 };
+pub use members::{Member, Members, MembershipStatus};
 pub use organization::{ApiToken, Connection, IncludeVars, Organization, RateLimit, Seed, Switches, Tier, TokenKind};
 pub use placement::{Mode, OwnPool, Placement};
 pub use sealed::Sealed;
@@ -46,6 +48,9 @@ pub struct World {
     pub tokens: Vec<ApiToken>,
     /// The one organization.
     pub organization: Organization,
+    /// Its members by the ids of their memberships.
+    #[serde(default)]
+    pub members: Members,
     /// Projects by id.
     pub projects: BTreeMap<String, Project>,
     /// Workspaces by id, with their variables.
@@ -91,6 +96,7 @@ impl World {
             counters: BTreeMap::new(),
             tokens: vec![ApiToken::new("sandbox", seed.token_kind, token)],
             organization: Organization::new(seed, BEGINNING),
+            members: Members::new(),
             projects: BTreeMap::new(),
             workspaces: BTreeMap::new(),
             variable_sets: BTreeMap::new(),
@@ -114,6 +120,9 @@ impl World {
         world.organization.default_project = project;
         for connection in &seed.connections {
             world.connect(connection);
+        }
+        for username in &seed.members {
+            world.join(username);
         }
         world
     }

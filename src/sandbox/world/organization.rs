@@ -125,6 +125,9 @@ pub struct Seed {
     pub tier: Tier,
     /// Its VCS connections.
     pub connections: Vec<Connection>,
+    /// Names of its members.
+    #[serde(default)]
+    pub members: BTreeSet<String>,
     /// What the API token stands for.
     pub token_kind: TokenKind,
     /// Machines with a Docker Engine.
@@ -139,6 +142,7 @@ impl Default for Seed {
             external_id: None,
             tier: Tier::Free,
             connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
+            members: BTreeSet::new(),
             token_kind: TokenKind::Team,
             engines: Vec::new(),
         }
@@ -255,6 +259,8 @@ pub struct Switches {
     pub workspace_include_vars: IncludeVars,
     /// `include=vars` on variable sets.
     pub variable_set_include_vars: IncludeVars,
+    /// Whether tags do not come along with lists: 400, as for any include that does not exist.
+    pub refuse_include_tags: bool,
     /// Paths below `/api/v2` that the token may not see, as glob patterns: answered 404 like what does not exist.
     pub forbidden: BTreeSet<String>,
     /// The rate limit.
@@ -268,6 +274,7 @@ impl Default for Switches {
         Self {
             workspace_include_vars: IncludeVars::default(),
             variable_set_include_vars: IncludeVars::default(),
+            refuse_include_tags: false,
             forbidden: BTreeSet::new(),
             rate_limit: RateLimit::default(),
             job_seconds: 60,

@@ -1,6 +1,7 @@
 //! Words about whose a thing is, and fields that are left alone.
 
 use super::super::finding::{Finding, Rule, nearest};
+use super::super::model::Delivery;
 use super::super::node::At;
 use super::super::read::Located;
 use super::super::resolve::Fleet;
@@ -13,6 +14,10 @@ struct Words<'s> {
     adopt: Option<&'s Located<bool>>,
     released: Option<&'s Located<bool>>,
     absent: Option<&'s Located<bool>>,
+    /// What it says of how it is treated, or else what it lies in.
+    delivery: Option<&'s Located<Delivery>>,
+    /// What is said of all of the organisation: nothing inside undoes its `verify`.
+    of_all: Option<&'s Located<Delivery>>,
     ignore: Option<&'s [Located<String>]>,
 }
 
@@ -20,12 +25,15 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
     let of_workspaces = of_workspace();
     let mut of_projects: Vec<String> = ProjectSettings::names().iter().map(|name| spec_name(name)).collect();
     of_projects.extend(["tags", "runsOn"].map(str::to_owned));
+    let of_all = fleet.spec.hcp.delivery.as_ref();
     for (key, _, pool) in fleet.spec.pools.iter() {
         let words = Words {
             of: format!("pools.{key}"),
             adopt: pool.adopt.as_ref(),
             released: pool.released.as_ref(),
             absent: pool.absent.as_ref(),
+            delivery: pool.delivery.as_ref(),
+            of_all,
             ignore: pool.ignore.as_deref(),
         };
         one(&words, &["scope".to_owned()], findings);
@@ -43,6 +51,8 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
             adopt: project.adopt.as_ref(),
             released: project.released.as_ref(),
             absent: None,
+            delivery: project.delivery.as_ref(),
+            of_all,
             ignore: project.ignore.as_deref(),
         };
         one(&words, &of_projects, findings);
@@ -53,6 +63,8 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
             adopt: workspace.wish.adopt.as_ref(),
             released: workspace.wish.released.as_ref(),
             absent: None,
+            delivery: workspace.wish.delivery.as_ref().or(workspace.project.delivery.as_ref()),
+            of_all,
             ignore: workspace.wish.ignore.as_deref(),
         };
         one(&words, &of_workspaces, findings);
@@ -64,6 +76,8 @@ pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
             adopt: set.adopt.as_ref(),
             released: set.released.as_ref(),
             absent: None,
+            delivery: set.delivery.as_ref(),
+            of_all,
             ignore: set.ignore.as_deref(),
         };
         one(&words, &of_sets, findings);
@@ -77,7 +91,7 @@ fn of_workspace() -> Vec<String> {
 }
 
 fn one(words: &Words<'_>, fields: &[String], findings: &mut Vec<Finding>) {
-    let Words { of, adopt, released, absent, ignore } = words;
+    let Words { of, adopt, released, absent, delivery, of_all, ignore } = words;
     let on = |said: Option<&Located<bool>>| said.filter(|said| said.value).map(|said| said.at);
     let pairs: [(Option<At>, &str, Option<At>, &str); 3] = [
         (on(*released), "released", on(*adopt), "adopt"),
@@ -90,6 +104,14 @@ fn one(words: &Words<'_>, fields: &[String], findings: &mut Vec<Finding>) {
             let finding = Finding::error(Rule::Ownership, at, message);
             findings.push(finding.note_at(other_word, other).remedy("keep one of them"));
         }
+    }
+    if let Some(at) = on(*released)
+        && let Some(verify) = [*delivery, *of_all].into_iter().flatten().find(|said| said.value == Delivery::Verify)
+    {
+        let message =
+            format!("{of} is to be released, and `delivery: verify` lets nothing be written, its mark neither");
+        let finding = Finding::error(Rule::Ownership, at, message).note_at("delivery: verify", verify.at);
+        findings.push(finding.remedy("take `released` out and run `reconcile release` on it, or take `verify` away"));
     }
     for field in ignore.iter().flat_map(|list| list.iter()) {
         let text = field.as_str();

@@ -7,7 +7,7 @@ mod projects;
 mod variables;
 mod workspaces;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,15 @@ pub struct Desired {
     pub docker: docker::desired::Desired,
     /// Where each field comes from; it explains a plan and decides nothing in it.
     pub origins: Origins,
+}
+
+impl Desired {
+    /// A fleet that lives in HCP alone, of which no line of a spec is known.
+    #[must_use]
+    pub fn of_hcp(hcp: hcp::desired::Desired) -> Self {
+        let docker = docker::desired::Desired { fleet: hcp.fleet.clone(), targets: BTreeMap::new() };
+        Self { hcp, docker, origins: Origins::default() }
+    }
 }
 
 /// Makes the meaning of a fleet; references to nothing are reported. What is made of a spec with errors is good for

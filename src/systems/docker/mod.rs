@@ -6,6 +6,7 @@ pub mod desired;
 mod failure;
 mod forward;
 pub mod labels;
+mod logs;
 pub mod observe;
 pub mod observed;
 pub mod plan;

@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use super::client::{Engine, Reader};
 use super::desired::{Desired, Purpose, Source, Target};
 use super::failure::Failure;
-use super::labels;
 use super::observed::{self, Container, Host, Image, Network, Observed, State, Upload, Volume};
+use super::{labels, logs};
 use crate::address::Address;
+use crate::owner::FleetName;
 use crate::plan::{Gap, Listing, Read};
+use crate::systems::hcp;
 
 /// Reads all hosts, and what lies on this machine to be uploaded.
 pub async fn observe(reader: &Reader, want: &Desired) -> Observed {
@@ -163,6 +165,7 @@ fn container(summary: models::ContainerSummary) -> Container {
             })
             .collect(),
         created_at: summary.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        complaint: None,
     }
 }
 
@@ -194,6 +197,29 @@ fn image(image: models::ImageSummary) -> Image {
         id: image.id,
         tags: image.repo_tags.into_iter().filter(real).collect(),
         digests: image.repo_digests.into_iter().filter(real).collect(),
+    }
+}
+
+/// Asks those containers of ours why, that run and whose agents a complete list of HCP's lacks: none, on a good day.
+pub async fn complaints(reader: &Reader, fleet: &FleetName, pools: &[hcp::observed::Pool], seen: &mut Observed) {
+    let listed: BTreeSet<&str> = pools
+        .iter()
+        .flat_map(|pool| pool.live.seen().into_iter().flatten())
+        .filter(|agent| agent.status.holds_a_slot())
+        .map(|agent| agent.name.as_str())
+        .collect();
+    let known = |pool: &str| pools.iter().any(|other| other.name == pool && other.live.seen().is_some());
+    let silent = |container: &Container| {
+        labels::is_ours(&container.labels, fleet)
+            && container.state.is_up()
+            && container.label(labels::POOL).is_some_and(known)
+            && container.agent_name().is_some_and(|name| !listed.contains(name.as_str()))
+    };
+    for (target, host) in &mut seen.hosts {
+        let (Read::Seen(host), Some(Ok(engine))) = (host, reader.engines.get(target)) else { continue };
+        for container in host.containers.seen_mut().iter_mut().filter(|it| silent(it)) {
+            container.complaint = Some(logs::last_words(engine, &container.id).await);
+        }
     }
 }
 

@@ -88,6 +88,52 @@ pub struct Container {
     pub mounts: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
+    /// Why its agent did not come to HCP, where it runs and is not listed there.
+    #[serde(default)]
+    pub complaint: Option<Complaint>,
+}
+
+/// What a container said last, and what that means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// Which of the usual reasons it gives.
+    pub reason: Reason,
+    /// Its last line, without what may be secret.
+    pub said: String,
+}
+
+/// Why an agent does not come to HCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reason {
+    /// HCP refuses its token.
+    Token,
+    /// The organisation has no slot for it.
+    Slot,
+    /// It does not get to HCP.
+    Route,
+    /// It does not trust what it gets to.
+    Certificate,
+    /// It does not say.
+    Other,
+}
+
+impl Reason {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Token => "another token, which the next apply gives it if HCP does not know this one",
+            Self::Slot => "a free slot: another agent that stops, or another tier",
+            Self::Route => {
+                "a way to HCP: look at the host's network and resolver, and at app.terraform.io:443 from there"
+            }
+            Self::Certificate => {
+                "trust in the certificate that it is shown: `tls.ca` gives it an authority of your own"
+            }
+            Self::Other => "whoever reads its log on the host: `docker logs`",
+        }
+    }
 }
 
 /// What a container does.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
+use super::observe::members;
 use super::wire::{self, Document, Included, Pagination, Resource};
 use super::witness::Fingerprints;
 use crate::error::Error;
-use crate::http::{Body, Call, Endpoint, Failure, Kind, Method, Policy, Transport, path};
+use crate::http::{Body, Call, Endpoint, Failure, Heard, Kind, Method, Policy, Transport, path};
 use crate::owner::FleetName;
 use crate::secret::Secret;
 
@@ -87,6 +89,14 @@ impl Reader {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<Document<T>, Failure> {
+        self.ask(path, query).await.map(|heard| heard.value)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Heard<Document<T>>, Failure> {
         let call = Call { method: Method::Get, path, query, body: None };
         self.transport.send(&call, wire::document).await
     }
@@ -115,8 +125,8 @@ impl Reader {
     ) -> Listed<Resource<A, R>> {
         let first = self.list_once(list, includes).await;
         match first.trouble {
-            Some(Trouble::Moved { .. }) => self.list_once(list, includes).await,
-            Some(Trouble::Failed(_) | Trouble::Astray { .. }) | None => first,
+            Some(Trouble::Moved { .. } | Trouble::Twice(_)) => self.list_once(list, includes).await,
+            Some(Trouble::Failed(_) | Trouble::Strange { .. } | Trouble::Astray { .. }) | None => first,
         }
     }
 
@@ -129,14 +139,22 @@ impl Reader {
         let mut included = Included::default();
         let mut totals: Vec<usize> = Vec::new();
         let mut page = 1_u32;
+        let (mut twice, mut at_last) = (None, None);
         let trouble = loop {
-            let document = match self.page(list, wanted, page).await {
-                Ok(document) => document,
+            let Heard { value, request_id } = match self.page(list, wanted, page).await {
+                Ok(heard) => heard,
                 Err(failure) => break Some(Trouble::Failed(failure)),
             };
-            let Document { data, included: along, meta, links } = document;
+            let at = Page { path: list.path.to_owned(), number: page, request_id };
+            at_last = Some(at.clone());
+            let Document { data, included: along, meta, links } = value;
             included.extend(along);
+            let (before, came) = (things.len(), data.len());
             things.extend(data.into_iter().map(|item: Resource<A, R>| (item.id.clone(), item)));
+            let new = things.len() - before;
+            if new < came {
+                twice.get_or_insert(at.clone());
+            }
             let next = match meta.pagination {
                 Some(Pagination { next_page, total_count }) => {
                     totals.extend(total_count);
@@ -144,13 +162,15 @@ impl Reader {
                 }
                 None => links.next.map(|_| page + 1),
             };
-            match following(list.path, page, next) {
+            match following(page, next) {
+                // Or it would go on for ever.
+                Ok(Some(_)) if new == 0 => break Some(Trouble::Twice(at)),
                 Ok(Some(next)) => page = next,
-                Ok(None) => break moved(list.path, things.len(), &totals),
-                Err(trouble) => break Some(trouble),
+                Ok(None) => break moved(at, things.len(), &totals).or(twice.map(Trouble::Twice)),
+                Err(next) => break Some(Trouble::Astray { at, next }),
             }
         };
-        Listed { items: things.into_values().collect(), included, trouble }
+        Listed { items: things.into_values().collect(), included, trouble, at: at_last }
     }
 
     async fn page<T: DeserializeOwned>(
@@ -158,7 +178,7 @@ impl Reader {
         list: &List<'_>,
         includes: &[&str],
         number: u32,
-    ) -> Result<Document<Vec<T>>, Failure> {
+    ) -> Result<Heard<Document<Vec<T>>>, Failure> {
         let (number, include) = (number.to_string(), includes.join(","));
         let mut query: Vec<(&str, &str)> = list.filter.to_vec();
         if !include.is_empty() {
@@ -170,27 +190,36 @@ impl Reader {
         if list.sorted {
             query.push(("sort", "name"));
         }
-        self.get(list.path, &query).await
+        self.ask(list.path, &query).await
     }
 }
 
+/// Its words would say so too, but a proxy may have taken them away; without includes the same list is asked for anyway.
 fn refuses_include(failure: &Failure) -> bool {
-    failure.status() == Some(400) && failure.says("include")
+    failure.status() == Some(400)
 }
 
 /// The page to read next. A list that goes on somewhere else than forwards is not one that has ended.
-fn following(path: &str, page: u32, next: Option<u32>) -> Result<Option<u32>, Trouble> {
+fn following(page: u32, next: Option<u32>) -> Result<Option<u32>, u32> {
     match next {
         None => Ok(None),
         Some(next) if next > page && next <= MOST_PAGES => Ok(Some(next)),
-        Some(next) => Err(Trouble::Astray { path: path.to_owned(), page, next }),
+        Some(next) => Err(next),
     }
 }
 
 /// Each page says how many things there are in all; all pages must agree, with each other and with what came.
-fn moved(path: &str, seen: usize, totals: &[usize]) -> Option<Trouble> {
+fn moved(at: Page, seen: usize, totals: &[usize]) -> Option<Trouble> {
     let wrong = totals.iter().copied().find(|total| *total != seen)?;
-    Some(Trouble::Moved { path: path.to_owned(), seen, total: wrong })
+    Some(Trouble::Moved { at, seen, total: wrong })
+}
+
+/// A page that was read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Page {
+    path: String,
+    number: u32,
+    request_id: Option<String>,
 }
 
 /// Which list, and how.
@@ -213,6 +242,8 @@ pub(super) struct Listed<T> {
     pub(super) items: Vec<T>,
     pub(super) included: Included,
     pub(super) trouble: Option<Trouble>,
+    /// The last page that was read.
+    pub(super) at: Option<Page>,
 }
 
 impl<T> Listed<T> {
@@ -223,6 +254,12 @@ impl<T> Listed<T> {
             Some(trouble) => Err(trouble),
         }
     }
+
+    /// All of it if it can be made sense of, or why not.
+    pub(super) fn understood<U>(self, read: impl FnOnce(Vec<T>) -> Result<U, String>) -> Result<U, Trouble> {
+        let at = self.at.clone().unwrap_or_default();
+        read(self.complete()?).map_err(|what| Trouble::Strange { at, what })
+    }
 }
 
 /// Why a list is not all there is.
@@ -231,9 +268,13 @@ pub(super) enum Trouble {
     /// A request failed.
     Failed(Failure),
     /// It was changed while it was read, twice.
-    Moved { path: String, seen: usize, total: usize },
+    Moved { at: Page, seen: usize, total: usize },
+    /// A page gave again what it or an earlier one had given, or nothing and yet was not the last, twice.
+    Twice(Page),
+    /// A thing says of itself what nobody knows, in these words.
+    Strange { at: Page, what: String },
     /// A page names one as the next that cannot be.
-    Astray { path: String, page: u32, next: u32 },
+    Astray { at: Page, next: u32 },
 }
 
 impl Trouble {
@@ -241,7 +282,8 @@ impl Trouble {
     pub(super) fn remedy(&self) -> &'static str {
         match self {
             Self::Failed(failure) => failure.remedy(),
-            Self::Moved { .. } => "somebody changes it at this moment: run it again",
+            Self::Moved { .. } | Self::Twice(_) => "somebody changes it at this moment: run it again",
+            Self::Strange { .. } => "use a newer version of this program, or change it back in HCP's web pages",
             Self::Astray { .. } => "something between here and HCP changes its answers: check the address and proxies",
         }
     }
@@ -250,21 +292,31 @@ impl Trouble {
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Failed(failure) => Some(failure.kind()),
-            Self::Moved { .. } | Self::Astray { .. } => None,
+            Self::Moved { .. } | Self::Twice(_) | Self::Strange { .. } | Self::Astray { .. } => None,
         }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Page { path, number, request_id } = match self {
+            Self::Failed(failure) => return failure.fmt(f),
+            Self::Moved { at, .. } | Self::Twice(at) | Self::Strange { at, .. } | Self::Astray { at, .. } => at,
+        };
+        write!(f, "GET {path}: ")?;
         match self {
-            Self::Failed(failure) => failure.fmt(f),
-            Self::Moved { path, seen, total } => {
-                write!(f, "GET {path}: it gave {seen} things and counts {total}, at two attempts")
+            Self::Failed(_) => {}
+            Self::Moved { seen, total, .. } => {
+                write!(f, "it gave {seen} things and counts {total}, at two attempts")?;
             }
-            Self::Astray { path, page, next } => {
-                write!(f, "GET {path}: its page {page} says that page {next} is the next one")
-            }
+            Self::Strange { what, .. } => f.write_str(what)?,
+            Self::Twice(_) => write!(f, "its page {number} gives what was given already, at two attempts")?,
+            Self::Astray { next, .. } => write!(f, "its page {number} says that page {next} is the next one")?,
+        }
+        write!(f, " (200)")?;
+        match request_id {
+            Some(id) => write!(f, ", request {id}"),
+            None => Ok(()),
         }
     }
 }
@@ -276,6 +328,7 @@ impl std::error::Error for Trouble {}
 pub struct Writer {
     reader: Reader,
     fleet: FleetName,
+    members: OnceCell<BTreeMap<String, String>>,
 }
 
 impl Writer {
@@ -284,7 +337,7 @@ impl Writer {
     /// # Errors
     /// When the address, the token or the CA cannot be used.
     pub fn new(access: &Access, policy: &Policy, fleet: &FleetName) -> Result<Self, Error> {
-        Ok(Self { reader: Reader::new(access, policy)?, fleet: fleet.clone() })
+        Ok(Self { reader: Reader::new(access, policy)?, fleet: fleet.clone(), members: OnceCell::new() })
     }
 
     /// The HTTP layer below, for its counters and for what is under way.
@@ -301,6 +354,15 @@ impl Writer {
         &self.fleet
     }
 
+    /// Ids of the organisation's members by their names, read once however many notifications name somebody.
+    pub(super) async fn members(&self) -> Result<&BTreeMap<String, String>, Trouble> {
+        let read = async || {
+            let names = members::names(&self.reader).await?;
+            Ok(names.into_iter().map(|(id, name)| (name, id)).collect())
+        };
+        self.members.get_or_try_init(read).await
+    }
+
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Body) -> Result<T, Failure> {
         self.write(Method::Post, path, body).await
     }
@@ -311,14 +373,32 @@ impl Writer {
 
     async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, body: &Body) -> Result<T, Failure> {
         let call = Call { method, path, query: &[], body: Some(body) };
-        let document = self.transport().send(&call, wire::document).await?;
+        let document = self.transport().send(&call, wire::document).await?.value;
         Ok(document.data)
     }
 
     /// A write whose answer holds nothing of worth, or nothing at all.
     pub(super) async fn tell(&self, method: Method, path: &str, body: Option<&Body>) -> Result<(), Failure> {
         let call = Call { method, path, query: &[], body };
-        self.transport().send(&call, |_| Ok(())).await
+        self.transport().send(&call, nothing_of_worth).await.map(|_| ())
+    }
+}
+
+#[derive(Deserialize)]
+struct Deed {
+    #[serde(default)]
+    errors: Option<IgnoredAny>,
+}
+
+/// What is answered to a deed whose answer holds nothing of worth: nothing, or a document that is none of errors.
+fn nothing_of_worth(body: &[u8]) -> Result<(), serde_json::Error> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let deed: Deed = serde_json::from_slice(body)?;
+    match deed.errors {
+        None => Ok(()),
+        Some(IgnoredAny) => Err(serde::de::Error::custom("errors in the answer to a success")),
     }
 }
 
@@ -355,11 +435,13 @@ mod tests {
 
     #[test]
     fn a_list_that_does_not_go_forwards_has_not_ended() {
-        assert!(matches!(following("projects", 1, None), Ok(None)));
-        assert!(matches!(following("projects", 1, Some(2)), Ok(Some(2))));
+        assert_eq!(following(1, None), Ok(None));
+        assert_eq!(following(1, Some(2)), Ok(Some(2)));
         for next in [0, 2, 1, MOST_PAGES + 1] {
-            let trouble = following("projects", 2, Some(next)).expect_err("it is no next page");
-            assert_eq!(trouble.to_string(), format!("GET projects: its page 2 says that page {next} is the next one"));
+            assert_eq!(following(2, Some(next)), Err(next));
         }
+        let at = Page { path: "projects".to_owned(), number: 2, request_id: Some("abc".to_owned()) };
+        let said = Trouble::Astray { at, next: 1 }.to_string();
+        assert_eq!(said, "GET projects: its page 2 says that page 1 is the next one (200), request abc");
     }
 }

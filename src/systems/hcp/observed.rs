@@ -56,6 +56,19 @@ pub struct Organization {
     pub permissions: BTreeMap<String, bool>,
 }
 
+/// Whose API token it is that this process sends. It is shown and never part of what a plan is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenOwner {
+    /// A person, by name.
+    User(String),
+    /// A team, by its id: its name would take a request more.
+    Team(String),
+    /// An organisation, by name.
+    Organization(String),
+    /// A run, by its id.
+    Run(String),
+}
+
 /// The organisation's limits, as HCP gives them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entitlements {

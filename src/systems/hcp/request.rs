@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::desired::Destination;
-use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
+use super::settings::{Fields, OrganizationSettings, ProjectSettings, WorkspaceSettings};
 use super::{
     AgentId, NotificationId, OauthTokenId, PoolId, ProjectId, TokenId, VariableId, VariableKey, VariableSetId,
     WorkspaceId,
@@ -25,6 +25,8 @@ pub enum Request {
         settings: OrganizationSettings,
         /// Where runs go by default.
         mode: Option<ModeRequest>,
+        /// How many workspaces inherit that, so that their runs move with it.
+        heirs: u32,
     },
     /// `POST /organizations/:name/projects`
     CreateProject(ProjectRequest),
@@ -43,6 +45,8 @@ pub enum Request {
         mode: ModeRequest,
         /// The pool lets it in, which takes its id: so a project is placed after it was made.
         allowed: Later<Holds>,
+        /// How many workspaces inherit that, so that their runs move with it.
+        heirs: u32,
     },
     /// `DELETE /projects/:id`
     DeleteProject {
@@ -55,8 +59,8 @@ pub enum Request {
     CreateWorkspace {
         /// All of it.
         workspace: WorkspaceRequest,
-        /// Where its runs go until it is placed. One that is to run on a pool is made `Local`, so that no push can
-        /// start a run in HCP's cloud before the pool takes it.
+        /// Where its runs go until it is placed. One that is to run on a pool, or whose runs take what this plan is
+        /// about to write, is made `Local`, so that no push can start a run before all of that is there.
         mode: ModeRequest,
     },
     /// `PATCH /workspaces/:id`
@@ -65,6 +69,8 @@ pub enum Request {
         id: WorkspaceId,
         /// What changes.
         change: WorkspaceRequest,
+        /// It inherits where it runs, and its new project says something else than its old one.
+        moves: bool,
     },
     /// Lock, look at the current run, `PATCH /workspaces/:id`, unlock. A new workspace has no run and needs no lock.
     PlaceWorkspace {
@@ -74,6 +80,8 @@ pub enum Request {
         mode: ModeRequest,
         /// The pool lets it in.
         allowed: Later<Holds>,
+        /// What its runs take and this plan writes is in place: its variables, and the variable sets that are for it.
+        ready: Vec<Later<Holds>>,
         /// It existed before, so a run may be under way.
         moves: bool,
         /// Our own lock is already on it, left by a run that was stopped.
@@ -94,6 +102,15 @@ pub enum Request {
         marked: Later<Holds>,
         /// Who may read it.
         consumers: Vec<Later<WorkspaceId>>,
+    },
+    /// `PATCH /workspaces/:id` or `PATCH /projects/:id`, tags alone: the mark no longer speaks of what is gone.
+    UpdateMark {
+        /// Whose mark.
+        subject: Subject,
+        /// All its own tags, the mark among them.
+        tags: BTreeMap<String, String>,
+        /// The last of what the mark spoke of is gone.
+        emptied: Vec<Later<Holds>>,
     },
     /// `POST …/vars`
     CreateVariable {
@@ -159,6 +176,15 @@ pub enum Request {
         id: VariableSetId,
         /// What the set of witnesses holds of its variables.
         witnesses: Vec<WitnessId>,
+        /// Nothing of ours is left that it speaks of.
+        unneeded: Vec<Later<Holds>>,
+    },
+    /// `DELETE …/vars/:id` for each: witnesses of variables that are gone, or ours no longer.
+    ForgetWitnesses {
+        /// Which.
+        witnesses: Vec<WitnessId>,
+        /// What they are about was let go.
+        unneeded: Vec<Later<Holds>>,
     },
     /// `POST /organizations/:name/agent-pools`, for nobody yet unless it is for everybody.
     CreatePool {
@@ -289,6 +315,9 @@ pub struct WorkspaceRequest {
     pub vcs: Option<VcsChange>,
     /// All its own tags, our mark among them.
     pub tags: Option<BTreeMap<String, String>>,
+    /// What the mark is over, where its project is made by the same plan: the mark gets the project's id when it is
+    /// known.
+    pub unsealed: Option<Fields>,
 }
 
 /// What becomes of a workspace's repository.
@@ -452,13 +481,18 @@ impl Request {
         let needs = Needs(BTreeSet::new());
         match self {
             Self::UpdateOrganization { mode, .. } => needs.mode(mode.as_ref()),
-            Self::PlaceProject { project, mode, allowed } => needs.of([project]).of([allowed]).mode(Some(mode)),
+            Self::PlaceProject { project, mode, allowed, heirs: _ } => {
+                needs.of([project]).of([allowed]).mode(Some(mode))
+            }
             Self::DeleteProject { id: _, emptied } => needs.of(emptied),
             Self::CreateWorkspace { workspace, mode } => needs.of(&workspace.project).mode(Some(mode)),
-            Self::UpdateWorkspace { id: _, change } => needs.of(&change.project),
-            Self::PlaceWorkspace { workspace, mode, allowed, moves: _, locked_by_us: _ } => {
-                needs.of([workspace]).of([allowed]).mode(Some(mode))
+            Self::UpdateWorkspace { id: _, change, moves: _ } => needs.of(&change.project),
+            Self::PlaceWorkspace { workspace, mode, allowed, ready, moves: _, locked_by_us: _ } => {
+                needs.of([workspace]).of([allowed]).of(ready).mode(Some(mode))
             }
+            Self::UpdateMark { subject, tags: _, emptied } => needs.subject(subject).of(emptied),
+            Self::DeleteVariableSet { id: _, witnesses: _, unneeded }
+            | Self::ForgetWitnesses { witnesses: _, unneeded } => needs.of(unneeded),
             Self::SetConsumers { workspace, marked, consumers } => needs.of([workspace]).of([marked]).of(consumers),
             Self::CreateVariable { home, variable }
             | Self::UpdateVariable { home, id: _, variable }
@@ -480,7 +514,6 @@ impl Request {
             | Self::UpdateProject { .. }
             | Self::CreateVariableSet(_)
             | Self::UpdateVariableSet { .. }
-            | Self::DeleteVariableSet { .. }
             | Self::CreatePool { .. }
             | Self::RenamePool { .. }
             | Self::ForgetAgent { .. }
@@ -503,11 +536,17 @@ impl Request {
         }
     }
 
-    /// What it breaks off or moves.
+    /// What it breaks off or moves. A workspace that loses its repository, or gets another one, breaks off nothing: a
+    /// run that is under way has its code already.
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
-            Self::PlaceWorkspace { moves: true, .. } => Effect { moved: 1, ..Effect::default() },
+            Self::PlaceWorkspace { moves: true, .. } | Self::UpdateWorkspace { moves: true, .. } => {
+                Effect { moved: 1, ..Effect::default() }
+            }
+            Self::PlaceProject { heirs, .. } | Self::UpdateOrganization { mode: Some(_), heirs, .. } => {
+                Effect { moved: *heirs, ..Effect::default() }
+            }
             Self::DeleteWorkspace { .. } => Effect { workspaces: 1, ..Effect::default() },
             Self::RevokeToken { .. } => Effect { revoked: 1, ..Effect::default() },
             _ => Effect::default(),

@@ -170,3 +170,90 @@ async fn curl_can_break_things() {
     assert_eq!(found.attribute("resource-count"), 3);
     assert_eq!(ask("faults", json!({ "rules": [{ "do": "nonsense" }] })).await.unwrap().status(), 422);
 }
+
+#[tokio::test]
+async fn a_script_in_short_is_taken_and_a_wrong_one_says_what_is_wrong() {
+    let probe = Probe::new().await;
+    probe.workspace("one").await;
+    let http = crate::probe::http();
+    let arm = async |rules: Value| {
+        let url = format!("{}/sandbox/faults", probe.sandbox.address());
+        let sent = http.post(url).bearer_auth(probe.sandbox.token()).json(&json!({ "rules": rules })).send();
+        let reply = sent.await.unwrap();
+        (reply.status().as_u16(), reply.json::<Value>().await.unwrap())
+    };
+    let rules = json!([{ "on": "GET organizations/*/workspaces", "do": "login-page", "times": 1 }]);
+    assert_eq!(arm(rules).await.0, 200);
+    let page = probe.get("organizations/example/workspaces").await.expect(200);
+    assert!(page.text.contains("<title>Sign in</title>"), "{}", page.text);
+    assert_eq!(probe.get("organizations/example/workspaces").await.ids().len(), 1, "only once");
+    for (rule, says) in [
+        (json!({ "on": "GET a", "do": "login" }), "login is no name of a fault"),
+        (json!({ "on": "GTE a", "do": "reset" }), "begins with GTE"),
+        (json!({ "on": "GET a", "path": "b", "do": "reset" }), "leave one out"),
+        (json!({ "on": "GET a[", "do": "reset" }), "is no pattern"),
+    ] {
+        let (status, reply) = arm(json!([rule])).await;
+        assert_eq!(status, 422);
+        assert!(reply["error"].as_str().unwrap().contains(says), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_come_in_other_wrappings() {
+    let probe = Probe::new().await;
+    let ask = async |fault: Fault| {
+        probe.sandbox.script(one(Rule::new(fault))).unwrap();
+        probe.request(Method::GET, "organizations/example").send().await.unwrap()
+    };
+    let old = ask(Fault::Http10).await;
+    assert_eq!(old.version(), reqwest::Version::HTTP_10);
+    assert!(old.text().await.unwrap().starts_with("{\"data\""));
+    let other = ask(Fault::ContentType("text/plain".into())).await;
+    assert_eq!(other.headers()["content-type"], "text/plain");
+    let packed = ask(Fault::Gzip).await;
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert!(packed.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
+    let padded = ask(Fault::Padding(3 << 20)).await.text().await.unwrap();
+    assert!(padded.len() > 3 << 20);
+    assert_eq!(serde_json::from_str::<Value>(&padded).unwrap()["data"]["id"], "example");
+    let began = std::time::Instant::now();
+    let drops = ask(Fault::Dribble(200)).await.text().await.unwrap();
+    assert!(drops.ends_with('}') && began.elapsed().as_millis() >= 190);
+}
+
+#[tokio::test]
+async fn lists_lie_about_themselves() {
+    let probe = Probe::new().await;
+    for name in ["a", "b", "c"] {
+        probe.workspace(name).await;
+    }
+    let page = async |fault: Fault, number: usize| {
+        probe.sandbox.script(one(Rule::new(fault))).unwrap();
+        probe.get(&format!("organizations/example/workspaces?page[size]=2&page[number]={number}")).await
+    };
+    let lies = page(Fault::Total(1), 1).await;
+    assert_eq!(lies.body["meta"]["pagination"]["total-count"], 4);
+    let twice = page(Fault::Duplicate, 1).await.ids();
+    assert_eq!(twice[0], twice[1]);
+    let (first, ninth) = (page(Fault::RepeatPages, 1).await, page(Fault::RepeatPages, 9).await);
+    assert_eq!(first.ids(), ninth.ids());
+    assert_eq!(ninth.body["meta"]["pagination"]["next-page"], 10);
+    let words = page(Fault::UnknownWords, 1).await;
+    assert_eq!(words.body["data"][0]["attributes"]["execution-mode"], "entangled");
+}
+
+#[tokio::test]
+async fn a_connection_dies_after_its_answer() {
+    let probe = Probe::new().await;
+    let ask = async || probe.request(Method::GET, "ping").send().await;
+    probe.sandbox.script(one(Rule { times: Some(1), ..Rule::new(Fault::StaleConnection) })).unwrap();
+    assert_eq!(ask().await.unwrap().status(), 204, "the answer came");
+    assert!(ask().await.is_err(), "and then the connection was dead");
+    let asked = probe.sandbox.requests().len();
+    assert_eq!(asked, 1, "before the request was read");
+    assert_eq!(ask().await.unwrap().status(), 204, "a new connection lives");
+    probe.sandbox.script(one(Rule { times: Some(1), ..Rule::new(Fault::CloseIdle) })).unwrap();
+    let closing = ask().await.unwrap();
+    assert!(!closing.headers().contains_key("connection"), "without a word");
+}

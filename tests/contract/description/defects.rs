@@ -12,6 +12,7 @@ pub const OUR_PATHS: &[&str] = &[
     "/organizations/{organization_name}/agent-pools/*",
     "/organizations/{organization_name}/oauth-clients/*",
     "/organizations/{organization_name}/oauth-tokens/*",
+    "/organizations/{organization_name}/organization-memberships",
     "/organizations/{organization_name}/projects/*",
     "/organizations/{organization_name}/runs",
     "/organizations/{organization_name}/subscription",
@@ -23,10 +24,13 @@ pub const OUR_PATHS: &[&str] = &[
     "/notification-configurations/*",
     "/oauth-clients/*",
     "/oauth-tokens/*",
+    "/organization-memberships",
+    "/organization-memberships/*",
     "/projects/*",
     "/run-triggers/*",
     "/runs/{run_id}",
     "/subscriptions/*",
+    "/users/{user_id}",
     "/varsets/*",
     "/workspaces/*",
 ];
@@ -163,6 +167,22 @@ pub const KNOWN: &[(&str, &str)] = &[
     (
         "GET /organizations/{organization_name}/projects meta/status-counts",
         "pages, projects, sample of \"List projects\"",
+    ),
+    (
+        "GET /organizations/{organization_name}/organization-memberships meta/status-counts",
+        "pages, organization-memberships, sample of \"List Memberships for an Organization\"",
+    ),
+    (
+        "POST /organizations/{organization_name}/organization-memberships included",
+        "pages, organization-memberships, sample of \"Invite a User to an Organization\"",
+    ),
+    (
+        "notification-configurations attributes/email_all_members",
+        "pages, notification-configurations, \"Create a Notification Configuration\", request body",
+    ),
+    (
+        "users attributes/permissions/can-create-organizations",
+        "pages, organization-memberships, sample of \"Invite a User to an Organization\"",
     ),
     ("organizations attributes/permissions/can-start-trial", "pages, organizations, samples"),
     ("vars relationships/varset/links", "pages, variable-sets, sample of \"List Variables in a Variable Set\""),

@@ -47,6 +47,7 @@ fn includes(world: &World, call: &Call) -> Result<BTreeSet<String>, Problem> {
     let known: Vec<&str> = INCLUDES
         .into_iter()
         .filter(|name| *name != "vars" || world.switches.workspace_include_vars != IncludeVars::Refused)
+        .filter(|name| *name != "effective_tag_bindings" || !world.switches.refuse_include_tags)
         .collect();
     let mut wanted = call.includes(&known)?;
     if world.switches.workspace_include_vars == IncludeVars::Ignored {
@@ -132,10 +133,15 @@ fn is_bound(world: &World, call: &Call, workspace: &Workspace) -> bool {
         return true;
     }
     let inherited = world.projects.get(&workspace.project).map(|project| &project.tags);
+    // A key alone asks for any value, or for none if that is said.
+    let without_value = call.parameter("filter[tag-value-default-null]") == Some("true");
     let holds = |(key, value): &(Option<&str>, Option<&str>)| {
         let key = key.unwrap_or_default();
         let bound = workspace.tags.get(key).or_else(|| inherited.and_then(|tags| tags.get(key)));
-        bound.is_some_and(|bound| value.is_none_or(|value| value == bound))
+        bound.is_some_and(|bound| match value {
+            Some(value) => value == bound,
+            None => !without_value || bound.is_empty(),
+        })
     };
     if call.parameter("filter[tag-union]") == Some("true") {
         wanted.values().any(holds)

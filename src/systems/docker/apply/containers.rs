@@ -12,8 +12,9 @@ use bollard::query_parameters::{
 };
 
 use super::super::desired::Log;
-use super::super::labels;
+use super::super::observed::Complaint;
 use super::super::request::{NewContainer, Registration};
+use super::super::{labels, logs};
 use super::Task;
 use super::stop::Stop;
 use crate::http::Kind;
@@ -89,10 +90,11 @@ impl Task<'_> {
             };
             let (up, state) = self.state(id).await?;
             if !up || tokio::time::Instant::now() >= deadline {
-                let log = self.last_words(id).await;
-                let cause =
-                    format!("its agent {name} does not come to HCP: {said}; the container is {state}; {}", log.said);
-                return Err(Stop::because(cause, log.hint));
+                let Complaint { reason, said: words } = logs::last_words(self.engine, id).await;
+                let cause = format!(
+                    "its agent {name} does not come to HCP: {said}; the container is {state}, and says: {words}"
+                );
+                return Err(Stop::because(cause, format!("what it needs is {}", reason.remedy())));
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }

@@ -6,7 +6,7 @@
 
 use super::super::desired::Service;
 use super::super::labels;
-use super::super::observed::Container;
+use super::super::observed::{Complaint, Container};
 use super::super::request::{Afterwards, AgentRef, Call, Drain, NewContainer, Registration};
 use super::blueprint::Blueprint;
 use super::demand::Wish;
@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::plan::links::{Held, Presence, Witness};
 use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Rule, Shown, Verb, What, Why};
 use crate::systems::hcp::observed::AgentStatus;
-use crate::systems::hcp::pool_address;
+use crate::systems::hcp::{pool_address, token_address};
 
 /// A place for an agent, and who is in it.
 pub(super) struct Slot<'a> {
@@ -240,6 +240,7 @@ impl<'a> Planner<'a, '_> {
             Wish::Run(_) if !live.state.is_up() => {
                 self.start(slot, (Later::Known(live.id.clone()), live.label(labels::TOKEN)), Vec::new(), wish);
             }
+            Wish::Run(_) | Wish::Stay if live.complaint.is_some() => self.silent(slot, live),
             Wish::Rest if live.state.is_up() => {
                 let why = Why { cause: Cause::Because("no run wants it".to_owned()), origin: None };
                 self.drain(
@@ -252,6 +253,14 @@ impl<'a> Planner<'a, '_> {
             }
             Wish::Run(_) | Wish::Rest | Wish::Stay => {}
         }
+    }
+
+    /// One that runs, and whose agent HCP does not list.
+    fn silent(&mut self, slot: &Slot<'a>, live: &'a Container) {
+        let Some(Complaint { reason, said }) = &live.complaint else { return };
+        let name = live.agent_name().unwrap_or_default();
+        let what = format!("its agent {name} is not in HCP; it is {}, and says: {said}", live.state.word());
+        self.wait(slot.address.clone(), what, reason.remedy());
     }
 
     fn replace(
@@ -283,9 +292,9 @@ impl<'a> Planner<'a, '_> {
                     Some(stale) => vec![self.take_away(&slot.address.within(["stale"]), stale, Vec::new())],
                     None => Vec::new(),
                 };
-                let described = self.described(slot, blueprint, &why);
+                let takes_over = Why { cause: Cause::Because("takes its place".to_owned()), origin: None };
                 let name = format!("{}{}", slot.name, labels::NEXT);
-                if !self.make(slot, (&name, at.clone()), blueprint, (free, described, why.clone())) {
+                if !self.make(slot, (&name, at.clone()), blueprint, (free, Vec::new(), takes_over)) {
                     return;
                 }
                 id_of(&at)
@@ -423,8 +432,7 @@ impl<'a> Planner<'a, '_> {
         let token = match (token, &container) {
             (Some(token), _) => Some(Later::Known(token.to_owned())),
             (None, Later::From(_)) => {
-                let consumer = format!("docker/{}/{}", self.key, slot.name);
-                let of = crate::systems::hcp::token_address(&slot.service.pool, &consumer);
+                let of = token_address(&slot.service.pool, &slot.name);
                 Some(Later::From(Output { of, what: What::Id }))
             }
             (None, Later::Known(_)) => None,

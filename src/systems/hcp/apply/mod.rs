@@ -60,29 +60,30 @@ impl Task<'_> {
     /// Sends it; the id is that of what was made, if anything was.
     async fn perform(&self, request: &Request) -> Result<Option<String>, Stop> {
         match request {
-            Request::UpdateOrganization { name, settings, mode } => {
+            Request::UpdateOrganization { name, settings, mode, heirs: _ } => {
                 self.update_organization(name, settings, mode.as_ref()).await?;
             }
             Request::CreateProject(project) => return self.create_project(project).await.map(Some),
             Request::UpdateProject { id, change } => self.update_project(id, change).await?,
-            Request::PlaceProject { project, mode, allowed: _ } => {
+            Request::PlaceProject { project, mode, allowed: _, heirs: _ } => {
                 self.place_project(&self.id(project)?, mode).await?;
             }
             Request::DeleteProject { id, emptied: _ } => self.delete_project(id).await?,
             Request::CreateWorkspace { workspace, mode } => {
                 return self.create_workspace(workspace, mode).await.map(Some);
             }
-            Request::UpdateWorkspace { id, change } => self.update_workspace(id, change).await?,
-            Request::PlaceWorkspace { workspace, mode, allowed: _, moves, locked_by_us } => {
+            Request::UpdateWorkspace { id, change, moves: _ } => self.update_workspace(id, change).await?,
+            Request::PlaceWorkspace { workspace, mode, allowed: _, ready: _, moves, locked_by_us } => {
                 self.place(&self.id(workspace)?, mode, *moves, *locked_by_us).await?;
             }
             Request::DeleteWorkspace { id, witnesses } => {
-                self.forget(witnesses).await?;
                 self.delete_workspace(id).await?;
+                self.forget(witnesses).await?;
             }
             Request::SetConsumers { workspace, marked: _, consumers } => {
                 self.set_consumers(&self.id(workspace)?, consumers).await?;
             }
+            Request::UpdateMark { subject, tags, emptied: _ } => self.update_mark(subject, tags).await?,
             Request::CreateVariable { home, variable } => return self.create_variable(home, variable).await.map(Some),
             Request::UpdateVariable { home, id, variable } => self.update_variable(home, id, variable).await?,
             Request::ReplaceVariable { home, id, witness, variable } => {
@@ -96,10 +97,11 @@ impl Task<'_> {
                 let reach = (!global).then(|| (self.present(projects), self.present(workspaces)));
                 self.reach_variable_set(&self.id(set)?, reach).await?;
             }
-            Request::DeleteVariableSet { id, witnesses } => {
-                self.forget(witnesses).await?;
+            Request::DeleteVariableSet { id, witnesses, unneeded: _ } => {
                 self.delete_variable_set(id).await?;
+                self.forget(witnesses).await?;
             }
+            Request::ForgetWitnesses { witnesses, unneeded: _ } => self.forget(witnesses).await?,
             Request::CreatePool { name, organization_scoped } => {
                 return self.create_pool(name, *organization_scoped).await.map(Some);
             }

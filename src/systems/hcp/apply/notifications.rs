@@ -1,13 +1,12 @@
 //! Notifications. HCP sends a test delivery at every save of an enabled one, and saves nothing unless it is taken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::client::related;
 use super::super::desired::Destination;
-use super::super::observe::members;
 use super::super::request::{NotificationRequest, Subject};
 use super::super::wire::notification::{Notification, url};
 use super::super::{NotificationId, ProjectId, WorkspaceId};
@@ -192,12 +191,11 @@ impl Task<'_> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let members = members::names(self.writer.reader()).await?;
-        let by_name: BTreeMap<&str, &str> = members.iter().map(|(id, name)| (name.as_str(), id.as_str())).collect();
+        let members = self.writer.members().await?;
         names
             .iter()
             .map(|name| {
-                by_name.get(name.as_str()).map(|id| (*id).to_owned()).ok_or_else(|| {
+                members.get(name).cloned().ok_or_else(|| {
                     Stop::because(
                         format!("the organisation has no member {name}"),
                         "correct the name in the spec, or invite that user",

@@ -82,6 +82,7 @@ impl Task<'_> {
         let body = Body::of(&json!({ "reason": format!("{} moving {to}", self.our_lock()) }));
         let path = path(&["workspaces", &id.0, "actions", "lock"]);
         let policy = self.writer.transport().policy();
+        let mut last = None;
         for _ in 0..policy.attempts {
             match self.writer.tell(Method::Post, &path, Some(&body)).await {
                 Ok(()) => return Ok(()),
@@ -89,25 +90,32 @@ impl Task<'_> {
                     if self.is_locked_by_us(id).await? {
                         return Ok(());
                     }
+                    last = Some(failure);
                 }
                 Err(failure) if failure.kind() == Kind::Conflict => return Err(self.held(id, failure).await),
                 Err(failure) => return Err(failure.into()),
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }
-        Err(Stop::because("it could not be locked: no answer was heard", "run it again"))
+        Err(match last {
+            Some(failure) => Stop::said("it could not be locked", failure, "run it again"),
+            None => Stop::because("it could not be locked", "run it again"),
+        })
     }
 
     async fn held(&self, id: &WorkspaceId, failure: Failure) -> Stop {
-        let reason = self.look(id).await.ok().and_then(|workspace| workspace.locked);
-        match reason {
+        let Ok(workspace) = self.look(id).await else {
+            return Stop::hinted(failure, "unlock it, and run it again");
+        };
+        match workspace.locked {
+            None => Stop::hinted(failure, "whoever held it has let go since: run it again"),
             Some(reason) if reason.starts_with(&self.our_lock()) => {
                 Stop::said("another run of this fleet is moving it", failure, "run it again when that one is done")
             }
             Some(reason) if !reason.is_empty() => {
                 Stop::said(format!("it is locked: {reason}"), failure, "unlock it, and run it again")
             }
-            _ => Stop::hinted(failure, "unlock it, and run it again"),
+            Some(_) => Stop::hinted(failure, "unlock it, and run it again"),
         }
     }
 
@@ -119,10 +127,14 @@ impl Task<'_> {
         for _ in 0..policy.attempts {
             match self.writer.tell(Method::Post, &path, None).await {
                 Ok(()) => return Ok(()),
-                Err(failure) if failure.kind() == Kind::Conflict && failure.says("already unlocked") => return Ok(()),
-                Err(failure) if failure.is_unheard() => {
+                // HCP's words for "it is not locked" are not documented, so a look decides.
+                Err(failure) if failure.is_unheard() || failure.kind() == Kind::Conflict => {
                     if !self.is_locked_by_us(id).await? {
                         return Ok(());
+                    }
+                    if failure.kind() == Kind::Conflict {
+                        let hint = "unlock it by hand, or run it again with the API token that locked it";
+                        return Err(Stop::hinted(failure, hint));
                     }
                     last = Some(failure);
                 }

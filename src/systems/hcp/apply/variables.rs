@@ -10,7 +10,7 @@ use super::super::witness::Witness;
 use super::super::{Category, VariableId, VariableSetId};
 use super::create::Created;
 use super::{Stop, Task};
-use crate::http::{Body, Failure, Kind, Method, path};
+use crate::http::{Body, Failure, Kind, path};
 use crate::secret::Secret;
 
 type Variable = Resource<VariableAttributes>;
@@ -79,22 +79,18 @@ impl Task<'_> {
         id: &VariableId,
         witness: Option<&WitnessId>,
     ) -> Result<(), Stop> {
-        // The witness goes first: one without a variable would never be found again.
-        self.forget(witness).await?;
+        // The witness goes last: HCP may refuse to remove the variable. One that is left over is found by a later run.
         let home = self.home(home)?;
         let list = whole(&home);
-        self.remove(&format!("{home}/{}", path(&[&id.0])), &id.0, &list).await
+        self.remove(&format!("{home}/{}", path(&[&id.0])), &id.0, &list).await?;
+        self.forget(witness).await
     }
 
     /// Removes witnesses; one that is gone already is what was wanted.
     pub(super) async fn forget(&self, witnesses: impl IntoIterator<Item = &WitnessId>) -> Result<(), Stop> {
         for WitnessId { set, variable } in witnesses {
-            let path = format!("{}/{}", set_path(set), path(&[&variable.0]));
-            match self.writer.tell(Method::Delete, &path, None).await {
-                Ok(()) => {}
-                Err(failure) if failure.kind() == Kind::NotFound => {}
-                Err(failure) => return Err(failure.into()),
-            }
+            let witnesses = set_path(set);
+            self.remove(&format!("{witnesses}/{}", path(&[&variable.0])), &variable.0, &whole(&witnesses)).await?;
         }
         Ok(())
     }

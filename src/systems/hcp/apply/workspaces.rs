@@ -1,20 +1,25 @@
 //! Workspaces, and who may read their state.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::super::WorkspaceId;
 use super::super::client::related;
-use super::super::request::{ModeRequest, VcsChange, VcsRequest, WorkspaceRequest};
+use super::super::plan::seal;
+use super::super::request::{ModeRequest, ProjectRequest, Subject, VcsChange, VcsRequest, WorkspaceRequest};
 use super::projects::{settings, tag_bindings};
 use super::remove::pages;
 use super::{Named, Stop, Task};
 use crate::http::{Body, Failure, Kind, Method, path};
+use crate::owner::TAG_KEY;
 use crate::plan::Later;
 
 impl Task<'_> {
     fn workspace_body(&self, workspace: &WorkspaceRequest, mode: Option<&ModeRequest>) -> Result<Body, Stop> {
-        let WorkspaceRequest { name, project, settings: changes, vcs, tags } = workspace;
+        let WorkspaceRequest { name, project, settings: changes, vcs, tags, unsealed: _ } = workspace;
         let mut attributes = settings(changes.fields());
         if let Some(name) = name {
             attributes.insert("name".to_owned(), json!(name));
@@ -58,12 +63,28 @@ impl Task<'_> {
         })
     }
 
+    /// With a mark that knows the id of the project, if that was made just now.
+    fn sealed<'w>(&self, workspace: &'w WorkspaceRequest) -> Result<Cow<'w, WorkspaceRequest>, Stop> {
+        let (Some(fields), Some(project)) = (&workspace.unsealed, &workspace.project) else {
+            return Ok(Cow::Borrowed(workspace));
+        };
+        let project = self.id(project)?;
+        let mut sealed = workspace.clone();
+        if let Some(mark) = sealed.tags.as_mut().and_then(|tags| tags.get_mut(TAG_KEY))
+            && let Some(whole) = seal(mark, fields, &project)
+        {
+            *mark = whole;
+        }
+        Ok(Cow::Owned(sealed))
+    }
+
     pub(super) async fn create_workspace(
         &self,
         workspace: &WorkspaceRequest,
         mode: &ModeRequest,
     ) -> Result<String, Stop> {
         let reader = self.writer.reader();
+        let workspace = &*self.sealed(workspace)?;
         let body = self.workspace_body(workspace, Some(mode))?;
         let name = workspace.name.as_deref().unwrap_or_default();
         let named = reader.within(&["workspaces", name]);
@@ -80,9 +101,23 @@ impl Task<'_> {
     }
 
     pub(super) async fn update_workspace(&self, id: &WorkspaceId, change: &WorkspaceRequest) -> Result<(), Stop> {
-        let body = self.workspace_body(change, None)?;
+        let body = self.workspace_body(&*self.sealed(change)?, None)?;
         let _: Named = self.writer.patch(&path(&["workspaces", &id.0]), &body).await?;
         Ok(())
+    }
+
+    /// Writes all tags of a workspace or a project, of which the mark is one, and nothing else.
+    pub(super) async fn update_mark(&self, subject: &Subject, tags: &BTreeMap<String, String>) -> Result<(), Stop> {
+        match subject {
+            Subject::Workspace(id) => {
+                let change = WorkspaceRequest { tags: Some(tags.clone()), ..WorkspaceRequest::default() };
+                self.update_workspace(&self.id(id)?, &change).await
+            }
+            Subject::Project(id) => {
+                let change = ProjectRequest { tags: Some(tags.clone()), ..ProjectRequest::default() };
+                self.update_project(&self.id(id)?, &change).await
+            }
+        }
     }
 
     /// Removes a workspace that holds nothing; HCP refuses any other. Right after a run HCP does not know yet whether

@@ -4,6 +4,7 @@
 //! for those workspaces alone that the spec or our mark speaks of. A request that fails leaves a gap beside what was
 //! read; only an organisation that cannot be read at all is a failure of the whole.
 
+mod account;
 mod agents;
 mod gaps;
 mod lists;
@@ -18,6 +19,7 @@ mod workspaces;
 
 use jiff::Timestamp;
 
+pub use self::account::token_owner;
 use self::sources::Sources;
 use super::client::Reader;
 use super::desired::Desired;

@@ -46,7 +46,19 @@ pub(super) async fn list(look: Look<'_>, home: &Home<'_>, address: &Address) -> 
              the workspace",
         ),
     };
-    listed.complete().map_err(|trouble| reading.gap(&trouble))
+    listed.understood(|found| understood(look, found)).map_err(|trouble| reading.gap(&trouble))
+}
+
+/// One of ours of a type that nobody knows cannot be told from one that somebody changed.
+fn understood(look: Look<'_>, found: Vec<Notification>) -> Result<Vec<Notification>, String> {
+    let names = Suffix::name(&look.want.fleet);
+    for NotificationAttributes { name, destination_type, .. } in found.iter().map(|found| &found.attributes) {
+        let kind = destination_type.as_deref().unwrap_or_default();
+        if names.take(name).is_some() && !["", "generic", "email", "slack", "microsoft-teams"].contains(&kind) {
+            return Err(format!("the notification {name} is of the type {kind}, which this version does not know"));
+        }
+    }
+    Ok(found)
 }
 
 /// Notes the sources that the notifications which were read are compared with.

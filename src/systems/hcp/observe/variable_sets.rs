@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::super::client::List;
+use super::super::client::{List, Page, Trouble};
 use super::super::desired;
 use super::super::observed::VariableSet;
 use super::super::plan::witness_set_name;
-use super::super::wire::Unrelated;
 use super::super::wire::variable::{self, Variable, VariableAttributes};
 use super::super::wire::variable_set::{self, VariableSetAttributes, VariableSetRelations};
+use super::super::wire::{Resource, Unrelated};
 use super::super::{VariableId, VariableSetId, variable_set_address};
 use super::gaps::Reading;
-use super::variables::Witnesses;
+use super::variables::{Wanted, Witnesses};
 use super::{Compare, Look, listing, read};
 use crate::address::Address;
 use crate::http::path;
@@ -26,7 +26,8 @@ pub(super) struct VariableSets<'a> {
 pub(super) struct Entry<'a> {
     thing: VariableSet,
     pub(super) want: Option<&'a desired::VariableSet>,
-    along: Option<Vec<Variable>>,
+    /// Variables as they came along with the list, and the page that they came with.
+    along: Option<(Vec<Resource<VariableAttributes>>, Page)>,
     pub(super) variables: Read<Vec<Variable>>,
 }
 
@@ -48,7 +49,8 @@ pub(super) async fn list(look: Look<'_>) -> VariableSets<'_> {
             Entry {
                 want: look.wanted_set(&thing.name),
                 thing,
-                along: variable::along(&item.relationships.vars, &listed.included),
+                along: variable::along(&item.relationships.vars, &listed.included)
+                    .map(|along| (along, listed.at.clone().unwrap_or_default())),
                 variables: Read::NotAsked,
             }
         })
@@ -62,15 +64,18 @@ pub(super) async fn complete(look: Look<'_>, sets: &mut VariableSets<'_>) {
         if entry.want.is_none() && !look.is_marked(&entry.thing.description) {
             return;
         }
-        entry.variables = match entry.along.take() {
-            Some(variables) => Read::Seen(variables),
-            None => read(variables(look, &entry.thing).await),
-        };
+        let want = entry.want.map(|want| &want.variables);
+        entry.variables = read(variables(look, &entry.thing, entry.along.take(), want).await);
     });
     futures::future::join_all(each).await;
 }
 
-async fn variables(look: Look<'_>, set: &VariableSet) -> Result<Vec<Variable>, Gap> {
+async fn variables(
+    look: Look<'_>,
+    set: &VariableSet,
+    along: Option<(Vec<Resource<VariableAttributes>>, Page)>,
+    want: Option<&Wanted>,
+) -> Result<Vec<Variable>, Gap> {
     let VariableSetId(id) = &set.id;
     let path = path(&["varsets", id, "relationships", "vars"]);
     let list = List { path: &path, include: &[], filter: &[], paged: false, sorted: false };
@@ -80,13 +85,17 @@ async fn variables(look: Look<'_>, set: &VariableSet) -> Result<Vec<Variable>, G
         follows: "none of them is created, changed or removed",
         permission: None,
     };
-    let resources = look
-        .reader
-        .list::<VariableAttributes, Unrelated>(&list)
-        .await
-        .complete()
-        .map_err(|trouble| reading.gap(&trouble))?;
-    Ok(variable::sorted(resources.into_iter().filter_map(Variable::of).collect()))
+    // Every key of a set that is ours and not in the spec matters: it may be a witness.
+    let matters = |key: &str| want.is_none_or(|want| want.keys().any(|wanted| wanted.key == key));
+    let understood = match along {
+        Some((resources, at)) => variable::all(resources, matters).map_err(|what| Trouble::Strange { at, what }),
+        None => look
+            .reader
+            .list::<VariableAttributes, Unrelated>(&list)
+            .await
+            .understood(|resources| variable::all(resources, matters)),
+    };
+    understood.map_err(|trouble| reading.gap(&trouble))
 }
 
 /// The witnesses, if their set carries our mark; whoever made another one of that name knows nothing of our writes.

@@ -14,7 +14,7 @@ use crate::plan::Read;
 use crate::secret::{Compared, SecretRef};
 use crate::systems::hcp::witness::Witness;
 
-type Wanted = BTreeMap<VariableKey, desired::Variable>;
+pub(super) type Wanted = BTreeMap<VariableKey, desired::Variable>;
 
 /// What the set of witnesses holds, or why that is not known.
 pub(super) type Witnesses = Result<BTreeMap<VariableId, Witness>, String>;

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::super::client::List;
+use super::super::client::{List, Page, Trouble};
 use super::super::desired;
 use super::super::observed::{self, SeenTags, Workspace};
 use super::super::wire::tags::{Tag, TagAttributes, TagRelations, seen as seen_tags};
 use super::super::wire::variable::{self, Variable, VariableAttributes};
 use super::super::wire::workspace::{self, WorkspaceAttributes, WorkspaceRelations};
-use super::super::wire::{Unrelated, notification};
+use super::super::wire::{Resource, Unrelated, notification};
 use super::super::{WorkspaceId, workspace_address};
 use super::gaps::Reading;
 use super::notifications::{self, Home};
+use super::variables::Wanted;
 use super::{Compare, Look, listing, read};
 use crate::address::Address;
 use crate::http::path;
@@ -31,8 +32,8 @@ pub(super) struct Workspaces<'a> {
 pub(super) struct Entry<'a> {
     thing: observed::Workspace,
     pub(super) want: Option<&'a desired::Workspace>,
-    /// Variables as they came along with the list.
-    along: Option<Vec<Variable>>,
+    /// Variables as they came along with the list, and the page that they came with.
+    along: Option<(Vec<Resource<VariableAttributes>>, Page)>,
     pub(super) variables: Read<Vec<Variable>>,
     pub(super) notifications: Read<Vec<notification::Notification>>,
 }
@@ -55,7 +56,8 @@ pub(super) async fn list(look: Look<'_>) -> Workspaces<'_> {
             Entry {
                 want: look.wanted_workspace(&thing.name),
                 thing,
-                along: variable::along(&item.relationships.vars, &listed.included),
+                along: variable::along(&item.relationships.vars, &listed.included)
+                    .map(|along| (along, listed.at.clone().unwrap_or_default())),
                 variables: Read::NotAsked,
                 notifications: Read::NotAsked,
             }
@@ -87,13 +89,7 @@ async fn complete_one(look: Look<'_>, entry: &mut Entry<'_>) {
         !want.notifications.is_empty() || doubled
     });
     let want_consumers = entry.want.is_some_and(|want| want.consumers.is_some());
-    let along = entry.along.take();
-    let variables = async {
-        match along {
-            Some(variables) => Ok(variables),
-            None => variables(look, &id, &address).await,
-        }
-    };
+    let variables = variables(look, (&id, &address), entry.along.take(), entry.want.map(|want| &want.variables));
     let notifications = async {
         if want_notifications || says(Content::Notifications) {
             read(notifications::list(look, &Home::Workspace(&id), &address).await)
@@ -134,7 +130,12 @@ pub(super) async fn tags(look: Look<'_>, home: &[&str; 2], address: &Address) ->
     Ok(seen_tags(tags))
 }
 
-async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Variable>, Gap> {
+async fn variables(
+    look: Look<'_>,
+    (id, address): (&str, &Address),
+    along: Option<(Vec<Resource<VariableAttributes>>, Page)>,
+    want: Option<&Wanted>,
+) -> Result<Vec<Variable>, Gap> {
     let path = path(&["workspaces", id, "vars"]);
     let list = List { path: &path, include: &[], filter: &[], paged: false, sorted: false };
     let reading = Reading {
@@ -143,13 +144,16 @@ async fn variables(look: Look<'_>, id: &str, address: &Address) -> Result<Vec<Va
         follows: "none of them is created, changed or removed",
         permission: Some("the token's team must be able to read the workspace's variables"),
     };
-    let resources = look
-        .reader
-        .list::<VariableAttributes, Unrelated>(&list)
-        .await
-        .complete()
-        .map_err(|trouble| reading.gap(&trouble))?;
-    Ok(variable::sorted(resources.into_iter().filter_map(Variable::of).collect()))
+    let matters = |key: &str| want.is_some_and(|want| want.keys().any(|wanted| wanted.key == key));
+    let understood = match along {
+        Some((resources, at)) => variable::all(resources, matters).map_err(|what| Trouble::Strange { at, what }),
+        None => look
+            .reader
+            .list::<VariableAttributes, Unrelated>(&list)
+            .await
+            .understood(|resources| variable::all(resources, matters)),
+    };
+    understood.map_err(|trouble| reading.gap(&trouble))
 }
 
 async fn consumers(look: Look<'_>, id: &str, address: &Address) -> Result<BTreeSet<WorkspaceId>, Gap> {

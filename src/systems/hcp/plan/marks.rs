@@ -7,13 +7,19 @@ use serde_json::{Value, json};
 
 use super::super::settings::{Fields, ProjectSettings, WorkspaceSettings};
 use super::compare::canonical;
-use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, TAG_KEY, tag_fingerprint};
+use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, Reading, TAG_KEY, tag_fingerprint};
 use crate::plan::Cause;
+use crate::systems::hcp::ProjectId;
+
+/// The field that says in which project a workspace is.
+pub(super) const PROJECT_ID: &str = "project-id";
 
 /// The fields of a kind that a digest can be over, in an order that only ever grows at its end.
 fn order(on: Marked) -> &'static [String] {
+    // The project's name was part of the digest once. It changes with the project, so its id took over; marks of
+    // before are still read.
     static WORKSPACE: LazyLock<Vec<String>> =
-        LazyLock::new(|| with(WorkspaceSettings::names(), &["vcs", "project", "tags"]));
+        LazyLock::new(|| with(WorkspaceSettings::names(), &["vcs", "project", "tags", PROJECT_ID]));
     // A project's placement goes by itself, as a workspace's does; its place in the order stays taken.
     static PROJECT: LazyLock<Vec<String>> = LazyLock::new(|| with(ProjectSettings::names(), &["runs-on", "tags"]));
     match on {
@@ -45,6 +51,17 @@ pub(super) fn mark(
     }
 }
 
+/// The mark of a workspace once the id of its project is known, which this plan made.
+#[must_use]
+pub fn seal(mark: &str, fields: &Fields, project: &ProjectId) -> Option<String> {
+    let Reading::Mark(mark) = Mark::read(mark) else {
+        return None;
+    };
+    let mut fields = fields.clone();
+    fields.insert(PROJECT_ID.to_owned(), Value::String(project.0.clone()));
+    Some(Mark { fields: mask(mark.on, &fields), digest: digest(&fields), ..mark }.to_string())
+}
+
 /// Who moved, if the wanted fields and these live ones differ: live fields that are as we last wrote them prove that
 /// it was the spec.
 pub(super) fn cause(mark: Option<&Mark>, live: &Fields) -> Cause {
@@ -59,6 +76,14 @@ pub(super) fn cause(mark: Option<&Mark>, live: &Fields) -> Cause {
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     if digest(&written) == mark.digest { Cause::Spec } else { Cause::Drift }
+}
+
+/// The same for a workspace's project. Where the mark does not speak of it, nothing proves who moved.
+pub(super) fn cause_of_project(mark: Option<&Mark>, cause: &Cause) -> Cause {
+    let bits =
+        order(Marked::Workspace).iter().enumerate().filter(|(_, name)| *name == PROJECT_ID || *name == "project");
+    let spoken_of = |mark: &Mark| bits.fold(0, |mask, (bit, _)| mask | 1_u64 << bit) & mark.fields != 0;
+    if mark.is_some_and(spoken_of) { cause.clone() } else { Cause::Differs }
 }
 
 fn mask(on: Marked, fields: &Fields) -> u64 {
@@ -135,6 +160,17 @@ mod tests {
         let mut live = fields(true, "a");
         live.insert("terraform-version".to_owned(), json!("1.9.0"));
         assert_eq!(cause(Some(&marked(&fields(true, "a"))), &live), Cause::Spec);
+    }
+
+    #[test]
+    fn a_mark_that_does_not_speak_of_the_project_proves_nothing_of_it() {
+        let mut with_project = fields(true, "a");
+        with_project.insert(PROJECT_ID.to_owned(), json!("prj-1"));
+        assert_eq!(cause_of_project(Some(&marked(&with_project)), &Cause::Spec), Cause::Spec);
+        assert_eq!(cause_of_project(Some(&marked(&fields(true, "a"))), &Cause::Spec), Cause::Differs);
+        let mut by_name = fields(true, "a");
+        by_name.insert("project".to_owned(), json!("main"));
+        assert_eq!(cause_of_project(Some(&marked(&by_name)), &Cause::Drift), Cause::Drift, "marks of before");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod compare;
 mod connections;
 mod consumers;
+mod contents;
+mod inputs;
 mod limits;
 mod links;
 mod marks;
@@ -11,18 +13,23 @@ mod organization;
 mod placement;
 mod pools;
 mod projects;
+mod release;
 mod removal;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod variable_sets;
 mod variables;
+mod witnesses;
 mod workspaces;
 
 use serde_json::Value;
 
 use self::links::Links;
+pub use self::marks::seal;
 pub use self::placement::lock_reason;
+pub use self::release::release;
+pub use self::removal::emptied;
 use super::desired::Desired;
 use super::observed::Observed;
 use super::request::Request;
@@ -43,15 +50,7 @@ pub fn witness_set_name(fleet: &crate::owner::FleetName) -> String {
 /// Adds to the plan what the organisation needs.
 pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut Plan) {
     plan.gaps.extend(seen.gaps());
-    let mut planner = Planner {
-        want,
-        seen,
-        context: *context,
-        links: Links::new(seen, &witness_set_name(&want.fleet)),
-        descriptions: Suffix::description(&want.fleet),
-        names: Suffix::name(&want.fleet),
-        plan,
-    };
+    let mut planner = Planner::new(want, seen, context, plan);
     if !planner.is_the_pinned_organization() {
         return;
     }
@@ -66,6 +65,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     planner.projects();
     planner.workspaces();
     planner.variable_sets();
+    planner.hold_placements();
     planner.remove_workspaces();
     planner.scopes();
     planner.removals();
@@ -80,6 +80,20 @@ struct Planner<'a, 'p> {
     descriptions: Suffix,
     names: Suffix,
     plan: &'p mut Plan,
+}
+
+impl<'a, 'p> Planner<'a, 'p> {
+    fn new(want: &'a Desired, seen: &'a Observed, context: &Context<'a>, plan: &'p mut Plan) -> Self {
+        Self {
+            want,
+            seen,
+            context: *context,
+            links: Links::new(seen, &witness_set_name(&want.fleet)),
+            descriptions: Suffix::description(&want.fleet),
+            names: Suffix::name(&want.fleet),
+            plan,
+        }
+    }
 }
 
 impl Planner<'_, '_> {

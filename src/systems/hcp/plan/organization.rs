@@ -12,7 +12,7 @@ use super::Planner;
 use super::compare::differing;
 use super::projects::wanted_placement;
 use crate::plan::{Cause, Rule, Shown, Verb};
-use crate::systems::hcp::organization_address;
+use crate::systems::hcp::{ProjectId, organization_address};
 
 impl Planner<'_, '_> {
     /// The pin: another organisation behind the same name or address gets nothing.
@@ -36,7 +36,7 @@ impl Planner<'_, '_> {
         let mut settings = want.settings.clone();
         let live = seen.settings.fields();
         let mut different = differing(&settings.fields(), &live);
-        let mut mode = None;
+        let (mut mode, mut heirs) = (None, 0);
         let mut live = live;
         live.insert("runs-on".to_owned(), self.mode_value(&seen.runs_on));
         if let Some(placement) = want.runs_on.as_ref().filter(|placement| **placement != Placement::Inherited) {
@@ -49,6 +49,8 @@ impl Planner<'_, '_> {
                     Some(request) => mode = Some(request),
                     None => return,
                 }
+                let placed = self.projects_to_be_placed();
+                heirs = self.heirs(|workspace| heir(workspace) && !is_in(workspace, &placed));
                 different.insert("runs-on".to_owned(), value);
             }
         }
@@ -64,8 +66,20 @@ impl Planner<'_, '_> {
             })
             .collect();
         let why = self.why(Cause::Differs, &address, "");
-        let request = Request::UpdateOrganization { name: seen.name.clone(), settings, mode };
+        let request = Request::UpdateOrganization { name: seen.name.clone(), settings, mode, heirs };
         let stewardship = want.stewardship.clone();
         self.act(address, &stewardship, Verb::Change, changes, why, request);
     }
+
+    /// Projects that are to have a placement of their own, so that theirs is what their workspaces move with.
+    fn projects_to_be_placed(&self) -> BTreeSet<ProjectId> {
+        let placed = self.want.projects.iter().filter(|(_, project)| {
+            project.runs_on.as_ref().is_some_and(|placement| *placement != Placement::Inherited)
+        });
+        placed.filter_map(|(name, _)| Some(self.links.projects.get(name.as_str())?.thing()?.id.clone())).collect()
+    }
+}
+
+fn is_in(workspace: &Workspace, projects: &BTreeSet<ProjectId>) -> bool {
+    workspace.project.as_ref().is_some_and(|project| projects.contains(project))
 }

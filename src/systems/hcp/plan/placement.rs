@@ -21,6 +21,11 @@ pub fn lock_reason(fleet: &str) -> String {
     format!("reconcile {fleet}:")
 }
 
+/// The spec leaves where it runs as it is found.
+pub(super) fn ignores_placement(workspace: &desired::Workspace) -> bool {
+    workspace.stewardship.ignore.contains("runsOn")
+}
+
 impl Planner<'_, '_> {
     /// A placement that was seen, as a word of the spec.
     pub(super) fn placement_value(&self, seen: &SeenPlacement) -> Value {
@@ -65,6 +70,9 @@ impl Planner<'_, '_> {
             return;
         }
         let address = project_placement_address(name);
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
+            return;
+        }
         if let Some(seen) = seen
             && !self.heirs_may_move(&address, |workspace| workspace.project.as_ref() == Some(&seen.id))
         {
@@ -86,8 +94,22 @@ impl Planner<'_, '_> {
         };
         let change = self.change(&cause, &project_address(name), "runsOn", old, shown(Some(&want)));
         let why = change.why.clone();
-        let request = Request::PlaceProject { project: id, mode, allowed };
+        let heirs = seen.map_or(0, |seen| self.heirs_of_project(seen, placement));
+        let request = Request::PlaceProject { project: id, mode, allowed, heirs };
         self.act(address, &project.stewardship, verb, vec![change], why, request);
+    }
+
+    /// A mode that nobody knows is nothing that a spec could have meant, so it stays.
+    fn is_understood(&mut self, address: &Address, seen: &SeenPlacement) -> bool {
+        let Mode::Other(word) = &seen.mode else {
+            return true;
+        };
+        self.wait(
+            address.clone(),
+            format!("HCP says of where its runs go: {word}, a word that this version does not know"),
+            "a newer version of this program, or whoever sets it to another",
+        );
+        false
     }
 
     /// The proof that a pool lets a project in.
@@ -118,6 +140,9 @@ impl Planner<'_, '_> {
     pub(super) fn placement(&mut self, name: &str, workspace: &desired::Workspace, seen: Option<&observed::Workspace>) {
         let address = placement_address(name);
         if workspace.stewardship.ignore.contains("runsOn") && seen.is_some() {
+            return;
+        }
+        if seen.is_some_and(|seen| !self.is_understood(&address, &seen.placement)) {
             return;
         }
         let want = wanted_placement(&workspace.runs_on);
@@ -163,8 +188,56 @@ impl Planner<'_, '_> {
         };
         let why = change.why.clone();
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
-        let request = Request::PlaceWorkspace { workspace: id, mode, allowed, moves: seen.is_some(), locked_by_us };
+        let moves = seen.is_some();
+        // What its runs take is not planned yet, and is added then.
+        let ready = Vec::new();
+        let request = Request::PlaceWorkspace { workspace: id, mode, allowed, ready, moves, locked_by_us };
         self.act(address, &workspace.stewardship, verb, vec![change], why, request);
+    }
+
+    /// Whether a workspace that inherits where it runs runs elsewhere in the project that it is to be in.
+    pub(super) fn moves_with_project(&self, workspace: &desired::Workspace, seen: &observed::Workspace) -> bool {
+        let project = workspace.project.as_deref();
+        let said = project.and_then(|name| self.want.projects.get(name)?.runs_on.as_ref());
+        let found = project.and_then(|name| self.links.projects.get(name)?.thing());
+        let of_project = match (said, found) {
+            (Some(Placement::Inherited), _) => None,
+            (Some(said), _) => Some(wanted_placement(said)),
+            (None, Some(found)) if found.placement.own => Some(self.mode_value(&found.placement.mode)),
+            (None, _) => None,
+        };
+        let new = of_project.unwrap_or_else(|| match &self.want.organization.runs_on {
+            Some(said) if *said != Placement::Inherited => wanted_placement(said),
+            Some(_) | None => self.mode_value(&self.seen.organization.runs_on),
+        });
+        !seen.placement.own && self.mode_value(&seen.placement.mode) != new
+    }
+
+    fn heirs_of_project(&self, seen: &observed::Project, placement: &Placement) -> u32 {
+        let organization = &self.want.organization.runs_on;
+        let new = match (placement, organization) {
+            (Placement::Inherited, Some(placement)) if *placement != Placement::Inherited => {
+                wanted_placement(placement)
+            }
+            (Placement::Inherited, _) => self.mode_value(&self.seen.organization.runs_on),
+            (own, _) => wanted_placement(own),
+        };
+        if self.mode_value(&seen.placement.mode) == new {
+            return 0;
+        }
+        self.heirs(|workspace| workspace.project.as_ref() == Some(&seen.id))
+    }
+
+    /// How many workspaces inherit a placement and go on doing so: those that get one of their own are moved by that.
+    pub(super) fn heirs(&self, heir: impl Fn(&observed::Workspace) -> bool) -> u32 {
+        let goes_on = |seen: &observed::Workspace| {
+            let name = self.wanted_name(&seen.id).unwrap_or(&seen.name);
+            let wanted = self.want.workspaces.get(name);
+            wanted.is_none_or(|wanted| wanted.runs_on == Placement::Inherited || ignores_placement(wanted))
+        };
+        let seen = self.seen.workspaces.seen().iter();
+        let heirs = seen.filter(|seen| !seen.placement.own && heir(seen) && goes_on(seen)).count();
+        u32::try_from(heirs).unwrap_or(u32::MAX)
     }
 
     /// Who inherits a placement moves with it, so it waits for their runs too.
@@ -192,7 +265,7 @@ impl Planner<'_, '_> {
     }
 
     /// A move while a run is under way makes that run fail, so it waits.
-    fn may_move(&mut self, address: &Address, seen: &observed::Workspace, locked_by_us: bool) -> bool {
+    pub(super) fn may_move(&mut self, address: &Address, seen: &observed::Workspace, locked_by_us: bool) -> bool {
         if let Some(run) = seen.current_run.as_ref().filter(|run| !run.is_final()) {
             let since = run.created_at.map(|at| format!(" since {at}")).unwrap_or_default();
             self.wait(

@@ -9,6 +9,7 @@ use super::super::observed;
 use super::super::request::{ProjectRequest, Request};
 use super::super::settings::{Fields, ProjectSettings, spec_name};
 use super::compare::differing;
+use super::contents::{content_change, project_contents};
 use super::marks::{self, tags_value};
 use super::standing::Standing;
 use super::{Planner, shown};
@@ -39,6 +40,9 @@ impl Planner<'_, '_> {
             }
             self.project_placement(name, project);
             self.project_notifications(&address, name, project);
+            if let Some(seen) = self.links.projects.get(name.as_str()).and_then(Standing::thing) {
+                self.unmark_project(&address, project, seen);
+            }
         }
     }
 
@@ -47,7 +51,7 @@ impl Planner<'_, '_> {
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let fields = wanted_fields(&settings, &project.tags);
         let mut tags = project.tags.clone();
-        let mark = self.project_mark_for(project, &fields, None);
+        let mark = self.project_mark_for(project, &fields, project_contents(project));
         tags.insert(TAG_KEY.to_owned(), mark.to_string());
         let changes = fields
             .iter()
@@ -91,11 +95,11 @@ impl Planner<'_, '_> {
         if renamed {
             changes.insert(0, self.change(&Cause::Spec, address, "name", Shown::text(&seen.name), Shown::text(name)));
         }
-        let new_mark = self.project_mark_for(project, &want, mark.as_ref());
-        let unmarked = !self.is_verified(&project.stewardship) && lacks_contents(mark.as_ref(), &new_mark.contents);
-        if unmarked && !adopted {
-            changes.push(self.content_change(address));
+        let contents = self.contents_of_project(project, seen, mark.as_ref());
+        if !adopted && !self.is_verified(&project.stewardship) {
+            changes.extend(content_change(mark.as_ref(), &contents));
         }
+        let new_mark = self.project_mark_for(project, &want, contents);
         if changes.is_empty() && !adopted {
             return;
         }
@@ -123,11 +127,7 @@ impl Planner<'_, '_> {
         self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
-    fn project_mark_for(&self, project: &desired::Project, fields: &Fields, old: Option<&Mark>) -> Mark {
-        let mut contents: BTreeSet<Content> = old.map(|mark| mark.contents.clone()).unwrap_or_default();
-        if !project.notifications.is_empty() {
-            contents.insert(Content::Notifications);
-        }
+    fn project_mark_for(&self, project: &desired::Project, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
         marks::mark(&self.want.fleet, Marked::Project, fields, contents, &project.tags)
     }
 
@@ -146,17 +146,6 @@ impl Planner<'_, '_> {
             })
             .collect()
     }
-
-    /// The change of a mark that has to say what the thing is about to hold.
-    pub(super) fn content_change(&self, address: &Address) -> Change {
-        self.change(
-            &Cause::Because("so that a later run looks there".to_owned()),
-            address,
-            "mark",
-            Shown::Nothing,
-            Shown::text("says what it holds of ours"),
-        )
-    }
 }
 
 fn wanted_fields(settings: &ProjectSettings, tags: &BTreeMap<String, String>) -> Fields {
@@ -173,11 +162,6 @@ pub(super) fn wanted_placement(placement: &Placement) -> Value {
         Placement::Local => json!("local"),
         Placement::Inherited => json!("inherited"),
     }
-}
-
-/// The mark lacks what the thing is going to hold, so that a later run would not look for it.
-pub(super) fn lacks_contents(old: Option<&Mark>, new: &BTreeSet<Content>) -> bool {
-    old.is_none_or(|old| !new.is_subset(&old.contents))
 }
 
 /// Own tags without the mark: what is left when a thing is let go.

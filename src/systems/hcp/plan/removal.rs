@@ -10,13 +10,41 @@ use super::standing::Owner;
 use super::{Planner, witness_set_name};
 use crate::address::Address;
 use crate::owner::Stewardship;
-use crate::plan::{Cause, Fact, Later, Output, Read, Rule, Verb, What, Why};
+use crate::plan::{Cause, Fact, Later, Output, Plan, Read, Rule, Verb, What, Why};
 use crate::systems::hcp::{
     ProjectId, VariableKey, WorkspaceId, project_address, variable_set_address, workspace_address,
 };
 
 fn gone() -> Why {
     Why { cause: Cause::Gone, origin: None }
+}
+
+/// The old names of things that are renamed. One that exists beside the new name is refused, and not removed either.
+fn old_names<'a>(was: impl Iterator<Item = &'a Option<String>>) -> BTreeSet<&'a str> {
+    was.filter_map(Option::as_deref).collect()
+}
+
+/// Projects of which the plan removes workspaces and the spec leaves none: what it looks like when a file of the spec
+/// was left out.
+#[must_use]
+pub fn emptied<'a>(want: &desired::Desired, seen: &'a observed::Observed, plan: &Plan) -> Vec<&'a str> {
+    let removed: BTreeSet<&WorkspaceId> = plan
+        .actions
+        .values()
+        .filter_map(|action| match action.request.hcp()? {
+            Request::DeleteWorkspace { id, witnesses: _ } => Some(id),
+            _ => None,
+        })
+        .collect();
+    let renamed = old_names(want.workspaces.values().map(|wanted| &wanted.was));
+    let stays = |workspace: &observed::Workspace| {
+        want.workspaces.contains_key(&workspace.name) || renamed.contains(workspace.name.as_str())
+    };
+    let loses_all = |project: &&observed::Project| {
+        let mut inside = seen.workspaces.seen().iter().filter(|it| it.project.as_ref() == Some(&project.id));
+        inside.clone().any(|it| removed.contains(&it.id)) && !inside.any(stays)
+    };
+    seen.projects.seen().iter().filter(loses_all).map(|project| project.name.as_str()).collect()
 }
 
 impl<'a> Planner<'a, '_> {
@@ -39,12 +67,14 @@ impl<'a> Planner<'a, '_> {
         }
         let kept: BTreeSet<&WorkspaceId> =
             self.links.workspaces.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
+        let renamed = old_names(self.want.workspaces.values().map(|wanted| &wanted.was));
         let surplus: Vec<&observed::Workspace> = self
             .seen
             .workspaces
             .seen()
             .iter()
             .filter(|workspace| !kept.contains(&workspace.id) && !self.want.workspaces.contains_key(&workspace.name))
+            .filter(|workspace| !renamed.contains(workspace.name.as_str()))
             .collect();
         for workspace in surplus {
             let address = workspace_address(&workspace.name);
@@ -116,12 +146,14 @@ impl<'a> Planner<'a, '_> {
     fn remove_projects(&mut self) {
         let kept: BTreeSet<&ProjectId> =
             self.links.projects.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
+        let renamed = old_names(self.want.projects.values().map(|wanted| &wanted.was));
         let surplus: Vec<&'a observed::Project> = self
             .seen
             .projects
             .seen()
             .iter()
             .filter(|project| !kept.contains(&project.id) && !self.want.projects.contains_key(&project.name))
+            .filter(|project| !renamed.contains(project.name.as_str()))
             .collect();
         let holders = self.workspaces_by_project();
         for project in surplus {
@@ -211,12 +243,14 @@ impl<'a> Planner<'a, '_> {
         let sensitive_left = self.wants_witnesses();
         let linked: BTreeSet<_> =
             self.links.variable_sets.values().filter_map(|standing| Some(&standing.found()?.id)).collect();
+        let renamed = old_names(self.want.variable_sets.values().map(|wanted| &wanted.was));
         let surplus: Vec<&observed::VariableSet> = self
             .seen
             .variable_sets
             .seen()
             .iter()
             .filter(|set| !linked.contains(&set.id) && !self.want.variable_sets.contains_key(&set.name))
+            .filter(|set| !renamed.contains(set.name.as_str()))
             .filter(|set| set.name != witnesses || !sensitive_left)
             .collect();
         for set in surplus {
@@ -241,6 +275,7 @@ impl<'a> Planner<'a, '_> {
             id: set.id.clone(),
             // The set of witnesses has none of its own.
             witnesses: if own { Vec::new() } else { self.witnesses_of(&set.variables) },
+            unneeded: Vec::new(),
         };
         self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
     }

@@ -13,12 +13,11 @@ use super::super::{
     Category, NotificationId, PoolId, ProjectId, RunId, VariableId, VariableKey, VariableSetId, WorkspaceId,
     workspace_address,
 };
-use crate::origin::Origins;
 use crate::owner::{Stewardship, TAG_KEY};
 use crate::plan::{Gap, Listing, Plan, Read, order, plan};
 use crate::secret::{Compared, SecretRef};
 use crate::spec::desired::Desired;
-use crate::systems::{self, Consent, Observed};
+use crate::systems::{Consent, Observed};
 
 fn workspace() -> Workspace {
     Workspace {
@@ -70,6 +69,7 @@ fn pool(workspaces: &[&str]) -> Pool {
             projects: BTreeSet::new(),
             workspaces: workspaces.iter().map(ToString::to_string).collect(),
         },
+        run_by_us: false,
         stewardship: Stewardship::default(),
     }
 }
@@ -91,6 +91,7 @@ fn nothing() -> observed::Observed {
         variable_sets: Listing::Complete(Vec::new()),
         pools: Listing::Complete(Vec::new()),
         connections: Listing::Complete(Vec::new()),
+        jobs: Read::NotAsked,
         requests: 0,
     }
 }
@@ -100,8 +101,8 @@ fn make(want: &desired::Desired, seen: &observed::Observed) -> Plan {
 }
 
 fn make_with(want: &desired::Desired, seen: &observed::Observed, consent: &Consent) -> Plan {
-    let desired = Desired { hcp: want.clone(), origins: Origins::default() };
-    plan(&desired, &Observed { hcp: seen.clone() }, consent)
+    let desired = Desired::of_hcp(want.clone());
+    plan(&desired, &Observed::of_hcp(seen.clone()), consent)
 }
 
 /// The world of `fleet()` after its first apply, marks included.
@@ -109,7 +110,7 @@ fn converged(want: &desired::Desired) -> observed::Observed {
     let first = make(want, &nothing());
     let mut seen = nothing();
     let tags = |address| {
-        let systems::Request::Hcp(request) = &first.actions[&address].request;
+        let request = first.actions[&address].request.hcp().expect("a request to HCP");
         let own = match request {
             Request::CreateProject(project) => project.tags.clone(),
             Request::CreateWorkspace { workspace, mode: _ } => workspace.tags.clone(),
@@ -155,6 +156,8 @@ fn converged(want: &desired::Desired) -> observed::Observed {
         allowed_projects: BTreeSet::new(),
         workspaces: all,
         agents: 0,
+        tokens: Read::NotAsked,
+        live: Read::NotAsked,
     });
     seen
 }
@@ -208,9 +211,9 @@ fn a_new_workspace_is_placed_only_when_its_pool_lets_it_in() {
             "hcp/workspace/vault/placement"
         ]
     );
-    let systems::Request::Hcp(create) = &plan.actions[&workspace_address("vault")].request;
+    let create = plan.actions[&workspace_address("vault")].request.hcp();
     assert!(
-        matches!(create, Request::CreateWorkspace { mode: ModeRequest::Local, .. }),
+        matches!(create, Some(Request::CreateWorkspace { mode: ModeRequest::Local, .. })),
         "a push could start a run in the cloud: {create:?}"
     );
 }
@@ -278,7 +281,7 @@ fn a_run_under_way_keeps_a_workspace_where_it_is() {
     want.pools = [("nas".to_owned(), pool(&[]))].into();
     let mut seen = converged(&fleet());
     vault(&mut seen).current_run =
-        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None, changed_at: None });
     assert_lines(
         &make(&want, &seen),
         &["wait hcp/workspace/vault/placement: run-1 is planned; a move would make it fail"],
@@ -653,7 +656,7 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
     vault(&mut seen).placement = SeenPlacement { mode: Mode::Remote, own: false };
     assert_lines(&make(&want, &seen), &[]);
     vault(&mut seen).current_run =
-        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None });
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None, changed_at: None });
     let what = "run-1 of vault, which inherits it, is planned; a move would make it fail";
     want.projects.get_mut("main").unwrap().runs_on = Some(Placement::Local);
     assert_lines(&make(&want, &seen), &[&format!("wait hcp/project/main/placement: {what}")]);
@@ -662,4 +665,30 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
     assert_lines(&make(&want, &seen), &[&format!("wait hcp/organization: {what}")]);
     seen.projects.seen_mut()[0].placement = SeenPlacement { mode: Mode::Remote, own: true };
     assert_lines(&make(&want, &seen), &["change hcp/organization [runsOn]"]);
+}
+
+#[test]
+fn an_heir_changes_its_project_only_while_no_run_is_under_way() {
+    let mut want = fleet();
+    let mut seen = converged(&want);
+    want.pools = [("nas".to_owned(), pool(&[]))].into();
+    seen.pools.seen_mut()[0].allowed_workspaces.clear();
+    let mut other = want.projects["main"].clone();
+    other.runs_on = Some(Placement::Local);
+    want.projects.insert("other".to_owned(), other);
+    let workspace = want.workspaces.get_mut("vault").unwrap();
+    workspace.runs_on = Placement::Inherited;
+    workspace.project = Some("other".to_owned());
+    vault(&mut seen).placement = SeenPlacement { mode: Mode::Remote, own: false };
+    let plan = make(&want, &seen);
+    assert_eq!(plan.effect().moved, 1, "{:?}", lines(&plan));
+    vault(&mut seen).current_run =
+        Some(Run { id: RunId("run-1".to_owned()), status: "planned".to_owned(), created_at: None, changed_at: None });
+    let plan = make(&want, &seen);
+    assert!(!plan.actions.contains_key(&workspace_address("vault")), "{:?}", lines(&plan));
+    assert!(plan.waits.iter().any(|wait| wait.what.contains("a move would make it fail")), "{:?}", plan.waits);
+    want.projects.get_mut("other").unwrap().runs_on = Some(Placement::Cloud);
+    let plan = make(&want, &seen);
+    assert!(plan.actions.contains_key(&workspace_address("vault")), "{:?}", lines(&plan));
+    assert_eq!(plan.effect().moved, 0, "it runs where it ran");
 }

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use super::super::desired::{self, Reach, VariableValue};
 use super::super::observed;
 use super::super::request::{Home, Request, VariableSetRequest};
+use super::inputs::is_variable;
 use super::projects::verb;
 use super::standing::{Owner, Standing};
 use super::variables::Drawer;
 use super::{Planner, witness_set_name};
 use crate::address::Address;
 use crate::owner::Stewardship;
-use crate::plan::{Cause, Fact, Later, Output, Rule, Shown, Verb, What, Why};
+use crate::plan::{Cause, Later, Rule, Shown, Verb, Why};
 use crate::systems::hcp::{ProjectId, VariableKey, WorkspaceId, variable_set_address};
 
 impl Planner<'_, '_> {
@@ -52,6 +53,7 @@ impl Planner<'_, '_> {
             self.reach(&address, name, set, seen);
         }
         self.witnesses();
+        self.forget_the_gone();
     }
 
     fn create_set(&mut self, address: &Address, name: &str, set: &desired::VariableSet) {
@@ -158,14 +160,7 @@ impl Planner<'_, '_> {
         let cause = if seen.is_some() { Cause::Differs } else { Cause::Spec };
         let change = self.change(&cause, at, "for", old, Shown::Value(reach_value(&set.reach)));
         let why = change.why.clone();
-        let filled = self
-            .plan
-            .actions
-            .range(at.clone()..)
-            .take_while(|(inner, _)| inner.as_str().starts_with(at.as_str()))
-            .filter(|(inner, action)| inner.is_within(at) && *inner != at && action.verb != Verb::Remove)
-            .map(|(inner, _)| Later::From(Output { of: inner.clone(), what: What::Fact(Fact::InPlace) }))
-            .collect();
+        let filled = self.written_in(at, is_variable).into_iter().collect();
         let Some(id) = self.variable_set_id(name) else {
             return;
         };

@@ -10,8 +10,10 @@ use super::super::request::{ModeRequest, Request, VcsChange, VcsRequest, Workspa
 use super::super::settings::{Fields, WorkspaceSettings, spec_name};
 use super::compare::differing;
 use super::connections::{Vcs, vcs_fields};
-use super::marks::{self, tags_value};
-use super::projects::{forget_ignored, lacks_contents, verb, without_mark};
+use super::contents::{content_change, workspace_contents};
+use super::marks::{self, PROJECT_ID, tags_value};
+use super::placement::ignores_placement;
+use super::projects::{forget_ignored, verb, without_mark};
 use super::standing::Standing;
 use super::{Planner, shown};
 use crate::address::Address;
@@ -67,6 +69,9 @@ impl Planner<'_, '_> {
             self.workspace_variables(&address, name, workspace, seen);
             self.workspace_notifications(&address, name, workspace, seen);
             self.consumers(&address, name, workspace, seen);
+            if let Some(seen) = seen {
+                self.unmark_workspace(&address, name, workspace, seen);
+            }
         }
     }
 
@@ -106,11 +111,11 @@ impl Planner<'_, '_> {
         let Some(Wanted { settings, vcs, project }) = self.wanted_workspace(address, workspace) else {
             return false;
         };
-        let fields = wanted_fields(&settings, vcs.as_ref(), workspace);
+        let fields = wanted_fields(&settings, vcs.as_ref(), workspace, project.as_ref());
         let mut tags = workspace.tags.clone();
         tags.insert(
             TAG_KEY.to_owned(),
-            self.workspace_mark_for(workspace, &fields, wanted_contents(workspace, None)).to_string(),
+            self.workspace_mark_for(workspace, &fields, workspace_contents(workspace)).to_string(),
         );
         let mut changes = Vec::new();
         changes.push(self.change(
@@ -121,7 +126,13 @@ impl Planner<'_, '_> {
             Shown::Value(super::projects::wanted_placement(&workspace.runs_on)),
         ));
         let documented = WorkspaceSettings::documented().fields();
-        for (field, value) in &fields {
+        let mut told = fields.clone();
+        told.remove(PROJECT_ID);
+        if let Some(project) = workspace.project.as_ref().filter(|_| !workspace.stewardship.ignore.contains("project"))
+        {
+            told.insert("project".to_owned(), Value::String(project.clone()));
+        }
+        for (field, value) in &told {
             if field != "vcs" && documented.get(field) != Some(value) && shown(Some(value)) != Shown::Nothing {
                 changes.push(self.change(&Cause::Spec, address, &spec_name(field), Shown::Nothing, shown(Some(value))));
             }
@@ -134,6 +145,7 @@ impl Planner<'_, '_> {
             }
         }
         let why = self.why(Cause::Spec, address, "");
+        let unsealed = unsealed(project.as_ref(), workspace, &fields);
         let request = Request::CreateWorkspace {
             workspace: WorkspaceRequest {
                 name: Some(name.to_owned()),
@@ -141,6 +153,7 @@ impl Planner<'_, '_> {
                 settings,
                 vcs: vcs.filter(|vcs| *vcs != VcsChange::Disconnect),
                 tags: Some(tags),
+                unsealed,
             },
             mode: first_mode(workspace),
         };
@@ -165,29 +178,36 @@ impl Planner<'_, '_> {
         let old_mark = self.workspace_mark(seen);
         let keep_tags = workspace.stewardship.ignore.contains("tags");
         let tags = marks::tags(&workspace.tags, &seen_tags.own, old_mark.as_ref(), keep_tags);
-        let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace);
+        let want = wanted_fields(&wanted.settings, wanted.vcs.as_ref(), workspace, wanted.project.as_ref());
         let live = self.live_fields(seen, &tags.ours);
         let different = differing(&want, &live);
-        let cause =
-            if adopted || different.is_empty() { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
-        let difference = self.workspace_difference(address, workspace, seen, &wanted, (different, &live), &cause);
-        let contents = wanted_contents(workspace, old_mark.as_ref());
+        let same = different.is_empty() && !matches!(wanted.project, Some(Later::From(_)));
+        let cause = if adopted || same { Cause::Differs } else { marks::cause(old_mark.as_ref(), &live) };
+        let project_cause = marks::cause_of_project(old_mark.as_ref(), &cause);
+        let causes = (&cause, &project_cause);
+        let difference = self.workspace_difference(address, workspace, seen, &wanted, (different, &live), causes);
+        let contents = self.contents_of_workspace(workspace, seen, old_mark.as_ref());
         let mut changes = difference.changes;
         if renamed {
             let (old, new) = (Shown::text(&seen.name), Shown::text(name));
             changes.insert(0, self.change(&Cause::Spec, address, "name", old, new));
         }
-        if !adopted && !self.is_verified(&workspace.stewardship) && lacks_contents(old_mark.as_ref(), &contents) {
-            changes.push(self.content_change(address));
+        if !adopted && !self.is_verified(&workspace.stewardship) {
+            changes.extend(content_change(old_mark.as_ref(), &contents));
         }
         if changes.is_empty() && !adopted {
             return true;
+        }
+        let heir_moves = difference.moves && self.moves_with_project(workspace, seen);
+        if heir_moves && !self.is_verified(&workspace.stewardship) && !self.may_move(address, seen, false) {
+            return false;
         }
         let mut all_tags = tags.wanted;
         let mark = self.workspace_mark_for(workspace, &want, contents);
         all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
         let because = if adopted { Cause::Because("adopted".to_owned()) } else { cause };
         let why = self.why(because, address, "");
+        let unsealed = unsealed(wanted.project.as_ref(), workspace, &want);
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
             change: WorkspaceRequest {
@@ -196,7 +216,10 @@ impl Planner<'_, '_> {
                 settings: difference.settings,
                 vcs: wanted.vcs.filter(|_| difference.vcs),
                 tags: Some(all_tags),
+                unsealed,
             },
+            // One that gets a placement of its own is moved by that.
+            moves: heir_moves && (workspace.runs_on == Placement::Inherited || ignores_placement(workspace)),
         };
         self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
         true
@@ -208,6 +231,7 @@ impl Planner<'_, '_> {
         live.insert("vcs".to_owned(), seen_vcs(seen.vcs.as_ref()));
         let project = seen.project.as_ref().map(|id| self.project_name(id));
         live.insert("project".to_owned(), Value::String(project.unwrap_or_default()));
+        live.insert(PROJECT_ID.to_owned(), seen.project.as_ref().map_or(Value::Null, |id| Value::String(id.0.clone())));
         live
     }
 
@@ -218,11 +242,11 @@ impl Planner<'_, '_> {
         seen: &observed::Workspace,
         wanted: &Wanted,
         (mut different, live): (Fields, &Fields),
-        cause: &Cause,
+        (cause, project_cause): (&Cause, &Cause),
     ) -> Difference {
         let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
-        // Projects are told apart by id: a renamed one is the same one.
-        different.remove("project");
+        // Told by the ids, of which one may only be made by this plan.
+        different.remove(PROJECT_ID);
         let here = seen.project.clone().map(Later::Known);
         let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
         let vcs = different.remove("vcs").is_some();
@@ -230,7 +254,7 @@ impl Planner<'_, '_> {
         if moves {
             let new = workspace.project.as_deref().unwrap_or("the default project");
             let old = shown(live.get("project"));
-            changes.push(self.change(cause, address, "project", old, Shown::text(new)));
+            changes.push(self.change(project_cause, address, "project", old, Shown::text(new)));
         }
         changes.extend(self.field_changes(cause, address, &different, live));
         if vcs {
@@ -248,6 +272,7 @@ impl Planner<'_, '_> {
         let request = Request::UpdateWorkspace {
             id: seen.id.clone(),
             change: WorkspaceRequest { tags: Some(without_mark(&tags.own)), ..WorkspaceRequest::default() },
+            moves: false,
         };
         let why = self.why(Cause::Because("released".to_owned()), address, "released");
         self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
@@ -258,20 +283,8 @@ impl Planner<'_, '_> {
     }
 }
 
-/// What the mark has to say that the workspace holds: what is wanted, and what was there and may not be gone yet.
-fn wanted_contents(workspace: &desired::Workspace, old: Option<&Mark>) -> BTreeSet<Content> {
-    let mut contents = old.map(|mark| mark.contents.clone()).unwrap_or_default();
-    if !workspace.notifications.is_empty() {
-        contents.insert(Content::Notifications);
-    }
-    if workspace.consumers.is_some() {
-        contents.insert(Content::Consumers);
-    }
-    contents
-}
-
 /// Where a workspace's runs go until it is placed: nowhere, if they are to go to a pool or to wherever others
-/// say that is still going to change.
+/// say that is still going to change. What its runs take may change this for HCP's cloud too.
 fn first_mode(workspace: &desired::Workspace) -> ModeRequest {
     match &workspace.runs_on {
         Placement::Cloud => ModeRequest::Remote,
@@ -279,7 +292,18 @@ fn first_mode(workspace: &desired::Workspace) -> ModeRequest {
     }
 }
 
-fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspace: &desired::Workspace) -> Fields {
+/// The fields that a mark cannot be over yet, because this plan only makes the project.
+fn unsealed(project: Option<&Later<ProjectId>>, workspace: &desired::Workspace, fields: &Fields) -> Option<Fields> {
+    let made = matches!(project, Some(Later::From(_))) && !workspace.stewardship.ignore.contains("project");
+    made.then(|| fields.clone())
+}
+
+fn wanted_fields(
+    settings: &WorkspaceSettings,
+    vcs: Option<&VcsChange>,
+    workspace: &desired::Workspace,
+    project: Option<&Later<ProjectId>>,
+) -> Fields {
     let mut fields = settings.fields();
     // What is left as it is found is not written, so the mark does not speak of it.
     let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
@@ -296,8 +320,8 @@ fn wanted_fields(settings: &WorkspaceSettings, vcs: Option<&VcsChange>, workspac
         }
         None => {}
     }
-    if let Some(project) = workspace.project.as_ref().filter(|_| !ignored("project")) {
-        fields.insert("project".to_owned(), Value::String(project.clone()));
+    if let Some(Later::Known(ProjectId(id))) = project.filter(|_| !ignored("project")) {
+        fields.insert(PROJECT_ID.to_owned(), Value::String(id.clone()));
     }
     fields
 }

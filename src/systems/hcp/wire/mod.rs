@@ -4,6 +4,7 @@
 //! an attribute becomes a part of [`observed`](super::observed). Words of HCP's stay words: a new one must not keep a
 //! list from being read.
 
+pub mod account;
 pub mod agent;
 pub mod notification;
 pub mod organization;

@@ -89,17 +89,34 @@ impl Variable {
 
 /// The variables of a thing that came along with it. `None` when some did not, or when nothing says how many there are.
 #[must_use]
-pub fn along(relation: &ToMany, included: &Included) -> Option<Vec<Variable>> {
-    let ids = relation.data.as_ref()?;
-    let resources: Option<Vec<_>> = ids.iter().map(|id| included.get(KIND, &id.id)).collect();
-    Some(sorted(resources?.into_iter().filter_map(Variable::of).collect()))
+pub fn along(relation: &ToMany, included: &Included) -> Option<Vec<Resource<VariableAttributes>>> {
+    relation.data.as_ref()?.iter().map(|id| included.get(KIND, &id.id)).collect()
 }
 
-/// By key, so that an answer's order makes no difference.
-#[must_use]
-pub fn sorted(mut variables: Vec<Variable>) -> Vec<Variable> {
+/// Categories of variables that HCP's own features use.
+const HCPS_OWN: [&str; 2] = ["terraform-cloud", "policy-set"];
+
+/// The variables that resources are, by key, so that an answer's order makes no difference.
+///
+/// # Errors
+/// With words for one of a category that nobody knows, if a key like this matters: it is there, and cannot be told from
+/// one that is missing.
+pub fn all(
+    resources: Vec<Resource<VariableAttributes>>,
+    matters: impl Fn(&str) -> bool,
+) -> Result<Vec<Variable>, String> {
+    let mut variables = Vec::with_capacity(resources.len());
+    for resource in resources {
+        let VariableAttributes { key, category, .. } = &resource.attributes;
+        let known = HCPS_OWN.contains(&category.as_str())
+            || [Category::Env, Category::Terraform].iter().any(|known| known.as_str() == category);
+        if !known && matters(key) {
+            return Err(format!("the variable {key} is of the category {category}, which this version does not know"));
+        }
+        variables.extend(Variable::of(resource));
+    }
     variables.sort_by(|a, b| (&a.key, &a.id).cmp(&(&b.key, &b.id)));
-    variables
+    Ok(variables)
 }
 
 /// A variable as it is sent; the value is borrowed, so that a secret is nowhere but in the body.

@@ -1,9 +1,13 @@
 //! A script of misbehaviour: which requests, and what happens to them. Serialisable, and the same for the same seed.
 
+pub(super) mod answers;
+pub mod names;
+
 use std::collections::BTreeMap;
 
 use globset::{GlobBuilder, GlobMatcher};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The script.
@@ -21,6 +25,9 @@ pub struct Faults {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rule {
+    /// The next three in one: `GET organizations/*/workspaces?page[number]=2`, with or without its first and last part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
     /// `GET`, …, or `read` or `write`; none is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -48,8 +55,8 @@ pub struct Rule {
     /// Only this share of them, drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<f64>,
-    /// What happens.
-    #[serde(rename = "do")]
+    /// What happens: a name, or the detailed form.
+    #[serde(rename = "do", deserialize_with = "named_or_detailed")]
     pub fault: Fault,
 }
 
@@ -57,6 +64,7 @@ impl Rule {
     /// A rule for every request; narrow it by its fields.
     pub fn new(fault: Fault) -> Self {
         Self {
+            on: None,
             method: None,
             path: None,
             query: None,
@@ -69,6 +77,54 @@ impl Rule {
             fault,
         }
     }
+
+    /// A rule in short: for whom, and what happens.
+    pub fn short(on: &str, fault: Fault) -> Self {
+        Self { on: Some(on.to_owned()), ..Self::new(fault) }
+    }
+
+    /// The same with its short form written out, or what is wrong with that.
+    fn written_out(mut self) -> Result<Self, String> {
+        let Some(on) = self.on.take() else {
+            return Ok(self);
+        };
+        if self.method.is_some() || self.path.is_some() || self.query.is_some() {
+            return Err(format!(
+                "`on: {on}` stands beside `method`, `path` or `query`: it says the same, so leave one out"
+            ));
+        }
+        let (method, rest) = match on.trim().split_once(' ') {
+            Some((method, rest)) => (Some(method), rest.trim()),
+            None => (None, on.trim()),
+        };
+        if let Some(word) = method
+            && !METHODS.contains(&word)
+        {
+            return Err(format!("`on: {on}` begins with {word}: it takes one of {}", METHODS.join(", ")));
+        }
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (rest, None),
+        };
+        self.method = method.map(str::to_owned);
+        self.path = Some(path.to_owned());
+        self.query = query;
+        Ok(self)
+    }
+}
+
+/// The words for methods.
+const METHODS: [&str; 7] = ["GET", "POST", "PATCH", "PUT", "DELETE", "read", "write"];
+
+fn named_or_detailed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let Some(name) = value.as_str() else {
+        return serde_json::from_value(value).map_err(D::Error::custom);
+    };
+    names::named(name).ok_or_else(|| {
+        let meant = names::similar(name).map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+        D::Error::custom(format!("{name} is no name of a fault{meant}"))
+    })
 }
 
 /// What happens to a request.
@@ -82,7 +138,7 @@ pub enum Fault {
         /// What the body is.
         #[serde(default)]
         body: BodyKind,
-        /// Further headers, such as `Retry-After`.
+        /// Further headers, such as `Retry-After`. One without a value is left out; `now+2` is the date of then.
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
@@ -107,6 +163,28 @@ pub enum Fault {
     MovePages(usize),
     /// It waits until the gate lets it through.
     Gate(String),
+    /// It is done, and the answer takes so many milliseconds, drop by drop.
+    Dribble(u64),
+    /// So many bytes of white space come before the answer.
+    Padding(u64),
+    /// Every enumeration in the answer has a word that nobody knows.
+    UnknownWords,
+    /// Every page is the first one, and says that there is another.
+    RepeatPages,
+    /// A list counts so many things more than it has.
+    Total(i64),
+    /// A list gives its first thing twice, in the place of its last.
+    Duplicate,
+    /// The answer is compressed.
+    Gzip,
+    /// The answer is of another type.
+    ContentType(String),
+    /// The answer is one of HTTP/1.0.
+    Http10,
+    /// After the answer, the connection is closed.
+    CloseIdle,
+    /// After the answer, the connection is cut as soon as it is used again.
+    StaleConnection,
 }
 
 /// What the body of a made-up answer is.
@@ -162,6 +240,7 @@ impl Script {
     /// Arms a script, or says which pattern is none.
     pub fn new(faults: Faults) -> Result<Self, String> {
         let arm = |rule: Rule| {
+            let rule = rule.written_out()?;
             let path = rule.path.as_deref().map(pattern).transpose()?;
             Ok(Armed { rule, path, matched: 0, applied: 0 })
         };
@@ -267,6 +346,34 @@ mod tests {
         assert_eq!(fates(1), fates(1));
         assert_ne!(fates(1), fates(2));
         assert!((10..54).contains(&fates(1).iter().sum::<usize>()));
+    }
+
+    #[test]
+    fn a_rule_in_short_means_the_same() {
+        let long = Rule {
+            method: Some("GET".into()),
+            path: Some("organizations/*/workspaces".into()),
+            query: Some("page[number]=2".into()),
+            ..Rule::new(Fault::Reset)
+        };
+        let short = Rule::short("GET organizations/*/workspaces?page[number]=2", Fault::Reset);
+        assert_eq!(short.written_out().unwrap(), long);
+        let mut any = script(Rule::short("workspaces/*/vars", Fault::Reset));
+        assert_eq!(any.judge(&subject("POST", "workspaces/ws-1/vars")).len(), 1);
+        for wrong in ["FETCH a", "write  "] {
+            let refused =
+                Rule { method: (wrong == "write  ").then(|| "GET".into()), ..Rule::short(wrong, Fault::Reset) };
+            assert!(refused.written_out().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_happens_has_a_name() {
+        let read = |text: &str| serde_json::from_str::<Rule>(text).map_err(|error| error.to_string());
+        let rule = read(r#"{ "on": "GET account/details", "do": "login-page" }"#).unwrap();
+        assert!(matches!(rule.fault, Fault::Status { code: 200, body: BodyKind::Html, .. }));
+        let refused = read(r#"{ "do": "login-pages" }"#).unwrap_err();
+        assert!(refused.contains("did you mean login-page?"), "{refused}");
     }
 
     #[test]

@@ -1,0 +1,317 @@
+//! What stands on things that says whose they are, and what comes of it when a run goes wrong or somebody leaves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod stage;
+
+use reconcile::origin::Origins;
+use reconcile::owner::{Content, Mark, Reading, TAG_KEY};
+use reconcile::plan::{LetGo, Plan, Rule as Broken, release};
+use reconcile::sandbox::World;
+use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
+use reconcile::spec;
+use reconcile::systems::Observed;
+use reconcile::systems::hcp::desired::{Desired, Scope};
+use stage::{Stage, env, failures, fleet, lines, plain, sensitive};
+
+const WITNESSES: &str = "reconcile-lab";
+
+/// HCP refuses what matches.
+fn refused(method: &str, path: &str) -> Faults {
+    let rule = Rule {
+        method: Some(method.to_owned()),
+        path: Some(path.to_owned()),
+        ..Rule::new(Fault::Status { code: 403, body: BodyKind::Jsonapi, headers: [].into() })
+    };
+    Faults { seed: 1, rules: vec![rule] }
+}
+
+async fn converged() -> (Stage, Desired) {
+    let stage = Stage::new().await;
+    let want = fleet(2, 2);
+    stage.converge(&want).await;
+    (stage, want)
+}
+
+fn witnesses(stage: &Stage) -> usize {
+    stage.sandbox.with_world(|world| {
+        world.variable_sets.values().find(|set| set.name == WITNESSES).map_or(0, |set| set.variables.len())
+    })
+}
+
+#[tokio::test]
+async fn a_removal_that_is_refused_leaves_the_witness() {
+    let (stage, want) = converged().await;
+    let before = witnesses(&stage);
+    let mut without = want.clone();
+    without.workspaces.get_mut("ws-000").unwrap().variables.remove(&env("V0"));
+    without.workspaces.remove("ws-001");
+    without.pools.get_mut("nas").unwrap().stewardship.ignore = ["scope".to_owned()].into();
+    let rules = ["workspaces/*/vars/*", "workspaces/*/actions/safe-delete"]
+        .map(|path| refused("write", path).rules.remove(0))
+        .into();
+    stage.sandbox.script(Faults { seed: 1, rules }).unwrap();
+    let report = stage.apply(&without).await;
+    assert_eq!(failures(&report).len(), 2, "{:#?}", failures(&report));
+    stage.sandbox.script(Faults::default()).unwrap();
+    assert_eq!(witnesses(&stage), before);
+    assert_eq!(lines(&stage.plan(&want).await), [""; 0], "the values are still known to be the same");
+}
+
+#[tokio::test]
+async fn a_witness_that_a_stopped_run_left_is_found_by_the_next_one() {
+    let (stage, mut want) = converged().await;
+    let before = witnesses(&stage);
+    want.workspaces.get_mut("ws-000").unwrap().variables.remove(&env("V0"));
+    stage.sandbox.script(refused("DELETE", "varsets/**")).unwrap();
+    let report = stage.apply(&want).await;
+    assert_eq!(failures(&report).len(), 1, "{:#?}", failures(&report));
+    stage.sandbox.script(Faults::default()).unwrap();
+    assert_eq!(witnesses(&stage), before);
+    let plan = stage.plan(&want).await;
+    assert_eq!(lines(&plan), ["change hcp/variable-set/reconcile-lab/witnesses []"]);
+    stage.converge(&want).await;
+    assert_eq!(witnesses(&stage), before - 1);
+}
+
+#[tokio::test]
+async fn what_was_let_go_is_forgotten_when_the_spec_no_longer_names_it() {
+    let (stage, mut want) = converged().await;
+    let before = witnesses(&stage);
+    want.workspaces.get_mut("ws-001").unwrap().stewardship.released = true;
+    stage.converge(&want).await;
+    assert_eq!(witnesses(&stage), before, "its variables are still read");
+    want.workspaces.remove("ws-001");
+    let plan = stage.plan(&want).await;
+    assert_eq!(lines(&plan), ["change hcp/variable-set/reconcile-lab/witnesses []"]);
+    stage.converge(&want).await;
+    assert_eq!(witnesses(&stage), before - 1);
+}
+
+#[tokio::test]
+async fn no_witness_is_forgotten_where_variables_could_not_be_read() {
+    let (stage, mut want) = converged().await;
+    // Variables that come along with the list need no request of their own; here they do not come.
+    stage.sandbox.with_world(|world| {
+        let workspace = world.workspaces.values_mut().find(|it| it.name == "ws-001").unwrap();
+        workspace.variables.retain(|_, variable| variable.key != "V0");
+    });
+    let mut seen = stage.observe(&want).await.unwrap();
+    assert_eq!(lines(&stage::plan_of(&want, seen.clone())).len(), 2, "created anew, and the old witness forgotten");
+    let gap = reconcile::plan::Gap {
+        address: "hcp/workspace/ws-000".parse().unwrap(),
+        doing: "reading its variables".to_owned(),
+        cause: "502".to_owned(),
+        follows: String::new(),
+        hint: String::new(),
+    };
+    seen.workspaces.seen_mut()[0].variables = reconcile::plan::Read::Unread(gap);
+    want.variable_sets.clear();
+    let plan = stage::plan_of(&want, seen);
+    let forgotten = "hcp/variable-set/reconcile-lab/witnesses".parse().unwrap();
+    assert!(!plan.actions.contains_key(&forgotten), "{:#?}", lines(&plan));
+}
+
+/// What the mark of the project says that it holds.
+fn held(stage: &Stage) -> Vec<Content> {
+    stage.sandbox.with_world(|world| {
+        let project = world.projects.values().find(|project| project.name == "main").unwrap();
+        let Reading::Mark(mark) = Mark::read(&project.tags[TAG_KEY]) else { panic!("no mark: {:?}", project.tags) };
+        mark.contents.into_iter().collect()
+    })
+}
+
+fn reads_of_notifications(stage: &Stage) -> usize {
+    let requests = stage.sandbox.take_requests();
+    requests.iter().filter(|request| !request.is_write() && request.path.contains("notification")).count()
+}
+
+#[tokio::test]
+async fn a_mark_speaks_of_notifications_until_the_last_is_gone() {
+    let (stage, mut want) = converged().await;
+    assert_eq!(held(&stage), [Content::Notifications]);
+    want.projects.get_mut("main").unwrap().notifications.clear();
+    stage.sandbox.script(refused("DELETE", "notification-configurations/*")).unwrap();
+    let report = stage.apply(&want).await;
+    assert_eq!(failures(&report).len(), 2, "the mark waits for the removal: {:#?}", failures(&report));
+    assert_eq!(held(&stage), [Content::Notifications], "else nobody would look for it again");
+    stage.sandbox.script(Faults::default()).unwrap();
+    stage.converge(&want).await;
+    assert_eq!(held(&stage), []);
+    stage.sandbox.take_requests();
+    stage.plan(&want).await;
+    assert_eq!(reads_of_notifications(&stage), 0);
+}
+
+#[tokio::test]
+async fn a_newer_mark_stops_also_what_is_asked_for_alone() {
+    let (stage, mut want) = converged().await;
+    stage.sandbox.with_world(|world| {
+        let workspace = world.workspaces.values_mut().find(|it| it.name == "ws-000").unwrap();
+        workspace.tags.insert(TAG_KEY.to_owned(), "lab.workspace.9-anything".to_owned());
+    });
+    for name in ["ws-000", "ws-001"] {
+        want.workspaces.get_mut(name).unwrap().variables.insert(env("V1"), plain("changed"));
+    }
+    for asked in ["hcp/workspace/ws-000/env/*", "hcp/workspace/ws-001"] {
+        let mut plan = stage.plan(&want).await;
+        let pattern: reconcile::address::Pattern = asked.parse().unwrap();
+        plan.keep_only(|address| pattern.covers(address));
+        assert!(plan.refusals.iter().any(|refusal| refusal.rule == Broken::NewerTool), "{asked}: {plan:#?}");
+        assert!(lines(&plan).iter().all(|line| !line.contains("ws-000")), "{:#?}", lines(&plan));
+    }
+}
+
+async fn release_plan(stage: &Stage, want: &Desired, what: &LetGo) -> Plan {
+    let desired = spec::desired::Desired { hcp: want.clone(), origins: Origins::default() };
+    release(&desired, &Observed { hcp: stage.observe(want).await.unwrap() }, what)
+}
+
+/// Everything in the organisation that says whose a thing is.
+fn traces(world: &World) -> Vec<String> {
+    let mut traces = Vec::new();
+    for (id, tags) in world.workspaces.iter().map(|(id, it)| (id, &it.tags)) {
+        traces.extend(tags.get(TAG_KEY).map(|mark| format!("{id} {mark}")));
+    }
+    for (id, tags) in world.projects.iter().map(|(id, it)| (id, &it.tags)) {
+        traces.extend(tags.get(TAG_KEY).map(|mark| format!("{id} {mark}")));
+    }
+    let text = serde_json::to_string(world).unwrap();
+    traces.extend(text.matches("[reconcile:").map(str::to_owned));
+    traces.extend(text.matches("(lab)").map(str::to_owned));
+    traces.extend(text.matches(WITNESSES).map(str::to_owned));
+    traces
+}
+
+#[tokio::test]
+async fn the_way_out_leaves_no_trace_and_the_way_back_is_open() {
+    let (stage, mut want) = converged().await;
+    let values = |world: &mut World| -> Vec<String> {
+        world.workspaces.values().map(|it| format!("{} {:?}", it.name, it.variables.len())).collect()
+    };
+    let before = stage.sandbox.with_world(values);
+    let all = LetGo { patterns: Vec::new(), all: true };
+    let plan = release_plan(&stage, &want, &all).await;
+    let report = stage.perform(&want, &plan).await;
+    assert!(failures(&report).is_empty(), "{:#?}", failures(&report));
+    assert_eq!(stage.sandbox.with_world(|world| traces(world)), [""; 0]);
+    assert_eq!(stage.sandbox.with_world(values), before);
+    assert!(release_plan(&stage, &want, &all).await.actions.is_empty());
+    let plan = stage.plan(&want).await;
+    let refused = plan.refusals.iter().filter(|refusal| refusal.rule == Broken::NotOurs).count();
+    assert_eq!(refused, 4, "project, set and two workspaces: {:#?}", plan.refusals);
+    want.organization.stewardship.adopt = true;
+    stage.converge(&want).await;
+}
+
+#[tokio::test]
+async fn the_witnesses_stay_while_a_mark_could_not_be_taken_off() {
+    let (stage, want) = converged().await;
+    let before = witnesses(&stage);
+    let plan = release_plan(&stage, &want, &LetGo { patterns: Vec::new(), all: true }).await;
+    stage.sandbox.script(refused("PATCH", "workspaces/*")).unwrap();
+    let report = stage.perform(&want, &plan).await;
+    assert!(!failures(&report).is_empty());
+    assert_eq!(witnesses(&stage), before);
+    stage.sandbox.script(Faults::default()).unwrap();
+    let rest = release_plan(&stage, &want, &LetGo { patterns: Vec::new(), all: true }).await;
+    stage.perform(&want, &rest).await;
+    assert_eq!(stage.sandbox.with_world(|world| traces(world)), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_made_with_its_project_knows_it_by_its_id() {
+    let stage = Stage::new().await;
+    let mut want = fleet(1, 0);
+    want.workspaces.get_mut("ws-000").unwrap().variables.insert(env("TOKEN"), sensitive("TOKEN"));
+    stage.converge(&want).await;
+    let mut other = want.projects["main"].clone();
+    other.notifications.clear();
+    want.projects.insert("other".to_owned(), other);
+    stage.converge(&want).await;
+    let cause = |plan: &Plan| {
+        let action = &plan.actions[&"hcp/workspace/ws-000".parse().unwrap()];
+        action.changes.iter().find(|change| change.field == "project").unwrap().why.cause.clone()
+    };
+    let mut moved = want.clone();
+    moved.workspaces.get_mut("ws-000").unwrap().project = Some("other".to_owned());
+    assert_eq!(cause(&stage.plan(&moved).await), reconcile::plan::Cause::Spec);
+    stage.sandbox.with_world(|world| {
+        let other = world.projects.iter().find(|(_, it)| it.name == "other").unwrap().0.clone();
+        world.workspaces.values_mut().next().unwrap().project = other;
+    });
+    assert_eq!(cause(&stage.plan(&want).await), reconcile::plan::Cause::Drift);
+}
+
+/// What is left of ours: names, witnesses, and what the project's mark speaks of.
+fn left(stage: &Stage) -> Vec<String> {
+    let mut left = stage.sandbox.with_world(|world| {
+        let mut names: Vec<String> =
+            world.notifications.values().map(|it| format!("notification {}", it.name)).collect();
+        for workspace in world.workspaces.values() {
+            let keys = workspace.variables.values().map(|it| format!("{}/{}", workspace.name, it.key));
+            names.extend(keys.chain([format!(
+                "{} read by {}",
+                workspace.name,
+                workspace.remote_state_consumers.len()
+            )]));
+        }
+        names.extend(world.variable_sets.values().map(|it| format!("{} of {}", it.name, it.variables.len())));
+        names.sort();
+        names
+    });
+    left.push(format!("{:?}", held(stage)));
+    left
+}
+
+/// Plans and applies until nothing is left to do.
+async fn settle(stage: &Stage, want: &Desired) -> usize {
+    for runs in 0..=3 {
+        let plan = stage.plan(want).await;
+        assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{plan:#?}");
+        if plan.is_empty() {
+            return runs;
+        }
+        stage.perform(want, &plan).await;
+    }
+    panic!("not settled: {:#?}", lines(&stage.plan(want).await));
+}
+
+#[tokio::test]
+async fn a_run_that_takes_things_away_may_stop_anywhere() {
+    let (stage, mut want) = converged().await;
+    want.workspaces.get_mut("ws-000").unwrap().consumers = Some(["ws-001".to_owned()].into());
+    stage.converge(&want).await;
+    let world = stage.sandbox.snapshot();
+    let resumed = async || Stage {
+        sandbox: reconcile::sandbox::Sandbox::resume(world.clone()).await.unwrap(),
+        secrets: reconcile::secret::Secrets::sandbox("stage".to_owned()),
+        policy: reconcile::http::Policy::test(),
+    };
+    let mut less = want.clone();
+    less.projects.get_mut("main").unwrap().notifications.clear();
+    less.variable_sets.clear();
+    less.workspaces.remove("ws-001");
+    less.pools.get_mut("nas").unwrap().scope = Scope::Some { projects: [].into(), workspaces: [].into() };
+    let kept = less.workspaces.get_mut("ws-000").unwrap();
+    kept.consumers = None;
+    kept.variables.insert(env("V0"), plain("no secret any more"));
+    kept.variables.insert(env("V2"), sensitive("NEW"));
+    let whole = resumed().await;
+    whole.sandbox.take_requests();
+    assert_eq!(settle(&whole, &less).await, 1, "one run takes all of it away");
+    let writes = whole.sandbox.take_requests().iter().filter(|request| request.is_write()).count() as u64;
+    let end = left(&whole);
+    assert!(writes > 10 && end.contains(&"[]".to_owned()), "{writes} {end:?}");
+    for after in 0..=writes {
+        let stage = resumed().await;
+        let mut dead = Rule::new(Fault::Reset);
+        dead.method = Some("write".to_owned());
+        dead.from = Some(after + 1);
+        let plan = stage.plan(&less).await;
+        stage.sandbox.script(Faults { seed: 0, rules: vec![dead] }).unwrap();
+        stage.perform(&less, &plan).await;
+        stage.sandbox.script(Faults::default()).unwrap();
+        let runs = settle(&stage, &less).await;
+        assert_eq!(left(&stage), end, "stopped after {after} writes, settled after {runs} runs");
+    }
+}
