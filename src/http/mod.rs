@@ -453,6 +453,11 @@ impl Answer {
                 let message = failure::page(&self.body);
                 return Err(fail(Kind::Unexpected, message, Again::Never, true));
             }
+            // Only a 204 has nothing to say; another success without a word is one that broke off.
+            if self.body.is_empty() && self.status != StatusCode::NO_CONTENT {
+                let message = "the answer ends in the middle".to_owned();
+                return Err(fail(Kind::Unexpected, message, Again::Maybe, true));
+            }
             return match read(&self.body) {
                 Ok(value) => Ok((value, status, self.request_id)),
                 Err(error) => Err(fail(Kind::Unexpected, unreadable(&error, &self.body), Again::Maybe, true)),

@@ -26,6 +26,9 @@ struct Leaving {
     projects: BTreeSet<ProjectId>,
     /// That they have left.
     left: Vec<Later<Holds>>,
+    /// That those are gone which are removed. They lose a pool with their lives, so nobody who comes waits for that: a
+    /// scope that named one of them after its end would be refused.
+    removed: Vec<Later<Holds>>,
 }
 
 /// Why a difference in a pool is ours to mend although a pool can carry no mark.
@@ -119,12 +122,15 @@ impl Planner<'_, '_> {
             return;
         }
         let old = seen.map_or(Shown::Nothing, |seen| Shown::Value(self.seen_scope(seen)));
-        let Leaving { workspaces: leavers, projects: leaving_projects, mut left } = leaving;
+        let Leaving { workspaces: leavers, projects: leaving_projects, mut left, removed } = leaving;
         let gains = seen.is_some_and(|seen| {
             let lets_in = wanted.is_subset(&known(&seen.allowed_workspaces))
                 && wanted_projects.is_subset(&known(&seen.allowed_projects));
             !seen.organization_scoped && !lets_in
         });
+        if !gains {
+            left.extend(removed);
+        }
         if gains && !left.is_empty() {
             // Whoever leaves may wait for a pool whose own leavers wait for this one: so it opens first, and closes
             // behind them.
@@ -232,8 +238,13 @@ impl Planner<'_, '_> {
                 continue;
             }
             if let Some(of) = self.leaves_pool(id, &user) {
-                leaving.workspaces.insert(id.clone());
-                leaving.left.push(Later::From(Output { of, what: What::Fact(Fact::LetGo) }));
+                let let_go = Later::From(Output { of: of.clone(), what: What::Fact(Fact::LetGo) });
+                if of == workspace_address(&user) {
+                    leaving.removed.push(let_go);
+                } else {
+                    leaving.workspaces.insert(id.clone());
+                    leaving.left.push(let_go);
+                }
                 continue;
             }
             if unknown {
