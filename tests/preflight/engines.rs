@@ -25,7 +25,7 @@ pub fn engine(version: Value, info: Value) -> Answers {
     };
     let version = with(json!({"Version": "24.0.2", "ApiVersion": "1.43", "Os": "linux", "Arch": "amd64"}), version);
     let usual = json!({
-        "ID": "6XKD:ABCD", "Name": "nas", "OSType": "linux", "Architecture": "x86_64", "MemTotal": 8_231_112_704_u64,
+        "ID": "6XKD:KBLC:ELWN:6OKF:XTFK:42PQ:ZCLG:WCRY:75IY:VQ2R:JAVU:GQWS", "Name": "nas", "OSType": "linux", "Architecture": "x86_64", "MemTotal": 8_231_112_704_u64,
     });
     let info = with(usual, info);
     Arc::new(move |asked| {

@@ -107,8 +107,9 @@ impl Stage {
         let mut text = String::new();
         for line in head.lines() {
             // A line that is continued is indented deeper than the names of systems.
-            wanted = line.starts_with("  docker") || (wanted && line.starts_with("        "));
-            if wanted || line.contains("not pinned yet") {
+            let begins = line.starts_with("  docker") || line.starts_with("  not pinned yet");
+            wanted = begins || (wanted && line.starts_with("      "));
+            if wanted {
                 text.push_str(line);
                 text.push('\n');
             }
@@ -143,6 +144,7 @@ impl Stage {
 
 /// Holds a text against the one that was written down.
 pub fn golden(name: &str, text: &str) {
+    assert!(!text.trim().is_empty(), "{name}: nothing was said");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/preflight").join(format!("{name}.txt"));
     if std::env::var_os("RECONCILE_UPDATE").is_some() {
         fs::write(&path, text).unwrap();
