@@ -1,8 +1,9 @@
 //! How this process reaches the systems: never a part of the fleet, a plan or a digest.
 //!
-//! Later beats earlier: what terraform's users already have, the access file in the user's configuration folder, the one
+//! Later beats earlier: what users of terraform and docker already have, the access file in the user's configuration folder, the one
 //! beside the spec, `RECONCILE_…`, flags. Every value remembers where it came from.
 
+mod docker;
 mod environment;
 mod layers;
 mod terraform;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
+pub use self::docker::docker;
 pub use self::environment::Environment;
 use self::layers::{Layered, TokenSource};
 use crate::error::Error;
@@ -29,6 +31,8 @@ pub struct Flags {
     pub hcp_address: Option<String>,
     /// A file that holds HCP's token.
     pub hcp_token_file: Option<PathBuf>,
+    /// Ways to Docker Engines, by target.
+    pub docker_hosts: Vec<(String, String)>,
     /// Whether commands may be run as sources of a token.
     pub commands: bool,
 }

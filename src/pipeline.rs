@@ -80,16 +80,17 @@ impl Readers {
 }
 
 impl Writers {
-    /// Clients for all systems.
+    /// Clients for all systems, by the ways that these readers have opened.
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn new(access: &Access, fleet: &FleetName) -> Result<Self, Error> {
+    pub async fn new(access: &Access, readers: &Readers, fleet: &FleetName) -> Result<Self, Error> {
         let Access { hcp, docker, policy } = access;
+        let Readers { hcp: _, docker: docker_reader } = readers;
         let watch = Watch::new(hcp, policy)?;
         Ok(Self {
             hcp: hcp::client::Writer::new(hcp, policy, fleet)?,
-            docker: docker::client::Writer::new(docker, watch, policy).await,
+            docker: docker::client::Writer::new(docker, docker_reader, watch, policy).await,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is around this process, as an input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync;
+type IsThere = dyn Fn(&Path) -> bool + Send + Sync;
 
 /// Variables, folders and files. Tests bring their own.
 pub struct Environment {
@@ -15,6 +16,7 @@ pub struct Environment {
     home: Option<PathBuf>,
     config: Option<PathBuf>,
     read: Box<ReadFile>,
+    is_there: Box<IsThere>,
 }
 
 impl Environment {
@@ -29,6 +31,7 @@ impl Environment {
             home: etcetera::home_dir().ok(),
             config: etcetera::choose_base_strategy().ok().map(|base| base.config_dir()),
             read: Box::new(|path| std::fs::read(path)),
+            is_there: Box::new(Path::exists),
         }
     }
 
@@ -41,6 +44,7 @@ impl Environment {
     ) -> Self {
         let files: BTreeMap<PathBuf, Vec<u8>> =
             files.into_iter().map(|(path, text)| (path.into(), text.as_bytes().to_vec())).collect();
+        let paths: BTreeSet<PathBuf> = files.keys().cloned().collect();
         Self {
             variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             home: Some(home.into()),
@@ -48,6 +52,7 @@ impl Environment {
             read: Box::new(move |path| {
                 files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
             }),
+            is_there: Box::new(move |path| paths.contains(path)),
         }
     }
 
@@ -91,6 +96,12 @@ impl Environment {
             Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             Err(cause) => Err(cause),
         }
+    }
+
+    /// Something is there, be it a file or a socket.
+    #[must_use]
+    pub fn is_there(&self, path: &Path) -> bool {
+        (self.is_there)(path)
     }
 
     /// A path as a user writes it: `~/` is the user's folder, and a relative one begins in this folder.

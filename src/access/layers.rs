@@ -1,5 +1,6 @@
 //! The layers of access, merged by figment.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Format as _, Yaml};
@@ -30,11 +31,54 @@ pub(super) enum TokenSource {
     Read(std::sync::Arc<Secret>),
 }
 
+/// What the layers say of the way to one engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct DockerLayers {
+    pub(super) way: Option<Way>,
+    pub(super) socket: Option<PathBuf>,
+    pub(super) tls: Option<Tls>,
+}
+
+/// An address, or a context of docker's that has one; and where it was said.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Way {
+    Host { host: String, from: String },
+    Context { context: String, from: String },
+}
+
+/// Files with certificates for both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) ca: PathBuf,
+    pub(super) cert: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+impl Tls {
+    /// By the names that docker gives them.
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Config {
     #[serde(default)]
     hcp: HcpConfig,
+    #[serde(default)]
+    docker: BTreeMap<String, DockerConfig>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DockerConfig {
+    // Lists of one: figment merges maps key by key, which would make one way of two.
+    way: Option<[Way; 1]>,
+    tls: Option<[Tls; 1]>,
+    socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,37 +111,14 @@ pub(super) fn users_file(environment: &Environment) -> Option<PathBuf> {
     environment.config().map(|folder| folder.join("reconcile").join(FILE))
 }
 
-/// Reads and merges all layers.
+/// Reads what all layers say of HCP.
 pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> Result<Layered, Error> {
-    let profile = match (&flags.profile, environment.variable("RECONCILE_AS")) {
-        (Some(name), _) => Some((name.clone(), "--as")),
-        (None, Some(name)) => Some((name.to_owned(), "RECONCILE_AS")),
-        (None, None) => None,
-    };
-    let beside = beside.join(FILE);
-    let files = file_layers(environment, &beside)?;
-    if let Some((name, from)) = &profile {
-        known_profile(name, from, &files, environment, &beside)?;
-    }
-    let mut figment = Figment::new();
-    for layer in terraform_layers(environment) {
-        figment = figment.merge(layer);
-    }
-    for layer in files {
-        figment = figment.merge(layer);
-    }
-    for layer in own_layers(environment, flags) {
-        figment = figment.merge(layer);
-    }
-    if let Some((name, _)) = &profile {
-        figment = figment.select(Profile::new(name));
-    }
-    let config: Config = figment.extract().map_err(|cause| described(&figment, &cause))?;
-    let beside = beside.display().to_string();
+    let Merged { figment, config, profile } = merge(environment, flags, beside, &[])?;
+    let beside = beside.join(FILE).display().to_string();
     let from = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
     let sourced = |from: String| Sourced { value: (), beside_spec: from == beside, from };
     Ok(Layered {
-        profile: profile.map(|(name, _)| name),
+        profile,
         address: match config.hcp.address {
             Some(address) => sourced(from("hcp.address").unwrap_or_default()).with(address),
             None => sourced("HCP's own".to_owned()).with(HCP_ADDRESS.to_owned()),
@@ -115,6 +136,50 @@ pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> R
     })
 }
 
+/// Reads what all layers say of the Docker Engines of these targets.
+pub(super) fn docker(
+    environment: &Environment,
+    flags: &Flags,
+    beside: &Path,
+    targets: &[&str],
+) -> Result<BTreeMap<String, DockerLayers>, Error> {
+    let Merged { figment: _, config, profile: _ } = merge(environment, flags, beside, targets)?;
+    let layers = config.docker.into_iter().map(|(target, DockerConfig { way, tls, socket })| {
+        (target, DockerLayers { way: way.map(|[way]| way), socket, tls: tls.map(|[tls]| tls) })
+    });
+    Ok(layers.collect())
+}
+
+/// All layers in one.
+struct Merged {
+    figment: Figment,
+    config: Config,
+    profile: Option<String>,
+}
+
+fn merge(environment: &Environment, flags: &Flags, beside: &Path, targets: &[&str]) -> Result<Merged, Error> {
+    let profile = match (&flags.profile, environment.variable("RECONCILE_AS")) {
+        (Some(name), _) => Some((name.clone(), "--as")),
+        (None, Some(name)) => Some((name.to_owned(), "RECONCILE_AS")),
+        (None, None) => None,
+    };
+    let beside = beside.join(FILE);
+    let files = file_layers(environment, &beside)?;
+    if let Some((name, from)) = &profile {
+        known_profile(name, from, &files, environment, &beside)?;
+    }
+    let own = own_layers(environment, flags).into_iter().chain(docker_layers(environment, flags, targets));
+    let mut figment = Figment::new();
+    for layer in terraform_layers(environment).into_iter().chain(files).chain(own) {
+        figment = figment.merge(layer);
+    }
+    if let Some((name, _)) = &profile {
+        figment = figment.select(Profile::new(name));
+    }
+    let config: Config = figment.extract().map_err(|cause| described(&figment, &cause))?;
+    Ok(Merged { figment, config, profile: profile.map(|(name, _)| name) })
+}
+
 impl Sourced<()> {
     fn with<T>(self, value: T) -> Sourced<T> {
         let Self { value: (), from, beside_spec } = self;
@@ -130,9 +195,9 @@ fn described(figment: &Figment, cause: &figment::Error) -> Error {
     } else {
         format!("{} of profile {profile}", cause.path.join("."))
     };
-    Error::new(format!("reading how to reach HCP: {place}, {at}"))
+    Error::new(format!("reading how to reach the systems: {place}, {at}"))
         .because(cause.kind.to_string())
-        .hint("the keys are hcp.address, hcp.token ({env: NAME}, {file: PATH} or {command: [..]}) and hcp.ca (a path)")
+        .hint("the keys are hcp.address, hcp.token ({env: NAME}, {file: PATH} or {command: [..]}), hcp.ca (a path), and docker.TARGET with host or context, socket, tls")
 }
 
 fn known_profile(
@@ -180,6 +245,8 @@ fn file_layers(environment: &Environment, beside: &Path) -> Result<Vec<Layer>, E
         let mut prepared = Map::new();
         for (name, mut dict) in profiles {
             prepare(&mut dict, environment, &folder).map_err(|cause| failed().because(cause))?;
+            prepare_docker(&mut dict, environment, &path, &folder)
+                .map_err(|cause| failed().because(cause).hint(DOCKER_KEYS))?;
             prepared.insert(Profile::new(&name), dict);
         }
         layers.push(Layer { name: path.display().to_string(), profiles: prepared });
@@ -214,6 +281,90 @@ fn prepare(profile: &mut Dict, environment: &Environment, folder: &Path) -> Resu
         }
         _ => Err("hcp.token is not a reference: a token itself does not belong into this file".to_owned()),
     }
+}
+
+/// What may be said of an engine.
+const DOCKER_KEYS: &str = "of a Docker target it says `host: ssh://nas` (or unix:///path, tcp://nas:2376) or `context: NAME`, `socket: /path` for ssh, and `tls: { ca: FILE, cert: FILE, key: FILE }`";
+
+/// Makes of each engine's way one value that knows where it came from, and paths absolute.
+fn prepare_docker(profile: &mut Dict, environment: &Environment, file: &Path, folder: &Path) -> Result<(), String> {
+    let targets = match profile.get_mut("docker") {
+        Some(Value::Dict(_, targets)) => targets,
+        Some(_) => return Err("docker is not a map of targets".to_owned()),
+        None => return Ok(()),
+    };
+    for (target, said) in targets {
+        let Value::Dict(_, said) = said else { return Err(format!("docker.{target} is not a map")) };
+        if let Some(stray) = said.keys().find(|key| !["host", "context", "socket", "tls"].contains(&key.as_str())) {
+            return Err(format!("docker.{target} has a key `{stray}`, which means nothing"));
+        }
+        let way: Vec<(&str, Value)> =
+            ["host", "context"].into_iter().filter_map(|key| Some((key, said.remove(key)?))).collect();
+        match way.as_slice() {
+            [] => {}
+            [(key, Value::String(_, text))] => {
+                said.insert("way".to_owned(), way_value(key, text, &file.display().to_string()));
+            }
+            [(key, _)] => return Err(format!("docker.{target}.{key} is not a text")),
+            _ => return Err(format!("docker.{target} has both a host and a context, and one is enough")),
+        }
+        match said.remove("tls") {
+            None => {}
+            Some(Value::Dict(tag, mut files)) => {
+                let mut keys: Vec<&str> = files.keys().map(String::as_str).collect();
+                keys.sort_unstable();
+                if keys != ["ca", "cert", "key"] {
+                    return Err(format!("docker.{target}.tls does not have just ca, cert and key"));
+                }
+                for value in files.values_mut() {
+                    let Value::String(_, text) = value else {
+                        return Err(format!("docker.{target}.tls names something that is not a file"));
+                    };
+                    *text = environment.path(Path::new(text.as_str()), folder).display().to_string();
+                }
+                said.insert("tls".to_owned(), Value::Array(tag, vec![Value::Dict(tag, files)]));
+            }
+            Some(_) => return Err(format!("docker.{target}.tls is not a map")),
+        }
+    }
+    Ok(())
+}
+
+fn way_value(key: &str, text: &str, from: &str) -> Value {
+    let way = [(key, text), ("from", from)].map(|(key, text)| (key.to_owned(), Value::from(text)));
+    Value::from(vec![Value::from(Dict::from(way))])
+}
+
+/// What the environment and the command line say of engines.
+fn docker_layers(environment: &Environment, flags: &Flags, targets: &[&str]) -> Vec<Layer> {
+    let layer = |name: &str, target: &str, key: &str, value: Value| {
+        let said = Dict::from([(key.to_owned(), value)]);
+        let docker = Dict::from([(target.to_owned(), Value::from(said))]);
+        let dict = Dict::from([("docker".to_owned(), Value::from(docker))]);
+        Layer { name: name.to_owned(), profiles: Map::from([(Profile::Global, dict)]) }
+    };
+    let mut layers = Vec::new();
+    for target in targets {
+        let stem = super::docker::variable(target);
+        // An address is the more exact of the two, so it comes last.
+        for (word, key) in [("CONTEXT", "context"), ("HOST", "host")] {
+            let name = format!("{stem}_{word}");
+            if let Some(text) = environment.variable(&name) {
+                layers.push(layer(&name, target, "way", way_value(key, text, &name)));
+            }
+        }
+        let name = format!("{stem}_CERT_PATH");
+        if let Some(folder) = environment.variable(&name) {
+            let Tls { ca, cert, key } = Tls::in_folder(Path::new(folder));
+            let files = [("ca", ca), ("cert", cert), ("key", key)]
+                .map(|(key, path)| (key.to_owned(), Value::from(path.display().to_string())));
+            layers.push(layer(&name, target, "tls", Value::from(vec![Value::from(Dict::from(files))])));
+        }
+    }
+    for (target, host) in &flags.docker_hosts {
+        layers.push(layer("--docker-host", target, "way", way_value("host", host, "--docker-host")));
+    }
+    layers
 }
 
 /// A layer that says one thing. The profile `global` wins over all others, `default` over none.

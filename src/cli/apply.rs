@@ -167,7 +167,7 @@ async fn agreed(assent: &Assent, planned: &Planned, output: Output, signals: &Si
 
 /// Why the removals of a plan are not done without their number, or not with this one.
 fn doubt(assent: &Assent, planned: &Planned) -> Option<Error> {
-    let Planned { session, observed, plan, header: _ } = planned;
+    let Planned { session, observed, plan, header: _, readers: _ } = planned;
     let removals = plan.removals();
     let (said, cause) = match assent.removals {
         Some(number) if number == removals => return None,
@@ -273,8 +273,8 @@ async fn ask(output: Output, signals: &Signals) -> Result<Option<Exit>, Error> {
 }
 
 async fn carry_out(assent: &Assent, planned: &Planned, output: Output, signals: &Signals) -> Result<Report, Error> {
-    let Planned { session, observed: _, plan, header: _ } = planned;
-    let writers = Writers::new(&session.access, &plan.fleet).await?;
+    let Planned { session, observed: _, plan, header: _, readers } = planned;
+    let writers = Writers::new(&session.access, readers, &plan.fleet).await?;
     let (sender, receiver) = unbounded_channel();
     let at_most = session.access.policy.request_timeout;
     let shown = tokio::spawn(progress::show(receiver, output, plan.actions.len(), at_most));

@@ -59,6 +59,10 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub hcp_token_file: Option<PathBuf>,
 
+    /// Way to the Docker Engine of a target, such as nas=ssh://nas; repeatable
+    #[arg(long = "docker-host", global = true, value_name = "TARGET=URL", value_parser = target_and_url)]
+    pub docker_hosts: Vec<(String, String)>,
+
     /// Run commands that the spec names as sources of secrets even where CI is set
     #[arg(long, global = true)]
     pub allow_commands: bool,
@@ -348,6 +352,13 @@ pub struct Serve {
     /// Spec that a new DIR is filled from; repeatable
     #[arg(long, value_name = "SPEC")]
     pub spec: Vec<PathBuf>,
+}
+
+fn target_and_url(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((target, url)) if !target.is_empty() && !url.is_empty() => Ok((target.to_owned(), url.to_owned())),
+        _ => Err("write TARGET=URL, such as nas=ssh://nas".to_owned()),
+    }
 }
 
 #[cfg(test)]

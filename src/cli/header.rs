@@ -1,5 +1,7 @@
 //! The lines above a plan, out of what was read.
 
+mod docker;
+
 use super::revision;
 use super::session::Session;
 use crate::plan::Gap;
@@ -24,16 +26,22 @@ pub async fn header(
         world: session.world.clone(),
         organization: desired.organization.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        systems: vec![SystemLine {
+        systems: [SystemLine {
             system: "hcp".to_owned(),
             name: desired.organization.name.clone(),
             facts: facts(session, owner, seen),
-        }],
+        }]
+        .into_iter()
+        .chain(docker::lines(session, observed.as_ref().ok()))
+        .collect(),
         reading,
         unpinned: match (&desired.organization.external_id, seen) {
             (None, Some(seen)) => vec![format!("hcp: {{ externalId: {} }}", seen.organization.external_id)],
             (Some(_), _) | (None, None) => Vec::new(),
-        },
+        }
+        .into_iter()
+        .chain(docker::unpinned(session, observed.as_ref().ok()))
+        .collect(),
         warnings: owner.and_then(warning).into_iter().collect(),
     }
 }

@@ -30,6 +30,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What stands above it.
     pub header: Header,
+    /// The ways that were opened; who applies the plan goes the same.
+    pub readers: Readers,
 }
 
 impl Planned {
@@ -98,7 +100,7 @@ pub async fn read_and(
         let reading = Reading { requests: readers.requests(), took: began.elapsed() };
         let plan = decide(&session.fleet.desired, &observed);
         let header = header::header(&session, &observed, owner.as_ref(), reading).await;
-        Ok(Planned { session, observed, plan, header })
+        Ok(Planned { session, observed, plan, header, readers })
     };
     match signals.unless_stopped(Box::pin(work)).await {
         Ok(planned) => planned.map(Ok),

@@ -124,10 +124,15 @@ impl Session {
             profile: globals.profile.clone(),
             hcp_address: globals.hcp_address.clone(),
             hcp_token_file: globals.hcp_token_file.clone(),
+            docker_hosts: globals.docker_hosts.clone(),
             commands: globals.allow_commands || std::env::var_os("CI").is_none_or(|value| value.is_empty()),
         };
         let beside = folder(&fleet.files);
-        let found = access::hcp(&Environment::real(), &flags, &beside).await?;
+        let environment = Environment::real();
+        let found = access::hcp(&environment, &flags, &beside).await?;
+        let targets = &fleet.desired.docker.targets;
+        let pinned = targets.iter().map(|(key, target)| (key.clone(), target.engine_id.is_some())).collect();
+        let docker = access::docker(&environment, &flags, &beside, &pinned)?;
         Ok(Self {
             world: World::Live,
             host: found.host,
@@ -142,7 +147,7 @@ impl Session {
                     organization: fleet.desired.hcp.organization.name.clone(),
                     loopback_only: false,
                 },
-                docker: docker::client::Access::default(),
+                docker,
                 policy: Policy::live(),
             },
             fleet,

@@ -275,7 +275,7 @@ impl Rule {
             Self::LooksLikeRename => {
                 "write `was: OLD` on the new one to rename it in place; if they are two things, make the change in two applies"
             }
-            Self::WrongIdentity => "check which organisation the spec names and which one the token belongs to",
+            Self::WrongIdentity => "check what the spec pins, and where the token, or the way to the host, leads",
             Self::BeyondTier => "change the spec, or the organisation's plan",
             Self::UnknownReference => "correct the name, in the spec or on the command line",
             Self::NameTaken => "rename or remove that one, or give the target another `project`",

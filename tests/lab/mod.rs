@@ -72,7 +72,7 @@ impl Lab {
     async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
         let access = Self::access(&sandbox, &token, policy, want);
         let readers = Readers::new(&access).await.expect("readers");
-        let writers = Writers::new(&access, &want.hcp.fleet).await.expect("writers");
+        let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
     }
 

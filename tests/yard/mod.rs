@@ -100,7 +100,9 @@ impl Yard {
 
     /// Applies a plan; what failed, with causes and hints.
     pub async fn failures(&self, plan: &Plan) -> Vec<String> {
-        let writers = Writers::new(&self.access(), &plan.fleet).await.unwrap();
+        let access = self.access();
+        let readers = Readers::new(&access).await.unwrap();
+        let writers = Writers::new(&access, &readers, &plan.fleet).await.unwrap();
         let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();
         let at_once = NonZeroUsize::new(4).unwrap();
         let report = pipeline::apply(plan, &writers, &self.secrets, at_once, &Stop::default(), &events).await.unwrap();

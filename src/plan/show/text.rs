@@ -109,7 +109,14 @@ pub(super) fn head(page: &mut Page, header: &Header, plan: &Plan) {
     let noun = if *requests == 1 { "request" } else { "requests" };
     page.line(&format!("  read in {}, {requests} {noun}, 0 writes; {unread}", seconds(*took)));
     for pin in unpinned {
-        page.line(&format!("  not pinned yet: {}", clean(pin)));
+        let line = Text::plain(&format!("  not pinned yet: {}", clean(pin)));
+        if line.width() <= WIDTH {
+            page.beside(&line, 0, &Text::default());
+        } else {
+            // YAML in braces may be broken wherever there is a space, so this can still be put into a spec.
+            page.line("  not pinned yet:");
+            page.beside(&Text::default(), 6, &Text::plain(&clean(pin)));
+        }
     }
     for warning in warnings {
         page.beside(&Text::indent(2).and("warning:", Tone::Waiting), 11, &Text::plain(&clean(warning)));

@@ -97,6 +97,7 @@ impl<'s> Builder<'_, 's> {
             (None, None) => {}
         }
         let cooldown = agents.and_then(|agents| agents.cooldown.as_ref());
+        self.note_environment(address, agents);
         let said = [
             ("always", agents.and_then(|agents| agents.min.as_ref()).map(|min| min.at)),
             ("longestApply", pool.longest_apply.as_ref().map(|time| time.at)),
@@ -111,6 +112,29 @@ impl<'s> Builder<'_, 's> {
                 Some(at) => self.note_spec(address, field, at),
                 None => self.origins.note(address, field, Origin::Documented),
             }
+        }
+    }
+
+    fn note_environment(&mut self, address: &Address, agents: Option<&'s Agents>) {
+        let ours = Origin::Derived { from: "what runs is what was planned".to_owned(), place: None };
+        self.origins.note(address, "environment.TFC_AGENT_AUTO_UPDATE", ours);
+        let Some(agents) = agents else { return };
+        let said = [
+            (
+                "environment.TFC_AGENT_ACCEPT",
+                agents.accept.as_ref().and_then(|kinds| kinds.first()).map(|kind| kind.at),
+            ),
+            ("environment.TFC_AGENT_LOG_LEVEL", agents.log_level.as_ref().map(|level| level.at)),
+            ("environment.TFC_AGENT_OTLP_ADDRESS", agents.otlp.as_ref().map(|otlp| otlp.at)),
+            ("environment.TFC_AGENT_REQUEST_FORWARDING", agents.request_forwarding.as_ref().map(|said| said.at)),
+        ];
+        for (field, at) in said {
+            if let Some(at) = at {
+                self.note_spec(address, field, at);
+            }
+        }
+        for (key, at, _) in agents.environment.iter() {
+            self.note_spec(address, format!("environment.{key}"), at);
         }
     }
 

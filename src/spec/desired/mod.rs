@@ -7,6 +7,7 @@ mod projects;
 mod variables;
 mod workspaces;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ struct Notes {
 }
 
 impl Notes {
-    fn note(&mut self, address: &Address, field: &'static str, origin: Origin) {
+    fn note(&mut self, address: &Address, field: impl Into<Cow<'static, str>>, origin: Origin) {
         if let Some((current, fields)) = &mut self.current
             && current == address
         {
@@ -134,7 +135,7 @@ impl<'s> Builder<'_, 's> {
         Origin::Spec(self.fleet.sources.place(at))
     }
 
-    fn note_spec(&mut self, address: &Address, field: &'static str, at: At) {
+    fn note_spec(&mut self, address: &Address, field: impl Into<Cow<'static, str>>, at: At) {
         let origin = self.spec_at(at);
         self.origins.note(address, field, origin);
     }

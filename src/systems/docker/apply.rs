@@ -32,9 +32,9 @@ struct Task<'a> {
 /// When the engine cannot be reached, or does not do it.
 pub async fn apply(writer: &Writer, request: &Request, address: &Address, outputs: &Outputs) -> Result<Made, Error> {
     let Request { target, call } = request;
-    let engine = match writer.engines.get(target) {
+    let engine = match writer.engine(target).await {
         Some(Ok(engine)) => engine,
-        Some(Err(failure)) => return Err(Stop::from(failure.clone()).at(address)),
+        Some(Err(failure)) => return Err(Stop::from(failure).at(address)),
         None => {
             let stop = Stop::because("nothing says how to reach its engine", "name a way in access.yaml");
             return Err(stop.at(address));

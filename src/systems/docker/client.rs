@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 
 use super::failure::Failure;
 use super::forward::Forward;
@@ -83,8 +86,10 @@ pub struct Engine {
     docker: Docker,
     way: String,
     requests: AtomicU32,
+    /// The engine's id when it was looked at.
+    id: OnceLock<String>,
     /// The forwarded socket lives as long as the client.
-    _forward: Option<Forward>,
+    forward: Option<Forward>,
 }
 
 impl fmt::Debug for Engine {
@@ -104,12 +109,17 @@ impl Engine {
         // Set again for what takes longer than a question and its answer.
         let seconds = policy.request_timeout.as_secs().max(1);
         let (docker, forward) = match &door.way {
-            Way::Socket(path) => (unix(&path.display().to_string(), seconds).map_err(failed)?, None),
+            Way::Socket(path) => {
+                knock_at(path).await.map_err(|error| Failure::silent(&way, &error))?;
+                (unix(&path.display().to_string(), seconds).map_err(failed)?, None)
+            }
             Way::Loopback(host) => {
                 let address = format!("tcp://{host}");
                 (Docker::connect_with_http(&address, seconds, API_DEFAULT_VERSION).map_err(failed)?, None)
             }
             Way::Tls { host, ca, cert, key } => {
+                // Apart from the client, which says less of what is wrong and waits longer.
+                knock(host, policy.connect_timeout).await.map_err(|error| Failure::silent(&way, &error))?;
                 // A second installation, as by another client of this process, changes nothing.
                 let _ = rustls::crypto::ring::default_provider().install_default();
                 let address = format!("tcp://{host}");
@@ -117,12 +127,33 @@ impl Engine {
                 (docker.map_err(failed)?, None)
             }
             Way::Ssh { destination, port, socket } => {
-                let forward = Forward::open(destination, *port, socket, policy.connect_timeout).await?;
+                let patience = (policy.connect_timeout, policy.request_timeout);
+                let forward = Forward::open(destination, *port, socket, patience.0, patience.1).await?;
                 (unix(&forward.socket().display().to_string(), seconds).map_err(failed)?, Some(forward))
             }
         };
         let docker = docker.with_timeout(policy.request_timeout);
-        Ok(Self { docker, way, requests: AtomicU32::new(0), _forward: forward })
+        Ok(Self { docker, way, requests: AtomicU32::new(0), id: OnceLock::new(), forward })
+    }
+
+    /// Notes which engine was looked at.
+    pub(super) fn is_known_as(&self, id: &str) {
+        // It is looked at once.
+        let _ = self.id.set(id.to_owned());
+    }
+
+    /// What carried requests there has ended.
+    fn is_cut_off(&self) -> bool {
+        self.forward.as_ref().is_some_and(Forward::has_ended)
+    }
+
+    /// The way still leads to the engine that was looked at.
+    async fn is_the_same(&self) -> Result<(), Failure> {
+        let Some(seen) = self.id.get() else { return Ok(()) };
+        let info = self.ask().info().await;
+        let info = info.map_err(|error| self.failure("asking whether it is still the same engine", &error))?;
+        let now = info.id.unwrap_or_default();
+        if now == *seen { Ok(()) } else { Err(Failure::another_engine(&self.way, seen, &now)) }
     }
 
     /// Requests that were sent.
@@ -148,9 +179,38 @@ impl Engine {
         self.ask().clone().with_timeout(patience)
     }
 
+    /// Why the first question came to nothing: then it may be that nothing of the kind is there at all.
+    pub(super) async fn first_failure(&self, doing: &'static str, error: &bollard::errors::Error) -> Failure {
+        let failure = Failure::at_first(&self.way, doing, error);
+        let trouble = match &self.forward {
+            Some(forward) if failure.is_broken() => forward.trouble().await,
+            Some(_) | None => None,
+        };
+        match trouble {
+            Some(trouble) => Failure::through_ssh(&self.way, trouble),
+            None => failure,
+        }
+    }
+
     pub(super) fn failure(&self, doing: &'static str, error: &bollard::errors::Error) -> Failure {
         Failure::of(&self.way, doing, error)
     }
+}
+
+/// Whether anybody is there.
+async fn knock(host: &str, patience: Duration) -> std::io::Result<()> {
+    let silent = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+    tokio::time::timeout(patience, TcpStream::connect(host)).await.map_err(|_| silent())?.map(|_| ())
+}
+
+#[cfg(unix)]
+async fn knock_at(socket: &Path) -> std::io::Result<()> {
+    tokio::net::UnixStream::connect(socket).await.map(|_| ())
+}
+
+#[cfg(not(unix))]
+async fn knock_at(_: &Path) -> std::io::Result<()> {
+    Err(std::io::Error::from(std::io::ErrorKind::Unsupported))
 }
 
 #[cfg(unix)]
@@ -166,7 +226,7 @@ fn unix(path: &str, _: u64) -> Result<Docker, bollard::errors::Error> {
 /// Clients that cannot change anything, by target.
 #[derive(Debug, Default)]
 pub struct Reader {
-    pub(super) engines: BTreeMap<String, Result<Engine, Failure>>,
+    pub(super) engines: BTreeMap<String, Result<Arc<Engine>, Failure>>,
     /// Each container of ours is looked into.
     pub(super) deep: bool,
 }
@@ -176,7 +236,7 @@ impl Reader {
     pub async fn new(access: &Access, policy: &Policy) -> Self {
         let reach = access.doors.iter().map(|(target, door)| async move {
             let engine = match door {
-                Ok(door) => Engine::reach(door, policy).await,
+                Ok(door) => Engine::reach(door, policy).await.map(Arc::new),
                 Err(NoDoor { cause, hint }) => Err(Failure::unknown_way(cause, hint)),
             };
             (target.clone(), engine)
@@ -193,23 +253,58 @@ impl Reader {
     /// Requests that were sent.
     #[must_use]
     pub fn requests(&self) -> u32 {
-        self.engines.values().flatten().map(Engine::requests).sum()
+        self.engines.values().flatten().map(|engine| engine.requests()).sum()
     }
 }
 
 /// Clients that change things, by target.
 #[derive(Debug)]
 pub struct Writer {
-    pub(super) engines: BTreeMap<String, Result<Engine, Failure>>,
+    engines: BTreeMap<String, Result<Opened, Failure>>,
     /// What HCP says of an agent, right before it is stopped.
     pub(super) agents: Watch,
     pub(super) policy: Policy,
 }
 
+/// An engine that may be written to, once it is known to be the one that the plan was made of.
+#[derive(Debug)]
+struct Opened {
+    engine: Arc<Engine>,
+    same: OnceCell<()>,
+}
+
 impl Writer {
-    /// Clients for all targets.
-    pub async fn new(access: &Access, agents: Watch, policy: &Policy) -> Self {
-        let Reader { engines, deep: _ } = Reader::new(access, policy).await;
+    /// Clients for all targets. They go the ways that the reader has opened: a plan that was agreed to is about what was
+    /// found there.
+    pub async fn new(access: &Access, reader: &Reader, agents: Watch, policy: &Policy) -> Self {
+        let engines = reader.engines.iter().map(|(target, engine)| async move {
+            let engine = match (engine, access.doors.get(target)) {
+                (Ok(engine), Some(Ok(door))) if engine.is_cut_off() => again(engine, door, policy).await,
+                (Ok(engine), _) => Ok(Arc::clone(engine)),
+                (Err(failure), _) => Err(failure.clone()),
+            };
+            (target.clone(), engine.map(|engine| Opened { engine, same: OnceCell::new() }))
+        });
+        let engines = futures::future::join_all(engines).await.into_iter().collect();
         Self { engines, agents, policy: policy.clone() }
     }
+
+    /// The engine of a target, which is asked before the first write whether it is still the same. `None`: nothing says
+    /// how to reach it.
+    pub(super) async fn engine(&self, target: &str) -> Option<Result<&Engine, Failure>> {
+        let Opened { engine, same } = match self.engines.get(target)? {
+            Ok(opened) => opened,
+            Err(failure) => return Some(Err(failure.clone())),
+        };
+        Some(same.get_or_try_init(|| engine.is_the_same()).await.map(|()| &**engine))
+    }
+}
+
+/// Goes a way again that was cut off meanwhile.
+async fn again(engine: &Engine, door: &Door, policy: &Policy) -> Result<Arc<Engine>, Failure> {
+    let reached = Engine::reach(door, policy).await?;
+    if let Some(id) = engine.id.get() {
+        reached.is_known_as(id);
+    }
+    Ok(Arc::new(reached))
 }

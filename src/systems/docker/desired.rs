@@ -136,7 +136,7 @@ impl Purpose {
 
     /// Where a container finds them.
     ///
-    /// Providers lie where terraform looks by itself: `docs/decisions/0010-provider-mirror.md` says why there. The agent
+    /// Providers lie where terraform looks by itself: `docs/decisions/0011-provider-mirror.md` says why there. The agent
     /// looks for hooks in `hooks` of its data directory. Its usual one is not in its image, and an engine makes what is
     /// missing above a mount as root's, where the agent could write nothing; `/tmp` is there, and anybody's.
     #[must_use]

@@ -1,7 +1,11 @@
 //! Why an engine did not do what it was asked, and what to do about each of the usual causes.
 
+mod cause;
+
 use std::fmt;
 
+use self::cause::Reason;
+use super::forward::Trouble;
 use crate::http::Kind;
 
 /// A request to an engine that came to nothing.
@@ -62,28 +66,49 @@ impl Failure {
 
     /// A request without an answer: the innermost cause says what is the matter.
     fn broken(way: &str, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut cause: &(dyn std::error::Error + 'static) = error;
-        let mut kind = None;
-        loop {
-            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-                kind = Some(io.kind());
+        let Reason { kind, cause, hint, unheard } = cause::of(error, way);
+        Self { kind, way: way.to_owned(), doing, status: None, cause, hint: hint.to_owned(), unheard }
+    }
+
+    /// What the error of a first question means: who answers otherwise than an engine may be anybody.
+    pub(super) fn at_first(way: &str, doing: &'static str, error: &bollard::errors::Error) -> Self {
+        use bollard::errors::Error;
+        let failure = Self::of(way, doing, error);
+        match error {
+            Error::DockerResponseServerError { message, .. } if message.contains("HTTP request to an HTTPS server") => {
+                Self { cause: cause::SPEAKS_TLS.0.to_owned(), hint: cause::SPEAKS_TLS.1.to_owned(), ..failure }
             }
-            match cause.source() {
-                Some(source) => cause = source,
-                None => break,
-            }
+            // An engine gives its version to everybody whom it lets in.
+            Error::DockerResponseServerError { status_code: 401 | 403, .. } => failure,
+            Error::DockerResponseServerError { status_code: 400..=499, .. }
+            | Error::JsonDataError { .. }
+            | Error::JsonSerdeError { .. }
+            | Error::StrParseError { .. } => Self { status: failure.status, ..Self::no_engine(way, doing) },
+            _ => failure,
         }
-        let (what, hint, unheard) = reason(kind, way);
-        let cause = what.map_or_else(|| cause.to_string(), str::to_owned);
-        let denied = kind == Some(std::io::ErrorKind::PermissionDenied);
+    }
+
+    /// Something answers, and it is no engine.
+    pub(super) fn no_engine(way: &str, doing: &'static str) -> Self {
+        let (cause, hint) = cause::NO_ENGINE;
+        Self { kind: Kind::Unexpected, doing, ..Self::unreachable(way, cause, hint) }
+    }
+
+    /// Nobody takes a connection.
+    pub(super) fn silent(way: &str, error: &std::io::Error) -> Self {
+        Self::broken(way, "connecting", error)
+    }
+
+    /// The way leads elsewhere by now.
+    pub(super) fn another_engine(way: &str, seen: &str, now: &str) -> Self {
         Self {
-            kind: if denied { Kind::Denied } else { Kind::Unreachable },
-            way: way.to_owned(),
-            doing,
-            status: None,
-            cause,
-            hint: hint.to_owned(),
-            unheard,
+            kind: Kind::Conflict,
+            doing: "asking whether it is still the same engine",
+            ..Self::unreachable(
+                way,
+                format!("the plan is about the engine {seen}, and {now} answers there now"),
+                "nothing was written there; look where the way leads, then make a new plan",
+            )
         }
     }
 
@@ -102,7 +127,17 @@ impl Failure {
 
     /// Nothing says how to reach it.
     pub(super) fn unknown_way(cause: &str, hint: &str) -> Self {
-        Self::unreachable("", cause, hint)
+        Self { kind: Kind::Invalid, ..Self::unreachable("", cause, hint) }
+    }
+
+    /// What carries requests there does not.
+    pub(super) fn through_ssh(way: &str, Trouble { kind, cause, hint }: Trouble) -> Self {
+        Self { kind, ..Self::unreachable(way, cause, hint) }
+    }
+
+    /// Nobody answers at all, as where a host sleeps.
+    pub(super) fn is_absence(&self) -> bool {
+        self.kind == Kind::Unreachable
     }
 
     /// What it is, to branch on.
@@ -121,6 +156,11 @@ impl Failure {
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         self.unheard
+    }
+
+    /// There was no connection, or none that held.
+    pub(super) fn is_broken(&self) -> bool {
+        self.status.is_none() && self.kind == Kind::Unreachable
     }
 
     /// The engine says this.
@@ -168,37 +208,5 @@ fn remedy_of(status: u16) -> &'static str {
         409 => "run it again: somebody else may have been faster",
         500.. => "look at the engine's log on the host",
         _ => "please report it",
-    }
-}
-
-/// The usual reasons why a connection does not come to be, each with its remedy.
-fn reason(kind: Option<std::io::ErrorKind>, way: &str) -> (Option<&'static str>, &'static str, bool) {
-    use std::io::ErrorKind;
-    match kind {
-        Some(ErrorKind::PermissionDenied) => (
-            Some("no permission on the socket"),
-            "put the user into the group of the socket (usually `docker`), or run it as one who may use it; on a Synology NAS the socket is root's",
-            false,
-        ),
-        Some(ErrorKind::NotFound) => {
-            (Some("there is no such socket"), "look whether the Docker Engine runs, and where its socket is", false)
-        }
-        Some(ErrorKind::ConnectionRefused) => {
-            (Some("nobody listens there"), "look whether the Docker Engine runs and listens on that address", false)
-        }
-        Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
-            (Some("the connection broke"), "run it again; if it stays so, look at the engine's log on the host", true)
-        }
-        Some(ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => (
-            Some("the host does not answer"),
-            "look whether the host is up; `mayBeAway: true` for one that sleeps",
-            false,
-        ),
-        Some(_) | None if way.starts_with("ssh:") => (
-            None,
-            "look whether that user may use the engine's socket there: `ssh` gets there, and the socket does not answer",
-            true,
-        ),
-        Some(_) | None => (None, "look whether the host is up and a Docker Engine listens there", true),
     }
 }

@@ -15,6 +15,7 @@ pub mod pin;
 pub mod plan;
 pub mod request;
 mod upload;
+pub mod wire;
 
 pub use failure::Failure;
 

@@ -3,17 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bollard::models;
 use bollard::query_parameters::{ListContainersOptions, ListImagesOptions, ListNetworksOptions, ListVolumesOptions};
-use jiff::Timestamp;
 
 use super::client::{Engine, Reader};
 use super::desired::{Desired, Purpose, Source, Target};
 use super::failure::Failure;
 use super::inspect;
-use super::observed::{self, Container, Host, Image, Network, Observed, State, Upload, Volume};
+use super::observed::{Container, Host, Image, Network, Observed, Upload, Volume};
 use super::upload::{self, Trouble};
-use super::{labels, logs};
+use super::{labels, logs, wire};
 use crate::address::Address;
 use crate::owner::FleetName;
 use crate::plan::{Gap, Listing, Read};
@@ -51,14 +49,20 @@ fn away(target: &str, wanted: &Target, failure: &Failure) -> Gap {
         cause: failure.to_string(),
         follows: "nothing is done there, and no token of its agents is minted or revoked".to_owned(),
         hint: failure.remedy().to_owned(),
-        expected: wanted.may_be_away,
+        expected: wanted.may_be_away && failure.is_absence(),
     }
 }
 
 async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Gap> {
     // First and alone: an engine that does not answer to this answers to nothing.
     let version = engine.ask().version().await;
-    let version = version.map_err(|error| away(target, wanted, &engine.failure("asking for its version", &error)))?;
+    let version = match version {
+        Ok(version) if version.api_version.is_some() => version,
+        Ok(_) => return Err(away(target, wanted, &Failure::no_engine(engine.way(), "asking for its version"))),
+        Err(error) => {
+            return Err(away(target, wanted, &engine.first_failure("asking for its version", &error).await));
+        }
+    };
     let (info, containers, networks, volumes, images) = tokio::join!(
         engine.ask().info(),
         engine.ask().list_containers(Some(ListContainersOptions { all: true, ..ListContainersOptions::default() })),
@@ -68,17 +72,19 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
     );
     let info = info.map_err(|error| away(target, wanted, &engine.failure("asking what it is", &error)))?;
     let listing = Lists { engine, target };
+    let seen = wire::engine(version, info);
+    engine.is_known_as(&seen.id);
     Ok(Host {
-        engine: seen_engine(version, info),
-        containers: listing.of(containers, "its containers", container, |item: &Container| &item.name),
-        networks: listing.of(networks, "its networks", network, |item: &Network| &item.name),
+        engine: seen,
+        containers: listing.of(containers, "its containers", wire::container, |item: &Container| &item.name),
+        networks: listing.of(networks, "its networks", wire::network, |item: &Network| &item.name),
         volumes: listing.of(
-            volumes.map(|answer| volumes_of(answer.volumes.unwrap_or_default())),
+            volumes.map(|answer| wire::volumes_of(answer.volumes.unwrap_or_default())),
             "its volumes",
             |volume| volume,
             |item: &Volume| &item.name,
         ),
-        images: listing.of(images, "its images", image, |item: &Image| &item.id),
+        images: listing.of(images, "its images", wire::image, |item: &Image| &item.id),
         details: BTreeMap::new(),
     })
 }
@@ -115,86 +121,6 @@ impl Lists<'_> {
                 Listing::Partial(Vec::new(), gap)
             }
         }
-    }
-}
-
-fn seen_engine(version: models::SystemVersion, info: models::SystemInfo) -> observed::Engine {
-    observed::Engine {
-        id: info.id.unwrap_or_default(),
-        name: info.name.unwrap_or_default(),
-        version: version.version.unwrap_or_default(),
-        api: version.api_version.unwrap_or_default(),
-        os: info.os_type.or(version.os).unwrap_or_default(),
-        architecture: info.architecture.or(version.arch).unwrap_or_default(),
-        memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
-    }
-}
-
-fn container(summary: models::ContainerSummary) -> Container {
-    use models::ContainerSummaryStateEnum as Word;
-    // One that others link to has further names, with the linking container's name before them.
-    let names = summary.names.unwrap_or_default();
-    let name = names.iter().map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
-    let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-    let mounts = summary.mounts.unwrap_or_default();
-    Container {
-        id: summary.id.unwrap_or_default(),
-        name: name.unwrap_or_default().to_owned(),
-        image: summary.image.unwrap_or_default(),
-        image_id: summary.image_id.unwrap_or_default(),
-        labels: summary.labels.unwrap_or_default().into_iter().collect(),
-        state: match summary.state {
-            Some(Word::CREATED) => State::Created,
-            Some(Word::RUNNING) => State::Running,
-            Some(Word::RESTARTING) => State::Restarting,
-            Some(Word::PAUSED) => State::Paused,
-            Some(Word::EXITED | Word::DEAD) => State::Exited,
-            Some(Word::REMOVING) => State::Leaving,
-            Some(word @ Word::STOPPING) => State::Other(word.to_string()),
-            Some(Word::EMPTY) | None => State::Other("in an unknown state".to_owned()),
-        },
-        status: summary.status.unwrap_or_default(),
-        networks: networks.into_keys().collect(),
-        mounts: mounts
-            .into_iter()
-            .filter_map(|mount| {
-                let source = mount.name.filter(|name| !name.is_empty()).or(mount.source)?;
-                Some((mount.destination?, source))
-            })
-            .collect(),
-        created_at: summary.created.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        complaint: None,
-    }
-}
-
-fn network(network: models::Network) -> Network {
-    Network {
-        id: network.id.unwrap_or_default(),
-        name: network.name.unwrap_or_default(),
-        labels: network.labels.unwrap_or_default().into_iter().collect(),
-    }
-}
-
-/// Volumes, each with the word whether all is in it: a second volume, made last, says so.
-fn volumes_of(volumes: Vec<models::Volume>) -> Vec<Volume> {
-    let names: BTreeSet<String> = volumes.iter().map(|volume| volume.name.clone()).collect();
-    volumes
-        .into_iter()
-        .map(|volume| {
-            let labels: BTreeMap<String, String> = volume.labels.into_iter().collect();
-            let filled = labels.contains_key(labels::CONTENT);
-            let complete = filled.then(|| names.contains(&labels::marker_of(&volume.name)));
-            Volume { name: volume.name, labels, complete }
-        })
-        .collect()
-}
-
-fn image(image: models::ImageSummary) -> Image {
-    let real = |text: &String| !text.contains("<none>");
-    Image {
-        id: image.id,
-        tags: image.repo_tags.into_iter().filter(real).collect(),
-        digests: image.repo_digests.into_iter().filter(real).collect(),
     }
 }
 

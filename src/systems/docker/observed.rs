@@ -57,6 +57,18 @@ pub struct Engine {
     pub memory: u64,
 }
 
+impl Engine {
+    /// Its processor as images name it: `amd64`, `arm64`.
+    #[must_use]
+    pub fn platform(&self) -> &str {
+        match self.architecture.as_str() {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        }
+    }
+}
+
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {

@@ -7,6 +7,7 @@ mod demand;
 mod removal;
 mod slots;
 mod stack;
+mod unfit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,12 +25,6 @@ use crate::plan::{
     Why,
 };
 use crate::systems::{self, Context};
-
-/// The least memory that an agent wants, in bytes ("Agent Requirements", HCP Terraform): 2 GB, as `docker info` counts a
-/// machine that is sold with it.
-const LEAST_MEMORY: u64 = 1_900_000_000;
-/// The oldest API that has all that is used here.
-const LEAST_API: (u32, u32) = (1, 41);
 
 /// Adds to the plan what the hosts need, and what happens to the tokens of their agents.
 pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut Plan) {
@@ -135,23 +130,12 @@ impl Planner<'_, '_> {
 
     /// What no agent can run on is said before anything is made there.
     fn can_run_agents(&mut self) -> bool {
-        let engine = &self.host.engine;
-        let mut parts = engine.api.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
-        let api = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let trouble = if engine.os != "linux" {
-            Some(format!("it runs containers of {}, and the agent is a program for Linux", engine.os))
-        } else if api < LEAST_API {
-            Some(format!(
-                "its API is {}, and {}.{} is needed: Docker Engine 20.10 or newer",
-                engine.api, LEAST_API.0, LEAST_API.1
-            ))
-        } else if engine.memory > 0 && engine.memory < LEAST_MEMORY {
-            let mebibytes = engine.memory >> 20;
-            Some(format!("it has {mebibytes} MiB of memory, and an agent needs 2 GB"))
-        } else {
-            None
-        };
-        let Some(trouble) = trouble else { return true };
+        if self.target.absent {
+            // Whatever it is, what is ours there can go.
+            return true;
+        }
+        let images = self.target.services.values().map(|service| &service.agent.image);
+        let Some(trouble) = unfit::trouble(&self.host.engine, images) else { return true };
         self.refuse(Rule::UnfitHost, self.address(), trouble);
         false
     }
