@@ -61,6 +61,46 @@ impl Address {
         self.0.split_once('/').map_or("", |(_, rest)| rest)
     }
 
+    /// How many parts say where the thing is: systems that are in several places have a second one for that.
+    fn where_parts(&self) -> usize {
+        match self.system() {
+            "docker" => 2,
+            _ => 1,
+        }
+    }
+
+    /// Where the thing is: `hcp`, `docker/nas`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.up_to(self.where_parts())
+    }
+
+    /// The address without that, as it is shown under a heading that says it.
+    #[must_use]
+    pub fn in_place(&self) -> &str {
+        self.0.strip_prefix(self.place()).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default()
+    }
+
+    /// The kind of thing: `workspace`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.parts().nth(self.where_parts()).unwrap_or_default()
+    }
+
+    /// The thing that this is or lies in: `hcp/workspace/main-vault` of `hcp/workspace/main-vault/env/TF_LOG`.
+    #[must_use]
+    pub fn thing(&self) -> &str {
+        match self.kind() {
+            // A reference to an image has slashes of its own.
+            "image" => &self.0,
+            _ => self.up_to(self.where_parts() + 2),
+        }
+    }
+
+    fn up_to(&self, parts: usize) -> &str {
+        self.0.match_indices('/').nth(parts.saturating_sub(1)).map_or(&self.0, |(end, _)| &self.0[..end])
+    }
+
     /// The last part, unescaped: the name that a person gave the thing.
     #[must_use]
     pub fn name(&self) -> String {
@@ -171,7 +211,8 @@ impl Pattern {
     /// addresses without the system, and these can be pasted too.
     #[must_use]
     pub fn covers(&self, address: &Address) -> bool {
-        self.covers_text(address.as_str()) || self.covers_text(address.in_system())
+        let as_shown = [address.as_str(), address.in_system(), address.in_place()];
+        as_shown.into_iter().any(|text| self.covers_text(text))
     }
 
     /// The same, of the whole address alone.
@@ -249,6 +290,17 @@ mod tests {
         for text in ["hcp/workspace/mai", "vault/**", "hcp/workspace/main-vault/terraform/*"] {
             assert!(!text.parse::<Pattern>().unwrap().covers(&variable), "{text}");
         }
+    }
+
+    #[test]
+    fn a_thing_on_a_host_is_told_from_where_it_is() {
+        let part = Address::new(["docker", "nas", "container", "hcp-agents-nas-1", "drain"]);
+        assert_eq!((part.place(), part.kind()), ("docker/nas", "container"));
+        assert_eq!(part.in_place(), "container/hcp-agents-nas-1/drain");
+        assert_eq!(part.thing(), "docker/nas/container/hcp-agents-nas-1");
+        let image = Address::new(["docker", "nas", "image", "hashicorp", "tfc-agent:1.29.0"]);
+        assert_eq!(image.thing(), image.as_str());
+        assert!("container/hcp-*".parse::<Pattern>().unwrap().covers(&part));
     }
 
     #[test]

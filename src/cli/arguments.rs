@@ -184,6 +184,9 @@ pub struct Scope {
     /// Take over things that match and carry no mark yet, such as 'hcp/workspace/main-*'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub adopt: Vec<Pattern>,
+    /// Take agents that HCP calls unknown off its list where they hold a slot that is wanted, such as 'hcp/pool/*/agent/*'
+    #[arg(long, value_name = "PATTERN")]
+    pub forget: Vec<Pattern>,
     /// Only what matches, such as 'hcp/workspace/main-vault'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<Pattern>,
@@ -335,6 +338,36 @@ pub struct Diff {
 pub enum SandboxVerb {
     /// Serve the stand-in until Ctrl-C, for any client of HCP Terraform: curl, terraform, an SDK
     Serve(Serve),
+    /// Queue a run of a workspace there, as a push would: what an agent on demand is started for
+    Queue(Queue),
+    /// Let time pass there: an agent works, an idle one cools down
+    Advance(Advance),
+}
+
+/// `sandbox queue`
+#[derive(Debug, Args)]
+pub struct Queue {
+    /// The workspace's name
+    #[arg(value_name = "WORKSPACE")]
+    pub workspace: String,
+    #[command(flatten)]
+    pub spec: Spec,
+}
+
+/// `sandbox advance`
+#[derive(Debug, Args)]
+pub struct Advance {
+    /// How long, such as 90s, 15m or 1h
+    #[arg(value_name = "TIME", value_parser = span)]
+    pub time: u64,
+    #[command(flatten)]
+    pub spec: Spec,
+}
+
+fn span(text: &str) -> Result<u64, String> {
+    crate::spec::model::Duration::parse(text)
+        .map(|time| time.seconds)
+        .ok_or_else(|| format!("`{text}` is not a length of time: write such as 90s, 15m or 1h"))
 }
 
 /// `sandbox serve`

@@ -83,6 +83,10 @@ fn ended(arguments: &Arguments, output: Output) -> Ended {
         Verb::Pin(pin) => on_runtime(async |signals| pin::run(pin, globals, output, &signals).await),
         Verb::Render(render) => on_runtime(async |_| render::run(render, globals, output).await),
         Verb::Release(release) => on_runtime(async |signals| release::run(release, globals, output, &signals).await),
+        Verb::Sandbox(SandboxVerb::Queue(queue)) => on_runtime(async |_| sandbox::queue(queue, globals, output).await),
+        Verb::Sandbox(SandboxVerb::Advance(advance)) => {
+            on_runtime(async |_| sandbox::advance(advance, globals, output).await)
+        }
         Verb::Sandbox(SandboxVerb::Serve(serve)) => {
             on_runtime(async |signals| sandbox::serve(serve, globals, output, &signals).await)
         }

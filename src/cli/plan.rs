@@ -70,7 +70,7 @@ pub async fn make(
     signals: &Signals,
 ) -> Result<Result<Planned, Exit>, Error> {
     let decide = |desired: &Desired, observed: &Result<Observed, Gap>| {
-        let consent = Consent { adopt: scope.adopt.clone(), ..Consent::default() };
+        let consent = Consent { adopt: scope.adopt.clone(), forget: scope.forget.clone(), ..Consent::default() };
         pipeline::decide(desired, observed, &consent, &scope.only)
     };
     read_and(decide, (&scope.spec.files, scope.deep), globals, output, signals).await

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::Ended;
-use super::arguments::{Globals, Serve};
+use serde_json::{Value, json};
+
+use super::arguments::{Advance, Globals, Queue, Serve};
+use super::exit::Exit;
 use super::output::Output;
 use super::session;
 use super::signals::Signals;
@@ -42,6 +45,70 @@ pub async fn serve(arguments: &Serve, globals: &Globals, output: Output, signals
     ))?;
     signals.stop.gently.cancelled().await;
     Ok(signals.exit())
+}
+
+/// `sandbox queue`
+pub async fn queue(Queue { workspace, spec }: &Queue, globals: &Globals, output: Output) -> Ended {
+    let body = json!({ "workspace": workspace, "status": "plan_queued" });
+    let doing = format!("queueing a run of {workspace} in the sandbox");
+    match tell(&spec.files, globals, output, ("runs", &body), &doing).await? {
+        Ok(answer) => {
+            let run = answer.get("run").and_then(Value::as_str).unwrap_or_default();
+            output.result(&format!(
+                "{run} is queued in {workspace}; it waits for an agent if the workspace runs on a pool\n"
+            ))?;
+            Ok(Exit::Converged)
+        }
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// `sandbox advance`
+pub async fn advance(Advance { time, spec }: &Advance, globals: &Globals, output: Output) -> Ended {
+    let body = json!({ "seconds": time });
+    match tell(&spec.files, globals, output, ("advance", &body), "letting time pass in the sandbox").await? {
+        Ok(answer) => {
+            let now = answer.get("now").and_then(Value::as_str).unwrap_or_default();
+            output.result(&format!("it is {now} there\n"))?;
+            Ok(Exit::Converged)
+        }
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// Tells the sandbox of a spec what a person, a repository or the time would do.
+async fn tell(
+    given: &[PathBuf],
+    globals: &Globals,
+    output: Output,
+    (verb, body): (&str, &Value),
+    doing: &str,
+) -> Result<Result<Value, Exit>, Error> {
+    let fleet = match session::load(given, globals, output)? {
+        Ok(fleet) => fleet,
+        Err(exit) => return Ok(Err(exit)),
+    };
+    let directory = session::sandbox_directory(globals.sandbox.clone().flatten().as_deref(), &fleet.files)?;
+    let failed = || Error::new(doing.to_owned());
+    let attached = Sandbox::attach_or_serve(&directory, &session::seed(&fleet.desired))
+        .await
+        .map_err(|cause| failed().because(cause))?;
+    // A second installation, as by another client of this process, changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let sent = reqwest::Client::new()
+        .post(format!("{}/sandbox/{verb}", attached.address))
+        .bearer_auth(&attached.token)
+        .header("Content-Type", "application/vnd.api+json")
+        .json(body)
+        .send()
+        .await;
+    let answer = sent.map_err(|cause| failed().because(cause))?;
+    let fine = answer.status().is_success();
+    let text = answer.text().await.map_err(|cause| failed().because(cause))?;
+    if !fine {
+        return Err(failed().because(text.trim().to_owned()).hint("name a workspace that an apply has made there"));
+    }
+    serde_json::from_str(&text).map(Ok).map_err(|cause| failed().because(cause))
 }
 
 /// A script as JSON or YAML; JSON is YAML too, but its messages are better.

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Action, Cause, Change, Holds, Later, Output, Plan, Shown, Verb, Wait, What, Why};
 use crate::address::Address;
 use crate::owner::Suffix;
-use crate::systems::hcp::observed::{Agent, Job, Mode, Pool, Token};
+use crate::systems::hcp::observed::{Agent, AgentStatus, Job, Mode, Pool, Token};
 use crate::systems::hcp::request::Request;
 use crate::systems::hcp::{self, PoolId, TokenId, pool_address, token_address};
 use crate::systems::{self, hcp::desired, hcp::observed};
@@ -200,6 +200,18 @@ impl<'a> Links<'a> {
             }
         });
         Some((used, words.collect()))
+    }
+
+    /// Agents that hold a slot and that HCP has not heard of for a while, with their pools.
+    #[must_use]
+    pub fn lost_agents(&self) -> Vec<(&'a str, &'a Agent)> {
+        let pools = self.seen.pools.seen().iter();
+        pools
+            .flat_map(|pool| {
+                let live = pool.live.seen().into_iter().flatten();
+                live.filter(|agent| agent.status == AgentStatus::Unknown).map(|agent| (pool.name.as_str(), agent))
+            })
+            .collect()
     }
 
     /// Plans a token for a consumer, and says where its value will come from. It is minted when all else that its receiver

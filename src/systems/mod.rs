@@ -64,6 +64,8 @@ pub struct Consent {
     pub adopt: Vec<crate::address::Pattern>,
     /// Agents' containers that get a new token in this run, however old theirs is.
     pub rotate: Vec<crate::address::Pattern>,
+    /// Agents that HCP has not heard of for a while and that may be taken off its list, so that their slots are free.
+    pub forget: Vec<crate::address::Pattern>,
 }
 
 impl Consent {
@@ -77,6 +79,12 @@ impl Consent {
     #[must_use]
     pub fn rotates(&self, address: &Address) -> bool {
         self.rotate.iter().any(|pattern| pattern.covers(address))
+    }
+
+    /// Whether the agent at this address may be taken off HCP's list.
+    #[must_use]
+    pub fn forgets(&self, address: &Address) -> bool {
+        self.forget.iter().any(|pattern| pattern.covers(address))
     }
 }
 

@@ -266,7 +266,7 @@ async fn each_field_of_a_deep_look_is_compared() {
             let engine = world.engines.get_mut("nas").unwrap();
             engine.containers.values_mut().for_each(|it| it.config["StopTimeout"] = json!(10));
         }),
-        ("/reconcile/providers", |world| {
+        ("/usr/local/share/terraform/plugins", |world| {
             let engine = world.engines.get_mut("nas").unwrap();
             engine.containers.values_mut().flat_map(|it| &mut it.mounts).for_each(|mount| mount.read_only = false);
         }),

@@ -17,6 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use reconcile::apply::Stop;
 use reconcile::http::Policy;
 use reconcile::pipeline::{self, Access, Readers, Writers};
@@ -168,16 +169,22 @@ impl Lab {
 
     /// Runs until there is nothing left to do, and says how many runs that took.
     pub async fn settle(&self, want: &Desired, most: usize, case: &str) -> usize {
-        for runs in 0..=most {
+        let mut runs = 0;
+        loop {
             let plan = self.plan(want).await;
             assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{case}: {:#?} {:#?}", plan.refusals, plan.gaps);
             if plan.is_empty() {
                 return runs;
             }
             assert!(runs < most, "{case}: not settled after {most} runs: {:#?} {:#?}", lines(&plan), plan.waits);
-            self.apply(&plan).await;
+            if plan.actions.is_empty() && plan.waits.iter().all(|wait| wait.address.as_str().contains("/token/")) {
+                // A token that reached nobody is left alone for an hour, and then revoked.
+                self.sandbox.advance(SignedDuration::from_mins(61));
+            } else {
+                self.apply(&plan).await;
+                runs += 1;
+            }
         }
-        unreachable!("the last run returns or fails")
     }
 
     /// Demands that every sensitive variable holds what its source gives.

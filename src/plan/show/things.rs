@@ -16,19 +16,25 @@ const NAMES: usize = 48;
 struct Thing<'a> {
     address: &'a str,
     kind: &'a str,
+    /// As it is shown under the heading of where it is.
+    name: &'a str,
     own: Option<&'a Action>,
     inner: Vec<(&'a str, &'a Action)>,
 }
 
+/// Systems in the order in which they stand on each other.
+const ORDER: [&str; 4] = ["hcp", "kube", "docker", "vault"];
+
 /// Writes all actions, one system after the other.
 pub(super) fn write(page: &mut Page, plan: &Plan) {
-    let mut systems: BTreeMap<&str, Vec<(&Address, &Action)>> = BTreeMap::new();
+    let mut places: BTreeMap<(usize, &str), Vec<(&Address, &Action)>> = BTreeMap::new();
     for (address, action) in &plan.actions {
-        systems.entry(address.system()).or_default().push((address, action));
+        let rank = ORDER.iter().position(|system| *system == address.system()).unwrap_or(ORDER.len());
+        places.entry((rank, address.place())).or_default().push((address, action));
     }
-    for (system, actions) in systems {
+    for ((_, place), actions) in places {
         page.gap();
-        page.line(system);
+        page.line(&place.replacen('/', " ", 1));
         let things = things(&actions);
         if page.look().full {
             for thing in &things {
@@ -43,9 +49,15 @@ pub(super) fn write(page: &mut Page, plan: &Plan) {
 fn things<'a>(actions: &[(&'a Address, &'a Action)]) -> Vec<Thing<'a>> {
     let mut things: Vec<Thing<'a>> = Vec::new();
     for (address, action) in actions {
-        let outer = words::thing(address);
+        let outer = address.thing();
         if things.last().is_none_or(|thing| thing.address != outer) {
-            things.push(Thing { address: outer, kind: words::kind(address), own: None, inner: Vec::new() });
+            things.push(Thing {
+                address: outer,
+                kind: address.kind(),
+                name: name_of(address),
+                own: None,
+                inner: Vec::new(),
+            });
         }
         if let Some(thing) = things.last_mut() {
             match address.as_str().strip_prefix(outer).and_then(|rest| rest.strip_prefix('/')) {
@@ -57,15 +69,20 @@ fn things<'a>(actions: &[(&'a Address, &'a Action)]) -> Vec<Thing<'a>> {
     things
 }
 
+fn name_of(address: &Address) -> &str {
+    let thing = address.thing();
+    thing.strip_prefix(address.place()).and_then(|rest| rest.strip_prefix('/')).unwrap_or(thing)
+}
+
 impl Thing<'_> {
     /// All of it is new, so that one line says what it is.
     fn is_creation(&self) -> bool {
         self.own.is_some_and(|own| own.verb == Verb::Create)
-            && self.inner.iter().all(|(_, action)| action.verb == Verb::Create)
+            && self.inner.iter().all(|(_, action)| matches!(action.verb, Verb::Create | Verb::Mint))
     }
 
     fn name(&self) -> &str {
-        self.address.split_once('/').map_or(self.address, |(_, rest)| rest)
+        self.name
     }
 
     /// The fields of a creation, those of what lies in it included. Where a part of it sets a field anew that the

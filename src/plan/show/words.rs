@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::layout::{Text, Tone};
-use crate::address::Address;
 use crate::plan::{Cause, Change, Fact, Output, Shown, Verb, What, Why};
 
 /// The longest value that is shown whole unless everything is asked for.
@@ -152,25 +151,6 @@ pub fn why(why: &Why) -> String {
     match origin {
         Some(origin) => format!("{cause}; {origin}"),
         None => cause,
-    }
-}
-
-/// The thing that an address is in or is: `hcp/workspace/main-vault` of `hcp/workspace/main-vault/env/TF_LOG`.
-pub fn thing(address: &Address) -> &str {
-    let text = address.as_str();
-    text.match_indices('/').nth(2 + target_parts(address)).map_or(text, |(end, _)| &text[..end])
-}
-
-/// The kind of thing: `workspace`.
-pub fn kind(address: &Address) -> &str {
-    address.parts().nth(1 + target_parts(address)).unwrap_or_default()
-}
-
-/// Where a system is in several places, an address names the place before the kind.
-fn target_parts(address: &Address) -> usize {
-    match address.system() {
-        "docker" => 1,
-        _ => 0,
     }
 }
 

@@ -132,7 +132,9 @@ pub struct Duration {
 }
 
 impl Duration {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut seconds: u64 = 0;
         let mut number: Option<u64> = None;
         for c in text.chars() {

@@ -83,5 +83,6 @@ pub fn volume_address(target: &str, name: &str) -> Address {
 /// `docker/TARGET/image/REFERENCE`
 #[must_use]
 pub fn image_address(target: &str, reference: &str) -> Address {
-    Address::new(["docker", target, "image", reference])
+    // A reference's own slashes part it, so that it reads as it is written.
+    Address::new(["docker", target, "image"].into_iter().chain(reference.split('/')))
 }

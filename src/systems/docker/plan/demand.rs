@@ -5,9 +5,12 @@ use jiff::SignedDuration;
 use super::super::desired::Service;
 use super::Planner;
 use super::slots::Slot;
-use crate::plan::Cause;
 use crate::plan::links::{Demand, Presence};
+use crate::plan::{Action, Cause, Fact, Holds, Later, Verb, Why};
+use crate::systems;
+use crate::systems::hcp::agent_address;
 use crate::systems::hcp::observed::AgentStatus;
+use crate::systems::hcp::request::Request;
 
 /// What is wanted of one agent now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,11 +108,15 @@ impl<'a> Planner<'a, '_> {
         Some(self.links.ceiling().saturating_sub(used).saturating_sub(coming).saturating_sub(self.started))
     }
 
-    /// Whether the tier has room for one more agent; if not, the plan says who holds it.
-    pub(super) fn may_start(&mut self, slot: &Slot<'a>, wish: &Wish) -> bool {
-        let Wish::Run(cause) = wish else { return false };
+    /// That the tier has room for one more agent, at once or when one that HCP lost sight of is off its list; if not, the
+    /// plan says who holds it.
+    pub(super) fn room(&mut self, slot: &Slot<'a>, wish: &Wish) -> Option<Vec<Later<Holds>>> {
+        let Wish::Run(cause) = wish else { return None };
         if self.free_slots().is_none_or(|free| free > 0) {
-            return true;
+            return Some(Vec::new());
+        }
+        if let Some(gone) = self.forget_one() {
+            return Some(vec![gone]);
         }
         let why = match cause {
             Cause::Because(words) => words.as_str(),
@@ -119,8 +126,31 @@ impl<'a> Planner<'a, '_> {
         let ceiling = self.links.ceiling();
         let holders = if holders.is_empty() { "agents that are starting".to_owned() } else { holders };
         let what = format!("{why}; the organisation may have {ceiling} at once: {holders}");
-        self.wait(slot.address.within(["start"]), what, "one of these agents stopping");
-        false
+        let until = match self.links.lost_agents().first() {
+            Some((pool, agent)) => {
+                let address = agent_address(pool, &agent.name);
+                format!("HCP giving it up five minutes after its last word, or --forget '{address}' if it is gone")
+            }
+            None => "one of these agents stopping".to_owned(),
+        };
+        self.wait(slot.address.within(["start"]), what, until);
+        None
+    }
+
+    /// Takes one agent that HCP lost sight of off its list, if that is allowed; each gives back one slot.
+    fn forget_one(&mut self) -> Option<Later<Holds>> {
+        let lost = self.links.lost_agents();
+        let (pool, agent) = lost.into_iter().find(|(pool, agent)| {
+            let address = agent_address(pool, &agent.name);
+            self.context.consent.forgets(&address) && !self.plan.actions.contains_key(&address)
+        })?;
+        let address = agent_address(pool, &agent.name);
+        let why =
+            Why { cause: Cause::Because("HCP has not heard of it, and it holds a slot".to_owned()), origin: None };
+        let request = systems::Request::Hcp(Request::ForgetAgent { id: agent.id.clone() });
+        let action = Action { verb: Verb::Remove, changes: Vec::new(), why, request };
+        self.plan.actions.insert(address.clone(), action);
+        Some(self.fact(&address, Fact::Gone))
     }
 }
 

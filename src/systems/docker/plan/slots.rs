@@ -330,7 +330,9 @@ impl<'a> Planner<'a, '_> {
             let ready = vec![self.fact(&slot.address, Fact::InPlace)];
             let at = slot.address.within(["start"]);
             // The one that it replaces gave its slot of the tier back.
-            if up || self.may_start(slot, wish) {
+            let room = if up { Some(Vec::new()) } else { self.room(slot, wish) };
+            if let Some(room) = room {
+                let ready = ready.into_iter().chain(room).collect();
                 self.begin(at, slot, (id, token), (ready, up), &why);
             }
         }
@@ -421,7 +423,8 @@ impl<'a> Planner<'a, '_> {
     ) {
         let Wish::Run(cause) = wish else { return };
         let why = Why { cause: cause.clone(), origin: None };
-        if self.may_start(slot, wish) {
+        if let Some(room) = self.room(slot, wish) {
+            let ready = ready.into_iter().chain(room).collect();
             self.begin(slot.address.within(["start"]), slot, container, (ready, false), &why);
         }
     }
