@@ -125,7 +125,12 @@ impl Case {
         let ours: BTreeSet<String> = ours.map(|(id, _)| id.clone()).collect();
         assert_eq!(ours, held(&world), "{how}: tokens of ours, and those that are held {}", told(&requests));
         for container in world.engines.values().flat_map(|engine| engine.containers.values()) {
-            assert_eq!(container.agent_token.as_ref(), container.labels.get(labels::TOKEN), "{how}: {}", container.name);
+            assert_eq!(
+                container.agent_token.as_ref(),
+                container.labels.get(labels::TOKEN),
+                "{how}: {}",
+                container.name
+            );
         }
         seen.expect_silent(&serde_json::to_string(&world).unwrap(), how);
     }
@@ -222,7 +227,9 @@ fn stray_tokens(world: &mut World) {
 fn of_others(world: &World) -> BTreeMap<String, String> {
     let mut all = neighbours::of_others(world);
     for (id, token) in &world.agent_tokens {
-        if !token.description.ends_with("[reconcile:handoff]") && !token.description.ends_with("[reconcile:fzymgc-house]") {
+        if !token.description.ends_with("[reconcile:handoff]")
+            && !token.description.ends_with("[reconcile:fzymgc-house]")
+        {
             all.insert(format!("token {id}"), text(token));
         }
     }
