@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use reconcile::sandbox::World;
-use reconcile::sandbox::world::{Container, Status};
+use reconcile::sandbox::world::{Container, Run, Status};
 use reconcile::spec::desired::Desired;
 
 use super::lab::fleet;
@@ -25,6 +25,8 @@ pub struct Situation {
     pub want: Desired,
     /// What somebody, or time, did to it.
     pub meanwhile: fn(&mut World),
+    /// The workspace is on the pool all the time, so that a run of it may come at any moment.
+    pub works: bool,
 }
 
 /// How the fleet of a situation is.
@@ -80,15 +82,17 @@ impl Is {
 
 fn nothing(_: &mut World) {}
 
-/// Queues a run of the one workspace.
+/// Queues a run of the one workspace, unless one is under way.
 pub fn queue(world: &mut World) {
     let workspace = world.workspace_named(WORKSPACE).expect("the workspace").to_owned();
-    world.start_run(&workspace, "plan_queued").expect("a run");
+    if world.runs.values().all(Run::is_final) {
+        world.start_run(&workspace, "plan_queued").expect("a run");
+    }
 }
 
 /// The agent has taken a job that takes longer than a run of ours has patience.
 fn at_work(world: &mut World) {
-    world.switches.job_seconds = 900;
+    world.switches.job_seconds = 600;
     queue(world);
 }
 
@@ -163,6 +167,7 @@ pub fn situations() -> Vec<Situation> {
     let old = |is: Is| Some(Is { image: OLD, ..is }.desired());
     let make = |name, before: Option<Desired>, want: Is, meanwhile| Situation {
         name,
+        works: before.is_some() && want.pool == Pool::There && want.host,
         before,
         want: want.desired(),
         meanwhile,
@@ -181,6 +186,7 @@ pub fn situations() -> Vec<Situation> {
         make("upgrade, busy, several slots", old(roomy), roomy, at_work),
         make("pool leaves the spec", Some(always.desired()), Is { pool: Pool::Forgotten, ..always }, nothing),
         make("pool leaves the spec, busy", Some(always.desired()), Is { pool: Pool::Forgotten, ..always }, at_work),
+        make("pool is absent", Some(always.desired()), Is { pool: Pool::Absent, ..always }, nothing),
         make("pool is absent, busy", Some(always.desired()), Is { pool: Pool::Absent, ..always }, at_work),
         make("target is absent", Some(always.desired()), Is { host: false, ..always }, nothing),
         make("target is absent, busy", Some(roomy.desired()), Is { host: false, ..roomy }, at_work),

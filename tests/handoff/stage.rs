@@ -60,7 +60,7 @@ pub struct Played {
 
 impl Case {
     pub async fn new(situation: Situation) -> Self {
-        let Situation { name, before, want, meanwhile } = situation;
+        let Situation { name, before, want, meanwhile, .. } = situation;
         let first = before.as_ref().unwrap_or(&want);
         let lab = Lab::new(first).await.through_own_doors(FIRST, &policy(), first).await;
         lab.sandbox.with_world(neighbours::move_in);
@@ -78,7 +78,7 @@ impl Case {
     }
 
     pub async fn of(name: &'static str, start: World, want: Desired) -> Self {
-        let others = of_others(&start);
+        let others = of_others(&start, &want);
         let lab = resume(&start, &want).await;
         let plan = lab.plan(&want).await;
         let mut case = Self { name, start, want, plan, writes: 0, requests: 0, end: Vec::new(), others };
@@ -119,7 +119,7 @@ impl Case {
         assert!(seen.harm.is_empty(), "{how}: {:#?} {}", seen.harm, told(&requests));
         expect_one_word(&requests, how);
         expect_alike(&whole_picture(&world, &self.want), &self.end, how);
-        assert_eq!(of_others(&world), self.others, "{how}: things of others");
+        assert_eq!(of_others(&world, &self.want), self.others, "{how}: things of others");
         let suffix = Suffix::description(&self.want.hcp.fleet);
         let ours = world.agent_tokens.iter().filter(|(_, token)| suffix.take(&token.description).is_some());
         let ours: BTreeSet<String> = ours.map(|(id, _)| id.clone()).collect();
@@ -131,6 +131,9 @@ impl Case {
                 "{how}: {}",
                 container.name
             );
+        }
+        for (id, run) in &world.runs {
+            assert_eq!(run.status, "applied", "{how}: {id} {}", told(&requests));
         }
         seen.expect_silent(&serde_json::to_string(&world).unwrap(), how);
     }
@@ -224,12 +227,14 @@ fn stray_tokens(world: &mut World) {
 }
 
 /// All that others have, to the byte.
-fn of_others(world: &World) -> BTreeMap<String, String> {
+fn of_others(world: &World, want: &Desired) -> BTreeMap<String, String> {
     let mut all = neighbours::of_others(world);
+    let suffix = Suffix::description(&want.hcp.fleet);
+    // A pool that is to go takes all of its tokens along.
+    let goes = |pool: &str| want.hcp.pools.get(pool).is_some_and(|pool| pool.stewardship.absent);
+    let goes = |id: &str| world.agent_pools.get(id).is_none_or(|pool| goes(&pool.name));
     for (id, token) in &world.agent_tokens {
-        if !token.description.ends_with("[reconcile:handoff]")
-            && !token.description.ends_with("[reconcile:fzymgc-house]")
-        {
+        if suffix.take(&token.description).is_none() && !goes(&token.pool) {
             all.insert(format!("token {id}"), text(token));
         }
     }
@@ -250,7 +255,9 @@ fn text(thing: &impl Serialize) -> String {
 
 /// HCP's side and the hosts', without what differs from run to run.
 fn whole_picture(world: &World, want: &Desired) -> Vec<String> {
-    let mut lines = picture(world);
+    let mut bare = world.clone();
+    bare.workspaces.values_mut().for_each(|workspace| workspace.current_run = None);
+    let mut lines = picture(&bare);
     for (host, engine) in &world.engines {
         let ours = |labels: &BTreeMap<String, String>| labels::is_ours(labels, &want.docker.fleet);
         for container in engine.containers.values().filter(|it| ours(&it.labels)) {

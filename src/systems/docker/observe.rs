@@ -63,6 +63,11 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
     );
     let info = info.map_err(|error| away(target, wanted, &engine.failure("asking what it is", &error)))?;
     let listing = Lists { engine, target };
+    let mut containers = containers;
+    if let (Ok(containers), Ok(networks)) = (&mut containers, &networks) {
+        let there = networks.iter().filter_map(|network| network.id.clone()).collect();
+        containers.iter_mut().for_each(|container| forget_gone_networks(container, &there));
+    }
     Ok(Host {
         engine: seen_engine(version, info),
         containers: listing.of(containers, "its containers", container, |item: &Container| &item.name),
@@ -166,6 +171,19 @@ fn network(network: models::Network) -> Network {
         id: network.id.unwrap_or_default(),
         name: network.name.unwrap_or_default(),
         labels: network.labels.unwrap_or_default().into_iter().collect(),
+        created_at: network.created.and_then(|text| text.parse().ok()),
+    }
+}
+
+/// Takes those networks off a container of which the engine has none with the id that it was started in.
+fn forget_gone_networks(summary: &mut models::ContainerSummary, there: &BTreeSet<String>) {
+    let networks = summary.network_settings.as_mut().and_then(|settings| settings.networks.as_mut());
+    for networks in networks {
+        networks.retain(|_, endpoint| match endpoint.network_id.as_deref() {
+            // It was never started, and takes whichever has the name.
+            None | Some("") => true,
+            Some(id) => there.contains(id),
+        });
     }
 }
 

@@ -124,8 +124,8 @@ pub struct NewContainer {
     pub token: Output,
     /// The network, by name.
     pub network: String,
-    /// That network is there.
-    pub connected: Later<Holds>,
+    /// That network is there, and is the only one of its name.
+    pub connected: Vec<Later<Holds>>,
     /// Volumes and paths of the host, by the path where the container sees them, read-only.
     pub mounts: BTreeMap<String, String>,
     /// Those volumes hold what they are to hold.
@@ -209,7 +209,7 @@ impl Request {
             Call::RemoveVolume { name: _, unused } => facts(unused),
             Call::CreateContainer(new) => {
                 facts(std::slice::from_ref(&new.pulled));
-                facts(std::slice::from_ref(&new.connected));
+                facts(&new.connected);
                 facts(&new.filled);
                 facts(&new.free);
                 needs.insert(new.token.clone());

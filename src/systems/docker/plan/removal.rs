@@ -77,7 +77,10 @@ impl<'a> Planner<'a, '_> {
             if !self.is_of_project(&network.labels) {
                 continue;
             }
-            let address = network_address(self.key, &network.name);
+            let mut address = network_address(self.key, &network.name);
+            if self.plan.actions.contains_key(&address) {
+                address = address.within(["second", &network.id]);
+            }
             let call =
                 Call::RemoveNetwork { id: network.id.clone(), name: network.name.clone(), empty: leaving.to_vec() };
             self.act(address, Verb::Remove, Vec::new(), gone(), call);

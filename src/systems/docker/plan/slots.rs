@@ -52,6 +52,9 @@ impl<'a> Planner<'a, '_> {
                 slots.push(slot);
             }
         }
+        if !slots.is_empty() {
+            self.network();
+        }
         let wishes = self.wishes(service, &slots);
         for (slot, wish) in slots.iter().zip(wishes) {
             self.slot(slot, &wish);
@@ -201,8 +204,8 @@ impl<'a> Planner<'a, '_> {
         let pulled = self.image(&blueprint.image, pool);
         let connected = self.network();
         let filled = self.volumes(blueprint, pool);
-        let mut ready = vec![pulled.clone(), connected.clone()];
-        ready.extend(filled.iter().chain(&free).cloned());
+        let mut ready = vec![pulled.clone()];
+        ready.extend(connected.iter().chain(&filled).chain(&free).cloned());
         let consumer = format!("docker/{}/{}", self.key, slot.name);
         let token = match self.links.mint(self.plan, (pool, &consumer), ready, self.receivers, &why) {
             Ok(token) => token,
@@ -426,9 +429,10 @@ impl<'a> Planner<'a, '_> {
         at: Address,
         slot: &Slot<'a>,
         (container, token): (Later<String>, Option<&str>),
-        (ready, restarts): (Vec<Later<Holds>>, bool),
+        (mut ready, restarts): (Vec<Later<Holds>>, bool),
         why: &Why,
     ) {
+        ready.extend(self.network());
         let token = match (token, &container) {
             (Some(token), _) => Some(Later::Known(token.to_owned())),
             (None, Later::From(_)) => {
