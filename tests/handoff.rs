@@ -9,6 +9,8 @@
 #[path = "handoff/fleets.rs"]
 mod fleets;
 mod lab;
+#[path = "handoff/moments.rs"]
+mod moments;
 #[path = "handoff/pairs.rs"]
 mod pairs;
 #[path = "handoff/stage.rs"]

@@ -90,8 +90,8 @@ pub fn queue(world: &mut World) {
     }
 }
 
-/// The agent has taken a job that takes longer than a run of ours has patience.
-fn at_work(world: &mut World) {
+/// The agent takes a job that takes longer than a run of ours has patience.
+pub fn at_work(world: &mut World) {
     world.switches.job_seconds = 600;
     queue(world);
 }

@@ -84,7 +84,7 @@ impl Case {
         let mut case = Self { name, start, want, plan, writes: 0, requests: 0, end: Vec::new(), others };
         let watch = Watch::begin(&lab.sandbox, &case.want);
         let looked = lab.sandbox.requests().len();
-        lab.apply_one_by_one(&lab.plan(&case.want).await).await;
+        lab.apply_one_by_one(&case.plan).await;
         case.writes = lab.writes() as u64;
         case.requests = lab.sandbox.requests().len() - looked;
         let how = format!("{name}, undisturbed");

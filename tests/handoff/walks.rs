@@ -76,7 +76,7 @@ pub async fn each_situation(
 
 impl Case {
     /// The process dies before every write, and after the last.
-    async fn die_everywhere(&self) -> Vec<Played> {
+    pub async fn die_everywhere(&self) -> Vec<Played> {
         let worlds = (0..=self.writes).flat_map(|after| PAUSES.map(|pause| (after, pause)));
         all(worlds.map(|(after, pause)| {
             self.play(pause, format!("dead after {after} of {} writes", self.writes), async move |lab| {
@@ -123,7 +123,7 @@ impl Case {
     }
 }
 
-fn nth_write(nth: u64, fault: Fault) -> Faults {
+pub fn nth_write(nth: u64, fault: Fault) -> Faults {
     Faults { seed: 1, rules: vec![Rule { method: Some("write".to_owned()), nth: Some(nth), ..Rule::new(fault) }] }
 }
 

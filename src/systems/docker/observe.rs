@@ -178,7 +178,7 @@ fn network(network: models::Network) -> Network {
 /// Takes those networks off a container of which the engine has none with the id that it was started in.
 fn forget_gone_networks(summary: &mut models::ContainerSummary, there: &BTreeSet<String>) {
     let networks = summary.network_settings.as_mut().and_then(|settings| settings.networks.as_mut());
-    for networks in networks {
+    if let Some(networks) = networks {
         networks.retain(|_, endpoint| match endpoint.network_id.as_deref() {
             // It was never started, and takes whichever has the name.
             None | Some("") => true,
