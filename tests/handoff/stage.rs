@@ -35,7 +35,7 @@ pub const FIRST: &str = "sandbox";
 /// As in other tests, but for the two moments that race with each other: a runner who watches a container, and one who is
 /// about to ask it to end.
 pub fn policy() -> Policy {
-    Policy { watch: Duration::from_millis(60), patience: Duration::from_millis(1500), ..Policy::test() }
+    Policy { watch: Duration::from_millis(120), patience: Duration::from_millis(1500), ..Policy::test() }
 }
 
 pub struct Case {

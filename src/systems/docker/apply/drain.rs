@@ -1,5 +1,7 @@
 //! Letting an agent finish: one word, once. A second TERM would make it leave in the middle of its job.
 
+use std::time::{Duration, SystemTime};
+
 use bollard::query_parameters::KillContainerOptions;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -10,12 +12,28 @@ use super::Task;
 use super::stop::Stop;
 use crate::systems::hcp::observed::{Agent, AgentStatus};
 
+/// A point in time by the clock that nobody sets, and by the one that goes on while the machine is asleep.
+struct Moment(Instant, SystemTime);
+
+impl Moment {
+    fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// The longer of both: a clock that was set makes it too long at most.
+    fn elapsed(&self) -> Duration {
+        let Self(instant, time) = self;
+        instant.elapsed().max(time.elapsed().unwrap_or_default())
+    }
+}
+
 impl Task<'_> {
     /// The name that says so is the lock: one of several who ask gets it. Then one TERM, and patience.
     pub(super) async fn drain(&self, drain: &Drain) -> Result<(), Stop> {
         let Drain { container, name, works_as, agent, found_marked, relieved: _, then } = drain;
         let marked = format!("{works_as}{DRAINING}");
         let mut heard = None;
+        let mut since = Moment::now();
         if *found_marked {
             if let Some(agent) = agent {
                 heard = self.agent(agent).await?.and_then(|agent| agent.last_ping_at);
@@ -23,6 +41,7 @@ impl Task<'_> {
             if self.watch(container).await? {
                 return self.afterwards(container, works_as, *then).await;
             }
+            since = Moment::now();
         } else {
             self.rename_once(container, &marked).await?;
         }
@@ -34,6 +53,11 @@ impl Task<'_> {
                 self.rename(container, name).await?;
             }
             return Err(stop);
+        }
+        // Whoever found the mark since then has watched it and may have spoken: what was looked at is too old to act on.
+        if since.elapsed() > self.writer.policy.watch / 2 {
+            let cause = "too long after it was marked to ask it to finish: another run may have asked it by now";
+            return Err(Stop::because(cause, "run it again: the next run watches it for a while, and goes on"));
         }
         let options = KillContainerOptions { signal: "TERM".to_owned() };
         let sent = self.engine.ask().kill_container(container, Some(options)).await;
