@@ -60,24 +60,33 @@ impl Is {
         let place = if pool == Pool::There { "nas" } else { "cloud" };
         let pool = match pool {
             Pool::Forgotten => "{}".to_owned(),
-            pool => format!(
-                "{{ nas: {{ name: {POOL}, target: nas, longestApply: 1h, rotateAfter: 30d, absent: {}, \
-                 agents: {{ min: {min}, max: 1, image: \"hashicorp/tfc-agent:{image}\" }} }} }}",
-                pool == Pool::Absent
-            ),
+            pool => pools(min, image, pool == Pool::Absent),
         };
-        fleet(
-            "handoff.yaml",
-            &format!(
-                "fleet: handoff\n\
-                 hcp: {{ organization: example-house, tier: {tier} }}\n\
-                 targets: {{ nas: {{ absent: {}, docker: {{ project: hcp-agents }} }} }}\n\
-                 pools: {pool}\n\
-                 projects: {{ main: {{ workspaces: {{ one: {{ runsOn: {place}, autoApply: true }} }} }} }}\n",
-                !host
-            ),
-        )
+        fleet("handoff.yaml", &text(tier, host, &pool, place))
     }
+}
+
+fn text(tier: &str, host: bool, pools: &str, place: &str) -> String {
+    format!(
+        "fleet: handoff\n\
+         hcp: {{ organization: example-house, tier: {tier} }}\n\
+         targets: {{ nas: {{ absent: {}, docker: {{ project: hcp-agents }} }} }}\n\
+         pools: {pools}\n\
+         projects: {{ main: {{ workspaces: {{ one: {{ runsOn: {place}, autoApply: true }} }} }} }}\n",
+        !host
+    )
+}
+
+fn pools(min: u32, image: &str, absent: bool) -> String {
+    format!(
+        "{{ nas: {{ name: {POOL}, target: nas, longestApply: 1h, rotateAfter: 30d, absent: {absent}, \
+         agents: {{ min: {min}, max: 1, image: \"hashicorp/tfc-agent:{image}\" }} }} }}"
+    )
+}
+
+/// The spec of this fleet for whoever reads files.
+pub fn spec_text(tier: &str, min: u32, image: &str) -> String {
+    text(tier, true, &pools(min, image, false), "nas")
 }
 
 fn nothing(_: &mut World) {}

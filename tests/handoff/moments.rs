@@ -1,20 +1,17 @@
 //! Moments that have a name of their own.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use jiff::SignedDuration;
 use reconcile::owner::Suffix;
 use reconcile::plan::Plan;
 use reconcile::sandbox::World;
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
-use tracing_subscriber::fmt::MakeWriter;
 
-use super::fleets::{HOST, at_work, situations};
-use super::lab::schedules::{Runner, side_by_side_at};
+use super::fleets::{HOST, at_work, situations, spec_text};
 use super::lab::{self, Lab, neighbours};
-use super::stage::{Case, FIRST, policy, resume, settle};
-use super::walks::{Tally, nth_write};
+use super::stage::{Case, policy, resume, settle};
+use super::walks::Tally;
 use super::watch::{Watch, expect_one_word, held};
 
 async fn case(name: &str) -> Case {
@@ -79,98 +76,76 @@ async fn a_host_that_takes_no_container_costs_two_tokens_and_not_one_for_each_ru
     assert_eq!(held(&lab.sandbox.snapshot()).len(), 1);
 }
 
-/// A runner has marked an agent, found it idle, and is asleep for long. Another one watches and sends it home, right as
-/// it takes a job; then the first wakes up.
+/// A runner has marked an agent, hears that it is idle, and falls asleep. Another one watches the agent and asks it to
+/// finish, right as it takes a job; then the first wakes up.
 #[tokio::test]
 async fn a_word_that_comes_late_is_not_said() {
     for name in ["cooled down", "upgrade, idle, one slot"] {
         let case = case(name).await;
         let lab = resume(&case.start, &case.want).await;
-        let beside = lab.beside("second", &case.want).await.through_own_doors("second", &policy(), &case.want).await;
         let watch = Watch::begin(&lab.sandbox, &case.want);
-        let writes = lab.sandbox.requests().len();
-        let kills = |caller: &str| {
+        let looked = || {
             let requests = lab.sandbox.requests();
-            requests[writes..].iter().filter(|it| it.caller == caller && it.path.contains("/kill")).count()
+            let marked = requests.iter().position(|it| it.path.contains("-draining"));
+            marked.is_some_and(|at| requests[at..].iter().any(|it| it.path.contains("/agents")))
         };
-        let marks = |caller: &str| {
-            let requests = lab.sandbox.requests();
-            requests[writes..].iter().filter(|it| it.caller == caller && it.path.contains("-draining")).count()
-        };
-        let (mut asleep, mut queued) = (false, false);
-        let runners = [
-            Runner { lab: &lab, label: FIRST, plan: Some(case.plan.clone()) },
-            Runner { lab: &beside, label: "second", plan: None },
-        ];
-        side_by_side_at(Some("write"), &case.want, runners, |[one, two]| {
-            asleep |= marks(FIRST) > 0;
-            if !asleep && one {
-                return 0;
+        let mut first = std::pin::pin!(lab.apply_one_by_one(&case.plan));
+        // Until its look was answered, and without it hearing that.
+        std::future::poll_fn(|context| {
+            if looked() {
+                return Poll::Ready(());
             }
-            if kills("second") == 0 && two {
-                // Whatever the second one does next may be its word; the run comes right before each.
-                if !queued && lab.sandbox.waiting("second") > 0 {
-                    lab.sandbox.with_world(at_work);
-                    queued = true;
-                }
-                return 1;
-            }
-            usize::from(!one)
+            assert!(first.as_mut().poll(context).is_pending(), "{name}: it never marked the agent");
+            Poll::Pending
         })
         .await;
+        let gate = Rule::short("POST docker/*/containers/*/kill", Fault::Gate("word".to_owned()));
+        lab.sandbox.script(Faults { seed: 0, rules: vec![gate] }).unwrap();
+        let second = lab.beside("second", &case.want).await.through_own_doors("second", &policy(), &case.want).await;
+        let comes = async {
+            lab.sandbox.arrived("word", 1).await;
+            lab.sandbox.with_world(at_work);
+            lab.sandbox.release("word", 1);
+            lab.sandbox.script(Faults::default()).unwrap();
+            while !lab.sandbox.requests().iter().any(|it| it.path.contains("/kill")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            report = second.run(&case.want) => panic!("{name}: the second one said nothing: {report:#?}"),
+            () = comes => {}
+        }
+        let late = first.await;
+        assert!(!late.is_complete(), "{name}: it knows that it is late");
         settle(&lab, &case.want, name).await;
         let seen = watch.end(name);
-        assert!(queued, "{name}: the second one had nothing to say");
         expect_one_word(&lab.sandbox.requests(), name);
         assert!(seen.harm.is_empty(), "{name}: {:#?}", seen.harm);
     }
 }
 
-#[derive(Clone, Default)]
-struct Everything(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Everything {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Everything {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// The log of a first apply, of an upgrade and of a rotation that fails half-way, at its most talkative.
+/// The program itself at its most talkative, with the clients below it: what it says of a token is its id.
 #[tokio::test]
 async fn no_log_tells_a_token() {
-    let log = Everything::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("trace")
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .finish();
-    let _while = tracing::subscriber::set_default(subscriber);
-    for name in ["first apply, always", "upgrade, idle, several slots", "rotation, running, one slot"] {
-        let case = case(name).await;
-        let lab = resume(&case.start, &case.want).await;
-        let watch = Watch::begin(&lab.sandbox, &case.want);
-        let report = lab.apply_one_by_one(&case.plan).await;
-        lab.sandbox.script(nth_write(2, Fault::LostAnswer)).unwrap();
-        settle(&lab, &case.want, name).await;
-        let seen = watch.end(name);
-        assert!(seen.values() > 0, "{name}: no token was in any container");
-        seen.expect_silent(&format!("{report:?}"), name);
-        let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-        assert!(text.contains("reconcile::"), "{name}: nothing was logged");
-        seen.expect_silent(&text, name);
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("fleet.yaml");
+    let log = |min: u32, image: &str| {
+        std::fs::write(&spec, spec_text("free", min, image)).unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_reconcile"))
+            .env("RUST_LOG", "trace,bollard=trace,log=trace")
+            .args(["apply", "--yes", "-vvv"])
+            .arg(format!("--sandbox={}", folder.path().join("sandbox").display()))
+            .arg(&spec)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    for said in [log(0, "1.28.1"), log(0, "1.29.0"), log(1, "1.29.0")] {
+        assert!(said.contains("TRACE"), "nothing was logged: {said}");
+        assert!(!said.contains(".atlasv1."), "a token: {}", said.lines().find(|it| it.contains(".atlasv1.")).unwrap());
     }
 }
 

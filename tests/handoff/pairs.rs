@@ -50,9 +50,8 @@ impl Case {
         let steps = usize::try_from(self.writes).unwrap() + 1;
         let schedules = LOOKS.into_iter().flat_map(|looks| (0..=steps).map(move |i| (looks, i)));
         let schedules = schedules.flat_map(|(looks, i)| (1..=steps).map(move |j| (looks, i, j)));
-        all(schedules.map(|(looks, i, j)| {
-            self.pair(format!("{i} steps, then {j}"), Some("write"), looks, two_switches(i, j))
-        }))
+        all(schedules
+            .map(|(looks, i, j)| self.pair(format!("{i} steps, then {j}"), Some("write"), looks, two_switches(i, j))))
         .await
     }
 
@@ -63,9 +62,10 @@ impl Case {
         let mut dice = StdRng::seed_from_u64(steps as u64);
         let pairs: Vec<(usize, usize)> = (0..=steps).flat_map(|i| (1..=steps).map(move |j| (i, j))).collect();
         let few: Vec<_> = pairs.sample(&mut dice, DRAWN).copied().collect();
-        let mut played = all(few.iter().enumerate().map(|(n, (i, j))| {
-            self.pair(format!("{i} requests, then {j}"), None, LOOKS[n % 2], two_switches(*i, *j))
-        }))
+        let mut played = all(few
+            .iter()
+            .enumerate()
+            .map(|(n, (i, j))| self.pair(format!("{i} requests, then {j}"), None, LOOKS[n % 2], two_switches(*i, *j))))
         .await;
         println!("{}: {} of {} schedules of {steps} requests and two switches", self.name, few.len(), 2 * pairs.len());
         let many = (0..DRAWN).map(|seed| {
