@@ -5,6 +5,8 @@
 //! writes are counted together. Time goes on while all this happens: a second of the sandbox in some milliseconds. What
 //! must hold at every moment is looked at with each of these seconds.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
+// A whole lab is in each of them, and a few are under way at a time.
+#![allow(clippy::large_futures)]
 
 #[path = "handoff/fleets.rs"]
 mod fleets;

@@ -124,6 +124,25 @@ async fn a_word_that_comes_late_is_not_said() {
     }
 }
 
+/// The one that is to take over never comes to HCP: however often somebody runs it, the one that works stays.
+#[tokio::test]
+async fn nobody_is_relieved_by_one_who_does_not_come() {
+    let case = case("upgrade, idle, several slots").await;
+    let lab = resume(&case.start, &case.want).await;
+    let watch = Watch::begin(&lab.sandbox, &case.want);
+    lab.sandbox.with_world(|world| world.engines.get_mut(HOST).unwrap().offline = true);
+    for _ in 0..3 {
+        lab.anew(&policy(), &case.want).await.run(&case.want).await;
+        let idle = lab.sandbox.with_world(|world| world.agents.values().filter(|it| it.status.counts()).count());
+        assert_eq!(idle, 1, "the old one works on");
+    }
+    lab.sandbox.with_world(|world| world.engines.get_mut(HOST).unwrap().offline = false);
+    settle(&lab, &case.want, "the way is back").await;
+    let seen = watch.end("nobody comes");
+    assert!(seen.harm.is_empty(), "{:#?}", seen.harm);
+    expect_one_word(&lab.sandbox.requests(), "nobody comes");
+}
+
 /// The program itself at its most talkative, with the clients below it: what it says of a token is its id.
 #[tokio::test]
 async fn no_log_tells_a_token() {

@@ -78,11 +78,6 @@ impl Seen {
         self.values.extend(environments.filter_map(|it| it.clear.as_ref().map(|clear| clear.0.clone())));
     }
 
-    /// How many values of tokens there were.
-    pub fn values(&self) -> usize {
-        self.values.len()
-    }
-
     /// Demands that no value of a token is in a text, nor anything of that form.
     pub fn expect_silent(&self, text: &str, how: &str) {
         let form = text.find(".atlasv1.").map(|at| text.get(at.saturating_sub(60)..at).unwrap_or_default());

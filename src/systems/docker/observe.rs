@@ -66,7 +66,9 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
     let mut containers = containers;
     if let (Ok(containers), Ok(networks)) = (&mut containers, &networks) {
         let there = networks.iter().filter_map(|network| network.id.clone()).collect();
-        containers.iter_mut().for_each(|container| forget_gone_networks(container, &there));
+        for container in containers.iter_mut() {
+            forget_gone_networks(container, &there);
+        }
     }
     Ok(Host {
         engine: seen_engine(version, info),

@@ -5,6 +5,8 @@ mod demand;
 mod removal;
 mod slots;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

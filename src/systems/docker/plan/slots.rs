@@ -281,6 +281,15 @@ impl<'a> Planner<'a, '_> {
         let why =
             changes.first().map_or_else(|| Why { cause: Cause::Differs, origin: None }, |change| change.why.clone());
         let usable = next.filter(|next| self.misfit(slot, next, blueprint).is_none());
+        let has_room = self.links.holders().is_some_and(|(used, _)| used < self.links.ceiling());
+        if up
+            && has_room
+            && let Some(next) = usable.filter(|next| next.complaint.is_some())
+        {
+            // It runs and does not come to HCP, and not for want of a slot: the one that does stays.
+            self.silent(slot, next);
+            return;
+        }
         let id = match usable {
             Some(next) => Later::Known(next.id.clone()),
             None => {
@@ -288,6 +297,9 @@ impl<'a> Planner<'a, '_> {
                 let free = match next {
                     // Whoever made it may be at work on it: one that runs is let finish, and the next run goes on.
                     Some(stale) if stale.state.is_up() => {
+                        if !self.may_stop(&slot.service.pool, stale, &at) {
+                            return;
+                        }
                         let then = (false, Vec::new(), Afterwards::Goes);
                         self.drain(slot.address.within(["drain"]), slot.works(), stale, then, why);
                         return;
