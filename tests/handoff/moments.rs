@@ -8,7 +8,7 @@ use reconcile::plan::Plan;
 use reconcile::sandbox::World;
 use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
 
-use super::fleets::{HOST, at_work, situations, spec_text};
+use super::fleets::{CONTAINER, HOST, at_work, situations, spec_text};
 use super::lab::{self, Lab, neighbours};
 use super::stage::{Case, policy, resume, settle};
 use super::walks::Tally;
@@ -121,6 +121,39 @@ async fn a_word_that_comes_late_is_not_said() {
         let seen = watch.end(name);
         expect_one_word(&lab.sandbox.requests(), name);
         assert!(seen.harm.is_empty(), "{name}: {:#?}", seen.harm);
+    }
+}
+
+/// A run died when it had marked an agent. Two others find the mark at the same time, and watch; and a job comes between
+/// the look of both and their word.
+#[tokio::test]
+async fn of_two_who_find_a_mark_one_speaks() {
+    for mark in ["-draining", "-draining-again"] {
+        let mut case = case("cooled down").await;
+        let containers = &mut case.start.engines.get_mut(HOST).unwrap().containers;
+        containers.values_mut().find(|it| it.name == CONTAINER).unwrap().name = format!("{CONTAINER}{mark}");
+        let lab = resume(&case.start, &case.want).await;
+        let second = lab.beside("second", &case.want).await.through_own_doors("second", &policy(), &case.want).await;
+        let watch = Watch::begin(&lab.sandbox, &case.want);
+        let plans = [lab.plan(&case.want).await, second.plan(&case.want).await];
+        let gate = Rule::short("POST docker/*/containers/*/kill", Fault::Gate("word".to_owned()));
+        lab.sandbox.script(Faults { seed: 0, rules: vec![gate] }).unwrap();
+        let comes = async {
+            lab.sandbox.arrived("word", 1).await;
+            // As long as the other one could take to come here too.
+            tokio::time::sleep(policy().watch * 2).await;
+            let words = lab.sandbox.waiting("word");
+            lab.sandbox.with_world(at_work);
+            lab.sandbox.release("word", 2);
+            words
+        };
+        let (_, _, words) = tokio::join!(lab.apply(&plans[0]), second.apply(&plans[1]), comes);
+        lab.sandbox.script(Faults::default()).unwrap();
+        settle(&lab, &case.want, mark).await;
+        let seen = watch.end(mark);
+        assert_eq!(words, 1, "{mark}: only one has something to say");
+        expect_one_word(&lab.sandbox.requests(), mark);
+        assert!(seen.harm.is_empty(), "{mark}: {:#?}", seen.harm);
     }
 }
 

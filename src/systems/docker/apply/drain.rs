@@ -6,7 +6,7 @@ use bollard::query_parameters::KillContainerOptions;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::labels::DRAINING;
+use super::super::labels::{DRAINING, DRAINING_AGAIN};
 use super::super::request::{Afterwards, AgentRef, Drain};
 use super::Task;
 use super::stop::Stop;
@@ -28,10 +28,14 @@ impl Moment {
 }
 
 impl Task<'_> {
-    /// The name that says so is the lock: one of several who ask gets it. Then one TERM, and patience.
+    /// The name that says so is the lock: one of several who ask gets it, and so with another name among those who find
+    /// it. Then one TERM, and patience.
     pub(super) async fn drain(&self, drain: &Drain) -> Result<(), Stop> {
         let Drain { container, name, works_as, agent, found_marked, relieved: _, then } = drain;
-        let marked = format!("{works_as}{DRAINING}");
+        let mut marked = format!("{works_as}{DRAINING}");
+        if *name == marked {
+            marked = format!("{works_as}{DRAINING_AGAIN}");
+        }
         let mut heard = None;
         let mut since = Moment::now();
         if *found_marked {
@@ -42,9 +46,8 @@ impl Task<'_> {
                 return self.afterwards(container, works_as, *then).await;
             }
             since = Moment::now();
-        } else {
-            self.rename_once(container, &marked).await?;
         }
+        self.rename_once(container, &marked).await?;
         if let Some(agent) = agent
             && let Err(stop) = self.is_idle(agent, found_marked.then_some(heard)).await
         {

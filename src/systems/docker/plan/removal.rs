@@ -48,13 +48,13 @@ impl<'a> Planner<'a, '_> {
         let mut ended = Vec::new();
         if container.state.is_up() {
             let pool = container.label(labels::POOL).unwrap_or_default();
-            let marked = container.name.ends_with(labels::DRAINING);
+            let marked = container.is_marked();
             if !self.may_stop(pool, container, &address) {
                 return None;
             }
             let at = address.within(["drain"]);
             let how = (marked, Vec::new(), Afterwards::Goes);
-            self.drain(at.clone(), (pool, base(&container.name)), container, how, gone());
+            self.drain(at.clone(), (pool, container.works_as()), container, how, gone());
             ended.push(self.fact(&at, Fact::Gone));
         }
         let why = if self.target.absent {
@@ -138,9 +138,4 @@ impl<'a> Planner<'a, '_> {
             }
         }
     }
-}
-
-/// The name without what was put behind it for the time of a change.
-fn base(name: &str) -> &str {
-    name.strip_suffix(labels::DRAINING).or_else(|| name.strip_suffix(labels::NEXT)).unwrap_or(name)
 }

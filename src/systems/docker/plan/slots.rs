@@ -1,8 +1,8 @@
 //! One place for an agent after the other: who has its name, who is about to have it, who is about to lose it.
 //!
 //! A container works under a fixed name. One that takes its place is made as `NAME-next`; one that is let finish is
-//! `NAME-draining`. Each of these names is a lock, for an engine gives a name to one of several who ask. Wherever a run
-//! is stopped, the names say what is left to do.
+//! `NAME-draining`, or `NAME-draining-again` where somebody else has taken that over. Each of these names is a lock, for an
+//! engine gives a name to one of several who ask. Wherever a run is stopped, the names say what is left to do.
 
 use super::super::desired::Service;
 use super::super::labels;
@@ -65,8 +65,9 @@ impl<'a> Planner<'a, '_> {
     fn slot_of(&mut self, key: &'a str, service: &'a Service, number: u32) -> Option<Slot<'a>> {
         let name = self.target.container(key, number);
         let address = self.container_address(&name);
-        let mut found = [None; 3];
-        for (place, end) in found.iter_mut().zip(["", labels::NEXT, labels::DRAINING]) {
+        let mut found = [None; 4];
+        let ends = ["", labels::NEXT, labels::DRAINING, labels::DRAINING_AGAIN];
+        for (place, end) in found.iter_mut().zip(ends) {
             let full = format!("{name}{end}");
             let Some(container) = self.host.container(&full) else { continue };
             let ours = labels::is_ours(&container.labels, self.fleet)
@@ -78,7 +79,8 @@ impl<'a> Planner<'a, '_> {
             }
             *place = Some(container);
         }
-        let [live, next, draining] = found;
+        let [live, next, draining, again] = found;
+        let draining = draining.or(again);
         Some(Slot { key, service, number, name, address, live, next, draining })
     }
 
