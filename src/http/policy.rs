@@ -21,7 +21,8 @@ pub struct Policy {
     pub longest_hold: Duration,
     /// For how long something is asked again that the server says will pass.
     pub patience: Duration,
-    /// For how long one is watched of whom nobody knows whether it was asked to leave: longer than any request may take.
+    /// For how long one is watched of whom nobody knows whether it was asked to leave: twice as long as any request may
+    /// take, since whoever marked it sends that word within half of it or not at all.
     pub watch: Duration,
     /// Requests in a second, in the long run.
     pub per_second: u32,
@@ -89,7 +90,7 @@ impl Policy {
             longest_pause: Duration::from_millis(5),
             longest_hold: Duration::from_millis(20),
             patience: Duration::from_millis(200),
-            watch: Duration::from_millis(20),
+            watch: Duration::from_millis(200),
             per_second: 1_000_000,
             burst: 100_000,
             ..Self::live()

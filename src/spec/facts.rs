@@ -28,8 +28,15 @@ pub type Facts = BTreeMap<Address, BTreeMap<String, Fact>>;
 #[must_use]
 pub fn facts(desired: &Desired) -> Facts {
     let Desired { hcp, docker, origins: _ } = desired;
-    let crate::systems::hcp::desired::Desired { fleet: _, organization, projects, workspaces, variable_sets, pools } =
-        hcp;
+    let crate::systems::hcp::desired::Desired {
+        fleet: _,
+        organization,
+        projects,
+        workspaces,
+        variable_sets,
+        pools,
+        runs_agents: _,
+    } = hcp;
     let mut facts = Facts::new();
     facts.insert(organization_address(), of_organization(organization));
     for (name, project) in projects {

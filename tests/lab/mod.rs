@@ -70,15 +70,47 @@ impl Lab {
         Self::with(Arc::clone(&self.sandbox), token, &Policy::test(), want).await
     }
 
+    /// The same caller in another process: what a process takes for the time is what it heard first.
+    pub async fn anew(&self, policy: &Policy, want: &Desired) -> Self {
+        Self::with(Arc::clone(&self.sandbox), self.token.clone(), policy, want).await
+    }
+
+    /// The same caller, who comes to the hosts through doors that carry this label, with clients that keep to other limits.
+    pub async fn through_own_doors(self, label: &str, policy: &Policy, want: &Desired) -> Self {
+        let mut doors = BTreeMap::new();
+        for target in want.docker.targets.keys() {
+            let address = self.sandbox.open_door(target, label).await.expect("the sandbox has the host");
+            doors.insert(target.clone(), address);
+        }
+        Self { secrets: self.secrets, ..Self::through(self.sandbox, self.token, policy, want, &doors).await }
+    }
+
     async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
-        let access = Self::access(&sandbox, &token, policy, want);
+        let doors = sandbox.engines();
+        Self::through(sandbox, token, policy, want, &doors).await
+    }
+
+    async fn through(
+        sandbox: Arc<Sandbox>,
+        token: String,
+        policy: &Policy,
+        want: &Desired,
+        doors: &BTreeMap<String, String>,
+    ) -> Self {
+        let access = Self::access(&sandbox, &token, policy, want, doors);
         let readers = Readers::new(&access).await.expect("readers");
         let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
     }
 
     /// How each system is reached.
-    fn access(sandbox: &Sandbox, token: &str, policy: &Policy, want: &Desired) -> Access {
+    fn access(
+        sandbox: &Sandbox,
+        token: &str,
+        policy: &Policy,
+        want: &Desired,
+        doors: &BTreeMap<String, String>,
+    ) -> Access {
         let hcp = hcp::client::Access {
             address: sandbox.address().to_owned(),
             token: Secret::new(token.to_owned()),
@@ -87,7 +119,7 @@ impl Lab {
             loopback_only: true,
         };
         let doors = want.docker.targets.keys().map(|target| {
-            let address = sandbox.engine_address(target).expect("the sandbox has the host");
+            let address = doors.get(target).expect("the sandbox has the host");
             let way = Way::Loopback(address.trim_start_matches("tcp://").to_owned());
             (target.clone(), Ok(Door { way, from: "the lab".to_owned() }))
         });

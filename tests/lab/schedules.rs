@@ -93,6 +93,17 @@ pub struct Runner<'a> {
 pub async fn side_by_side(
     want: &Desired,
     runners: [Runner<'_>; 2],
+    choose: impl FnMut([bool; 2]) -> usize,
+) -> [Report; 2] {
+    side_by_side_at(None, want, runners, choose).await
+}
+
+/// The same where only requests of one method wait for their turn: `write` where what one runner looks at, and how often,
+/// depends on how long the other takes.
+pub async fn side_by_side_at(
+    method: Option<&str>,
+    want: &Desired,
+    runners: [Runner<'_>; 2],
     mut choose: impl FnMut([bool; 2]) -> usize,
 ) -> [Report; 2] {
     let sandbox = &runners[0].lab.sandbox;
@@ -111,6 +122,7 @@ pub async fn side_by_side(
             &looked
         };
         let rules = (0..2).filter(|other| *go[*other].borrow()).map(|other| Rule {
+            method: method.map(str::to_owned),
             caller: Some(runners[other].label.to_owned()),
             ..Rule::new(Fault::Gate(runners[other].label.to_owned()))
         });

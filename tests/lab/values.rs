@@ -85,6 +85,7 @@ pub fn empty() -> Desired {
         workspaces: BTreeMap::new(),
         variable_sets: BTreeMap::new(),
         pools: BTreeMap::new(),
+        runs_agents: false,
     };
     Desired::of_hcp(hcp)
 }

@@ -107,12 +107,12 @@ fn a_target_that_the_fleet_does_not_have_is_an_error() {
     let env = Environment::made_up([], "/home/u", []);
     for known in [targets([("nas", false)]), BTreeMap::new()] {
         let error = docker(&env, &flags, Path::new("/fleet"), &known).unwrap_err();
-        assert!(error.chain().to_string().contains("--docker-host nsa=…"), "{}", error.chain());
+        assert!(error.chain().contains("--docker-host nsa=…"), "{}", error.chain());
     }
     let twins = targets([("nas-1", false), ("nas_1", false)]);
     let env = Environment::made_up([("RECONCILE_DOCKER_NAS_1_HOST", "ssh://nas")], "/home/u", []);
     let error = docker(&env, &Flags::default(), Path::new("/fleet"), &twins).unwrap_err();
-    assert!(error.chain().to_string().contains("nas-1 or the target nas_1"), "{}", error.chain());
+    assert!(error.chain().contains("nas-1 or the target nas_1"), "{}", error.chain());
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_file_that_says_something_else_is_refused_by_its_name() {
     ] {
         let env = Environment::made_up([], "/home/u", [("/fleet/access.yaml", text)]);
         let error = docker(&env, &Flags::default(), Path::new("/fleet"), &targets([("nas", false)])).unwrap_err();
-        let said = error.chain().to_string();
+        let said = error.chain();
         assert!(said.contains(words) && said.contains("/fleet/access.yaml"), "{text}: {said}");
     }
 }

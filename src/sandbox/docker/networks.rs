@@ -189,10 +189,22 @@ pub fn endpoints(engine: &Engine, container: &Container, whole: bool) -> Map<Str
     container.networks.iter().map(show).collect()
 }
 
-/// The first network that a container needs for its start and that is not there.
-pub fn missing(engine: &Engine, container: &str) -> Option<String> {
+/// Why a container cannot start for the sake of its networks. One that was started before asks for the network of that
+/// time by its id, also where another one has its name by now; one that was not asks by name, and takes no one of several.
+pub fn trouble(engine: &Engine, container: &str) -> Option<Refusal> {
     let container = engine.containers.get(container)?;
-    container.networks.keys().find(|name| find(engine, name).is_err()).cloned()
+    container.networks.iter().find_map(|(name, endpoint)| match &endpoint.network {
+        Some(id) if engine.networks.contains_key(id) => None,
+        Some(id) => Some(Refusal::new(404, format!("network {id} not found"))),
+        None => match engine.networks.values().filter(|network| network.name == *name).count() {
+            0 => Some(Refusal::new(404, format!("network {name} not found"))),
+            1 => None,
+            several => {
+                let message = format!("network {name} is ambiguous ({several} matches found on name)");
+                Some(Refusal::new(400, message))
+            }
+        },
+    })
 }
 
 /// Gives a starting container its addresses.
@@ -200,7 +212,8 @@ pub fn plug_in(engine: &mut Engine, id: &str) {
     let names: Vec<String> =
         engine.containers.get(id).map(|container| container.networks.keys().cloned().collect()).unwrap_or_default();
     for name in names {
-        let Ok(network) = find(engine, &name) else {
+        let known = engine.containers.get(id).and_then(|it| it.networks.get(&name)?.network.clone());
+        let Some(network) = known.or_else(|| find(engine, &name).ok()) else {
             continue;
         };
         let taken: Vec<u32> = endpoints_of(engine, &network).map(|endpoint| endpoint.host_number).collect();

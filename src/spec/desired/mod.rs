@@ -56,7 +56,6 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
     let pools = builder.pools();
     let docker = builder.docker();
     Desired {
-        docker,
         hcp: hcp::desired::Desired {
             fleet: fleet.spec.fleet.value.clone(),
             organization,
@@ -64,7 +63,9 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
             workspaces,
             variable_sets,
             pools,
+            runs_agents: !docker.targets.is_empty(),
         },
+        docker,
         origins: builder.origins.finish(),
     }
 }

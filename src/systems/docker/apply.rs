@@ -8,6 +8,7 @@ mod volumes;
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::CreateImageOptions;
 use futures::TryStreamExt as _;
+use jiff::Timestamp;
 
 use self::stop::Stop;
 use super::client::{Engine, Writer};
@@ -55,9 +56,8 @@ impl Task<'_> {
                     ..NetworkCreateRequest::default()
                 };
                 // An engine takes several networks of one name, so one that was made meanwhile is looked for first.
-                if !self.has_network(name).await? {
-                    let made = self.engine.ask().create_network(request).await;
-                    self.heard(made, "making the network").map(|_| ())?;
+                if self.networks(name).await?.is_empty() {
+                    self.create_network(request).await?;
                 }
             }
             Call::RemoveNetwork { id, name: _, empty: _ } => {
@@ -109,10 +109,31 @@ impl Task<'_> {
         }
     }
 
-    async fn has_network(&self, name: &str) -> Result<bool, Stop> {
+    /// Makes a network. Of two runs that do so at the same time, the later takes its own away again: who made the first
+    /// may not have seen the second, but who made the second sees both. Nothing is in one that was just made.
+    async fn create_network(&self, request: NetworkCreateRequest) -> Result<(), Stop> {
+        let name = request.name.clone();
+        let made = self.engine.ask().create_network(request).await;
+        let made = self.heard(made, "making the network")?;
+        let first = self.networks(&name).await?.into_iter().next();
+        if first.is_some_and(|first| first != made.id) {
+            let removed = self.engine.ask().remove_network(&made.id).await;
+            self.gone(removed, "removing the network that another run made too")?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the networks of a name, the oldest first.
+    async fn networks(&self, name: &str) -> Result<Vec<String>, Stop> {
         let networks = self.engine.ask().list_networks(None::<bollard::query_parameters::ListNetworksOptions>).await;
         let networks = self.heard(networks, "listing the networks")?;
-        Ok(networks.iter().any(|network| network.name.as_deref() == Some(name)))
+        let mut named: Vec<_> = networks
+            .into_iter()
+            .filter(|network| network.name.as_deref() == Some(name))
+            .map(|network| (network.created.and_then(|text| text.parse::<Timestamp>().ok()), network.id))
+            .collect();
+        named.sort();
+        Ok(named.into_iter().filter_map(|(_, id)| id).collect())
     }
 
     /// Pulls an image. The engine goes on with a pull that nobody listens to, and a second one joins it.

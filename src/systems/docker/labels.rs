@@ -37,6 +37,8 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// What comes after the name of a container that is let finish. It is the lock between two runs.
 pub const DRAINING: &str = "-draining";
+/// The same where the one before was found, and somebody else has taken over: the lock between those who found it.
+pub const DRAINING_AGAIN: &str = "-draining-again";
 /// What comes after the name of a container that is about to take another one's place.
 pub const NEXT: &str = "-next";
 
@@ -140,8 +142,20 @@ impl Container {
     /// The name that its agent has in HCP: no two containers that followed each other share one.
     #[must_use]
     pub fn agent_name(&self) -> Option<String> {
-        let base = self.name.strip_suffix(DRAINING).or_else(|| self.name.strip_suffix(NEXT)).unwrap_or(&self.name);
-        Some(agent_name(base, self.label(TOKEN)?))
+        Some(agent_name(self.works_as(), self.label(TOKEN)?))
+    }
+
+    /// Its name without what was put behind it for the time of a change.
+    #[must_use]
+    pub fn works_as(&self) -> &str {
+        let base = [DRAINING, DRAINING_AGAIN, NEXT].into_iter().find_map(|end| self.name.strip_suffix(end));
+        base.unwrap_or(&self.name)
+    }
+
+    /// Somebody began to let it finish.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.name.ends_with(DRAINING) || self.name.ends_with(DRAINING_AGAIN)
     }
 }
 

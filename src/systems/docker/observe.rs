@@ -74,6 +74,13 @@ async fn host(engine: &Engine, target: &str, wanted: &Target) -> Result<Host, Ga
     let listing = Lists { engine, target };
     let seen = wire::engine(version, info);
     engine.is_known_as(&seen.id);
+    let mut containers = containers;
+    if let (Ok(containers), Ok(networks)) = (&mut containers, &networks) {
+        let there = networks.iter().filter_map(|network| network.id.clone()).collect();
+        for container in containers.iter_mut() {
+            wire::forget_gone_networks(container, &there);
+        }
+    }
     Ok(Host {
         engine: seen,
         containers: listing.of(containers, "its containers", wire::container, |item: &Container| &item.name),

@@ -86,7 +86,8 @@ pub struct Container {
     pub state: State,
     /// What the engine says of that: `Exited (0) 3 minutes ago`. Never part of an action, for it holds a time.
     pub status: String,
-    /// Names of the networks that it is in.
+    /// Names of the networks that it is in. One that it was started in and that is gone since is none: it cannot start
+    /// in another one of that name.
     pub networks: BTreeSet<String>,
     /// Volumes and paths of the host that it sees, by the path where it sees them.
     pub mounts: BTreeMap<String, String>,
@@ -217,6 +218,9 @@ pub struct Network {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// When it was made: of several of one name the oldest is the one that counts.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
 }
 
 /// A volume.

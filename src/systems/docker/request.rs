@@ -125,8 +125,8 @@ pub struct NewContainer {
     pub token: Output,
     /// The network, by name.
     pub network: String,
-    /// That network is there.
-    pub connected: Later<Holds>,
+    /// That network is there, and is the only one of its name.
+    pub connected: Vec<Later<Holds>>,
     /// Volumes and paths of the host, by the path where the container sees them, read-only.
     pub mounts: BTreeMap<String, String>,
     /// Those volumes hold what they are to hold.
@@ -205,12 +205,12 @@ impl Request {
             Call::PullImage { image: _ } | Call::CreateNetwork { name: _, labels: _ } => {}
             Call::RemoveNetwork { id: _, name: _, empty } => facts(empty),
             Call::FillVolume { name: _, labels: _, content: _, image: _, pulled } => {
-                facts(std::slice::from_ref(pulled))
+                facts(std::slice::from_ref(pulled));
             }
             Call::RemoveVolume { name: _, unused } => facts(unused),
             Call::CreateContainer(new) => {
                 facts(std::slice::from_ref(&new.pulled));
-                facts(std::slice::from_ref(&new.connected));
+                facts(&new.connected);
                 facts(&new.filled);
                 facts(&new.free);
                 needs.insert(new.token.clone());

@@ -68,6 +68,19 @@ pub fn network(network: models::Network) -> Network {
         id: network.id.unwrap_or_default(),
         name: network.name.unwrap_or_default(),
         labels: network.labels.unwrap_or_default().into_iter().collect(),
+        created_at: network.created.and_then(|text| text.parse().ok()),
+    }
+}
+
+/// Takes those networks off a container of which the engine has none with the id that it was started in.
+pub fn forget_gone_networks(summary: &mut models::ContainerSummary, there: &BTreeSet<String>) {
+    let networks = summary.network_settings.as_mut().and_then(|settings| settings.networks.as_mut());
+    if let Some(networks) = networks {
+        networks.retain(|_, endpoint| match endpoint.network_id.as_deref() {
+            // It was never started, and takes whichever has the name.
+            None | Some("") => true,
+            Some(id) => there.contains(id),
+        });
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Desired {
     pub variable_sets: BTreeMap<String, VariableSet>,
     /// Agent pools by name.
     pub pools: BTreeMap<String, Pool>,
+    /// The fleet has a Docker host: agents of pools that the spec has no more may still run there, on tokens of ours.
+    #[serde(default)]
+    pub runs_agents: bool,
 }
 
 /// The organisation: never created or removed, changed only where the spec names a setting.

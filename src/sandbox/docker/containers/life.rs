@@ -59,16 +59,15 @@ pub fn start(world: &mut World, call: &Call, name: &str) -> Outcome {
     let place = place(world, call, name)?;
     let now = world.now;
     let engine = engine_mut(world, call)?;
-    let missing = networks::missing(engine, &place.1);
+    let trouble = networks::trouble(engine, &place.1);
     if let Some(container) = engine.containers.get_mut(&place.1) {
         if container.status.is_alive() {
             return Ok(Answer::status(304).into());
         }
-        if let Some(network) = missing {
-            let message = format!("network {network} not found");
-            container.error.clone_from(&message);
+        if let Some(refusal) = trouble {
+            container.error.clone_from(&refusal.message);
             container.exit_code = 128;
-            return Err(Refusal::new(404, message));
+            return Err(refusal);
         }
         container.back_off = 0;
         container.restarts = 0;

@@ -1,39 +1,82 @@
 //! Letting an agent finish: one word, once. A second TERM would make it leave in the middle of its job.
 
+use std::time::{Duration, SystemTime};
+
 use bollard::query_parameters::KillContainerOptions;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::labels::DRAINING;
+use super::super::labels::{DRAINING, DRAINING_AGAIN};
 use super::super::request::{Afterwards, AgentRef, Drain};
 use super::Task;
 use super::stop::Stop;
 use crate::systems::hcp::observed::{Agent, AgentStatus};
 
+/// A point in time by the clock that nobody sets, and by the one that goes on while the machine is asleep.
+struct Moment(Instant, SystemTime);
+
+impl Moment {
+    fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    /// The longer of both: a clock that was set makes it too long at most.
+    fn elapsed(&self) -> Duration {
+        let Self(instant, time) = self;
+        instant.elapsed().max(time.elapsed().unwrap_or_default())
+    }
+}
+
+/// When HCP had last heard of an agent as the watching of its container began.
+enum Heard {
+    /// Nobody had to watch: this run made the mark itself.
+    Never,
+    At(Option<Timestamp>),
+}
+
+impl Heard {
+    fn is_before(&self, ping: Option<Timestamp>) -> bool {
+        match self {
+            Self::Never => true,
+            Self::At(heard) => ping > *heard,
+        }
+    }
+}
+
 impl Task<'_> {
-    /// The name that says so is the lock: one of several who ask gets it. Then one TERM, and patience.
+    /// The name that says so is the lock: one of several who ask gets it, and so with another name among those who find
+    /// it. Then one TERM, and patience.
     pub(super) async fn drain(&self, drain: &Drain) -> Result<(), Stop> {
         let Drain { container, name, works_as, agent, found_marked, relieved: _, then } = drain;
-        let marked = format!("{works_as}{DRAINING}");
-        let mut heard = None;
+        let mut marked = format!("{works_as}{DRAINING}");
+        if *name == marked {
+            marked = format!("{works_as}{DRAINING_AGAIN}");
+        }
+        let mut heard = Heard::Never;
+        let mut since = Moment::now();
         if *found_marked {
             if let Some(agent) = agent {
-                heard = self.agent(agent).await?.and_then(|agent| agent.last_ping_at);
+                heard = Heard::At(self.agent(agent).await?.and_then(|agent| agent.last_ping_at));
             }
             if self.watch(container).await? {
                 return self.afterwards(container, works_as, *then).await;
             }
-        } else {
-            self.rename_once(container, &marked).await?;
+            since = Moment::now();
         }
+        self.rename_once(container, &marked).await?;
         if let Some(agent) = agent
-            && let Err(stop) = self.is_idle(agent, found_marked.then_some(heard)).await
+            && let Err(stop) = self.is_idle(agent, &heard).await
         {
             if !found_marked {
                 // It took a job between the look and the lock, so it keeps its name.
                 self.rename(container, name).await?;
             }
             return Err(stop);
+        }
+        // Whoever found the mark since then has watched it and may have spoken: what was looked at is too old to act on.
+        if since.elapsed() > self.writer.policy.watch / 2 {
+            let cause = "too long after it was marked to ask it to finish: another run may have asked it by now";
+            return Err(Stop::because(cause, "run it again: the next run watches it for a while, and goes on"));
         }
         let options = KillContainerOptions { signal: "TERM".to_owned() };
         let sent = self.engine.ask().kill_container(container, Some(options)).await;
@@ -89,7 +132,7 @@ impl Task<'_> {
 
     /// HCP lists the agent idle, or a complete list lacks it. `heard`: when HCP had heard of it as the watching began. An
     /// idle agent that got a TERM would have left, so one that HCP heard of since then got none.
-    async fn is_idle(&self, agent: &AgentRef, heard: Option<Option<Timestamp>>) -> Result<(), Stop> {
+    async fn is_idle(&self, agent: &AgentRef, heard: &Heard) -> Result<(), Stop> {
         let name = &agent.name;
         let policy = &self.writer.policy;
         let deadline = Instant::now() + policy.patience;
@@ -98,7 +141,7 @@ impl Task<'_> {
             let again = "run it again when the job is done; nothing was stopped";
             match &found.status {
                 AgentStatus::Errored | AgentStatus::Exited => return Ok(()),
-                AgentStatus::Idle if heard.is_none_or(|heard| found.last_ping_at > heard) => return Ok(()),
+                AgentStatus::Idle if heard.is_before(found.last_ping_at) => return Ok(()),
                 AgentStatus::Idle if Instant::now() < deadline => {}
                 AgentStatus::Idle => {
                     let cause =

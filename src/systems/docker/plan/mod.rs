@@ -7,6 +7,8 @@ mod demand;
 mod removal;
 mod slots;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod unfit;
 
 use std::collections::{BTreeMap, BTreeSet};

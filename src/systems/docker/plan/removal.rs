@@ -70,13 +70,13 @@ impl<'a> Planner<'a, '_> {
         let mut ended = Vec::new();
         if container.state.is_up() {
             let pool = container.label(labels::POOL).unwrap_or_default();
-            let marked = container.name.ends_with(labels::DRAINING);
+            let marked = container.is_marked();
             if !self.may_stop(pool, container, &address) {
                 return None;
             }
             let at = address.within(["drain"]);
             let how = (marked, Vec::new(), Afterwards::Goes);
-            self.drain(at.clone(), (pool, base(&container.name)), container, how, gone());
+            self.drain(at.clone(), (pool, container.works_as()), container, how, gone());
             ended.push(self.fact(&at, Fact::Gone));
         }
         let why = if self.target.absent {
@@ -99,7 +99,10 @@ impl<'a> Planner<'a, '_> {
             if !self.is_of_project(&network.labels) {
                 continue;
             }
-            let address = network_address(self.key, &network.name);
+            let mut address = network_address(self.key, &network.name);
+            if self.plan.actions.contains_key(&address) {
+                address = address.within(["second", &network.id]);
+            }
             let call =
                 Call::RemoveNetwork { id: network.id.clone(), name: network.name.clone(), empty: leaving.to_vec() };
             self.act(address, Verb::Remove, Vec::new(), gone(), call);
@@ -180,9 +183,4 @@ impl<'a> Planner<'a, '_> {
             }
         }
     }
-}
-
-/// The name without what was put behind it for the time of a change.
-fn base(name: &str) -> &str {
-    name.strip_suffix(labels::DRAINING).or_else(|| name.strip_suffix(labels::NEXT)).unwrap_or(name)
 }

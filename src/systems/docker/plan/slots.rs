@@ -1,8 +1,8 @@
 //! One place for an agent after the other: who has its name, who is about to have it, who is about to lose it.
 //!
 //! A container works under a fixed name. One that takes its place is made as `NAME-next`; one that is let finish is
-//! `NAME-draining`. Each of these names is a lock, for an engine gives a name to one of several who ask. Wherever a run
-//! is stopped, the names say what is left to do.
+//! `NAME-draining`, or `NAME-draining-again` where somebody else has taken that over. Each of these names is a lock, for an
+//! engine gives a name to one of several who ask. Wherever a run is stopped, the names say what is left to do.
 
 use super::super::desired::Service;
 use super::super::labels;
@@ -53,6 +53,9 @@ impl<'a> Planner<'a, '_> {
                 slots.push(slot);
             }
         }
+        if !slots.is_empty() {
+            self.network();
+        }
         let wishes = self.wishes(service, &slots);
         for (slot, wish) in slots.iter().zip(wishes) {
             self.slot(slot, &wish);
@@ -63,8 +66,9 @@ impl<'a> Planner<'a, '_> {
     fn slot_of(&mut self, key: &'a str, service: &'a Service, number: u32) -> Option<Slot<'a>> {
         let name = self.target.container(key, number);
         let address = self.container_address(&name);
-        let mut found = [None; 3];
-        for (place, end) in found.iter_mut().zip(["", labels::NEXT, labels::DRAINING]) {
+        let mut found = [None; 4];
+        let ends = ["", labels::NEXT, labels::DRAINING, labels::DRAINING_AGAIN];
+        for (place, end) in found.iter_mut().zip(ends) {
             let full = format!("{name}{end}");
             let Some(container) = self.host.container(&full) else { continue };
             let ours = labels::is_ours(&container.labels, self.fleet)
@@ -76,7 +80,8 @@ impl<'a> Planner<'a, '_> {
             }
             *place = Some(container);
         }
-        let [live, next, draining] = found;
+        let [live, next, draining, again] = found;
+        let draining = draining.or(again);
         Some(Slot { key, service, number, name, address, live, next, draining })
     }
 
@@ -173,21 +178,11 @@ impl<'a> Planner<'a, '_> {
         if let Some(stale) = stale {
             free.push(self.take_away(&slot.address.within(["stale"]), stale, Vec::new()));
         }
-        let changes = self.described(slot, blueprint, &why);
+        let changes = described(slot, blueprint, &why);
         if self.make(slot, (&slot.name, slot.address.clone()), blueprint, (free, changes, why)) {
             let ready = Vec::new();
             self.start(slot, (id_of(&slot.address), None), ready, wish);
         }
-    }
-
-    /// What is worth knowing of a container that is made.
-    fn described(&self, slot: &Slot<'a>, blueprint: &Blueprint, why: &Why) -> Vec<Change> {
-        let agents = if blueprint.always { "always runs" } else { "starts when a run wants it" };
-        vec![
-            change("image", Shown::Nothing, Shown::text(blueprint.image.to_string()), why),
-            change("pool", Shown::Nothing, Shown::text(&slot.service.pool), why),
-            change("agent", Shown::Nothing, Shown::text(agents), why),
-        ]
     }
 
     /// Plans a container with a token of its own; false where the token has to wait.
@@ -206,8 +201,8 @@ impl<'a> Planner<'a, '_> {
         let pulled = self.image(&blueprint.image, pool);
         let connected = self.network();
         let filled = self.volumes(blueprint, pool);
-        let mut ready = vec![pulled.clone(), connected.clone()];
-        ready.extend(filled.iter().chain(&free).cloned());
+        let mut ready = vec![pulled.clone()];
+        ready.extend(connected.iter().chain(&filled).chain(&free).cloned());
         let consumer = format!("docker/{}/{}", self.key, slot.name);
         let token = match self.links.mint(self.plan, (pool, &consumer), ready, self.receivers, &why) {
             Ok(token) => token,
@@ -283,27 +278,35 @@ impl<'a> Planner<'a, '_> {
         let why =
             changes.first().map_or_else(|| Why { cause: Cause::Differs, origin: None }, |change| change.why.clone());
         let usable = next.filter(|next| self.misfit(slot, next, blueprint).is_none());
-        let id = match usable {
-            Some(next) => Later::Known(next.id.clone()),
-            None => {
-                let at = slot.address.within(["next"]);
-                let free = match next {
-                    // Whoever made it may be at work on it: one that runs is let finish, and the next run goes on.
-                    Some(stale) if stale.state.is_up() => {
-                        let then = (false, Vec::new(), Afterwards::Goes);
-                        self.drain(slot.address.within(["drain"]), slot.works(), stale, then, why);
-                        return;
-                    }
-                    Some(stale) => vec![self.take_away(&slot.address.within(["stale"]), stale, Vec::new())],
-                    None => Vec::new(),
-                };
-                let takes_over = Why { cause: Cause::Because("takes its place".to_owned()), origin: None };
-                let name = format!("{}{}", slot.name, labels::NEXT);
-                if !self.make(slot, (&name, at.clone()), blueprint, (free, Vec::new(), takes_over)) {
-                    return;
+        let has_room = self.links.holders().is_some_and(|(used, _)| used < self.links.ceiling());
+        if up
+            && has_room
+            && let Some(next) = usable.filter(|next| next.complaint.is_some())
+        {
+            // It runs and does not come to HCP, and not for want of a slot: the one that does stays.
+            self.silent(slot, next);
+            return;
+        }
+        let id = if let Some(next) = usable {
+            Later::Known(next.id.clone())
+        } else {
+            let at = slot.address.within(["next"]);
+            if let Some(stale) = next.filter(|stale| stale.state.is_up()) {
+                // Whoever made it may be at work on it: one that runs is let finish, and the next run goes on.
+                if self.may_stop(&slot.service.pool, stale, &at) {
+                    let then = (false, Vec::new(), Afterwards::Goes);
+                    self.drain(slot.address.within(["drain"]), slot.works(), stale, then, why);
                 }
-                id_of(&at)
+                return;
             }
+            let stale = next.map(|stale| self.take_away(&slot.address.within(["stale"]), stale, Vec::new()));
+            let free = stale.into_iter().collect();
+            let takes_over = Why { cause: Cause::Because("takes its place".to_owned()), origin: None };
+            let name = format!("{}{}", slot.name, labels::NEXT);
+            if !self.make(slot, (&name, at.clone()), blueprint, (free, Vec::new(), takes_over)) {
+                return;
+            }
+            id_of(&at)
         };
         let token = usable.and_then(|next| next.label(labels::TOKEN));
         let runs = up || matches!(wish, Wish::Run(_));
@@ -434,9 +437,10 @@ impl<'a> Planner<'a, '_> {
         at: Address,
         slot: &Slot<'a>,
         (container, token): (Later<String>, Option<&str>),
-        (ready, restarts): (Vec<Later<Holds>>, bool),
+        (mut ready, restarts): (Vec<Later<Holds>>, bool),
         why: &Why,
     ) {
+        ready.extend(self.network());
         let token = match (token, &container) {
             (Some(token), _) => Some(Later::Known(token.to_owned())),
             (None, Later::From(_)) => {
@@ -556,4 +560,14 @@ impl<'a> Planner<'a, '_> {
 /// The first letters of an image's id.
 fn short(id: &str) -> String {
     id.trim_start_matches("sha256:").chars().take(12).collect()
+}
+
+/// What is worth knowing of a container that is made.
+fn described(slot: &Slot<'_>, blueprint: &Blueprint, why: &Why) -> Vec<Change> {
+    let agents = if blueprint.always { "always runs" } else { "starts when a run wants it" };
+    vec![
+        change("image", Shown::Nothing, Shown::text(blueprint.image.to_string()), why),
+        change("pool", Shown::Nothing, Shown::text(&slot.service.pool), why),
+        change("agent", Shown::Nothing, Shown::text(agents), why),
+    ]
 }

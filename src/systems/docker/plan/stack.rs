@@ -6,21 +6,32 @@ use super::super::request::Call;
 use super::super::{image_address, labels, network_address, volume_address};
 use super::blueprint::{Blueprint, Volume};
 use super::{Planner, change};
-use crate::plan::{Cause, Fact, Holds, Later, Read, Rule, Shown, Verb};
+use crate::plan::{Cause, Fact, Holds, Later, Read, Rule, Shown, Verb, Why};
 use crate::systems::hcp::pool_address;
 
 impl Planner<'_, '_> {
-    /// The network of the agents, made if there is none of its name.
-    pub(super) fn network(&mut self) -> Later<Holds> {
+    /// The network of the agents, made if there is none of its name. An engine takes several of one name, and starts no
+    /// container in any of them: so where two runs made one each, the younger goes.
+    pub(super) fn network(&mut self) -> Vec<Later<Holds>> {
+        let host = self.host;
         let name = self.target.network();
         let address = network_address(self.key, &name);
-        let there = self.host.networks.seen().iter().any(|network| network.name == name);
-        if !there && !self.plan.actions.contains_key(&address) {
+        let mut there: Vec<_> = host.networks.seen().iter().filter(|network| network.name == name).collect();
+        there.sort_by_key(|network| (network.created_at, &network.id));
+        if there.is_empty() && !self.plan.actions.contains_key(&address) {
             let why = self.why(Cause::Spec, &super::super::target_address(self.key), "");
             let labels = labels::network(self.fleet, &self.target.project);
             self.act(address.clone(), Verb::Create, Vec::new(), why, Call::CreateNetwork { name, labels });
         }
-        self.fact(&address, Fact::InPlace)
+        let mut ready = vec![self.fact(&address, Fact::InPlace)];
+        for second in there.into_iter().skip(1).filter(|network| labels::is_ours(&network.labels, self.fleet)) {
+            let address = address.within(["second", &second.id]);
+            let why = Why { cause: Cause::Because("another one has its name".to_owned()), origin: None };
+            let call = Call::RemoveNetwork { id: second.id.clone(), name: second.name.clone(), empty: Vec::new() };
+            self.act(address.clone(), Verb::Remove, Vec::new(), why, call);
+            ready.push(self.fact(&address, Fact::Gone));
+        }
+        ready
     }
 
     /// The image, pulled if it is not there.

@@ -16,7 +16,7 @@ use crate::plan::{Gap, Listing, Read};
 const PERMISSION: &str = "reading it takes the permission \"Manage agent pools\", or a token of the owners";
 
 /// Reads what a pool holds that we run. One of a name that the spec has no more may still hold tokens of ours, so where
-/// any pool is ours to run, those that the spec does not name are looked at too.
+/// the fleet runs agents at all, those that the spec does not name are looked at too.
 pub(super) async fn complete(look: Look<'_>, pools: &mut Listing<Pool>) {
     if !look.runs_agents() {
         return;
@@ -96,7 +96,7 @@ pub(super) async fn jobs(look: Look<'_>) -> Read<Vec<Job>> {
 
 impl Look<'_> {
     fn runs_agents(&self) -> bool {
-        self.want.pools.values().any(|pool| pool.run_by_us)
+        self.want.runs_agents || self.want.pools.values().any(|pool| pool.run_by_us)
     }
 
     fn may_run(&self, pool: &Pool) -> bool {

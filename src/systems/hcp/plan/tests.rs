@@ -59,6 +59,7 @@ fn fleet() -> desired::Desired {
         workspaces: [("vault".to_owned(), workspace())].into(),
         variable_sets: BTreeMap::new(),
         pools: [("nas".to_owned(), pool(&["vault"]))].into(),
+        runs_agents: false,
     }
 }
 
