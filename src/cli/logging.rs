@@ -1,6 +1,10 @@
 //! What happens, on standard error.
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use super::arguments::{Globals, LogFormat};
 
@@ -13,10 +17,17 @@ pub fn start(globals: &Globals, color: bool) {
         _ => "reconcile=trace,info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // It can only fail if there is a log already, and then that one holds.
-    let _ = match globals.log_format {
-        LogFormat::Json => log.json().try_init(),
-        LogFormat::Text => log.with_ansi(color).with_target(false).try_init(),
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = match globals.log_format {
+        LogFormat::Json => log.json().boxed(),
+        LogFormat::Text => log.with_ansi(color).with_target(false).boxed(),
     };
+    // It can only fail if there is a log already, and then that one holds.
+    let _ = tracing_subscriber::registry().with(log).with(filter).with(filter_fn(is_harmless)).try_init();
+}
+
+/// The client of Docker's API writes the bodies of requests and answers to its log, and an agent's token is in some: no
+/// `RUST_LOG` gets to see them.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    !metadata.target().starts_with("bollard") || *metadata.level() <= Level::WARN
 }
