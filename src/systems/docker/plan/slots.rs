@@ -421,7 +421,9 @@ impl<'a> Planner<'a, '_> {
     ) {
         let Wish::Run(cause) = wish else { return };
         let why = Why { cause: cause.clone(), origin: None };
-        if self.may_start(slot, wish) {
+        // One that is let finish before gives its slot of the tier back.
+        let relieves = slot.live.is_none() && slot.draining.is_some_and(|marked| marked.state.is_up());
+        if relieves || self.may_start(slot, wish) {
             self.begin(slot.address.within(["start"]), slot, container, (ready, false), &why);
         }
     }
