@@ -32,7 +32,7 @@ fn thousand_workspaces(bencher: Bencher, include_vars: &str) {
             world.switches.workspace_include_vars =
                 if include_vars == "served" { IncludeVars::Served } else { IncludeVars::Refused };
         });
-        lab.with_policy(&Policy::live(), &want)
+        lab.with_policy(&Policy::live(), &want).await
     });
     bencher.bench_local(|| {
         let plan = runtime.block_on(lab.plan(&want));

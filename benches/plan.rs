@@ -22,7 +22,7 @@ use reconcile::systems::hcp::{
     Category, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId, project_address,
     workspace_address,
 };
-use reconcile::systems::{self, Consent, Observed};
+use reconcile::systems::{self, Consent, Observed, docker};
 
 fn main() {
     divan::main();
@@ -43,7 +43,7 @@ fn no_changes(bencher: Bencher, workspaces: usize) {
 #[divan::bench(args = [100, 1_000, 10_000], sample_count = 10, sample_size = 1)]
 fn first_apply(bencher: Bencher, workspaces: usize) {
     let want = fleet(workspaces, 10);
-    let seen = Observed { hcp: nothing() };
+    let seen = Observed { hcp: nothing(), docker: docker::observed::Observed::default() };
     let consent = Consent::default();
     bencher.bench_local(|| plan(&want, &seen, &consent).digest(&Site { world: "live", organization: "bench" }));
 }
@@ -123,11 +123,14 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
                 Pool {
                     was: None,
                     scope: Scope::Some { projects: BTreeSet::new(), workspaces: names },
+                    run_by_us: false,
                     stewardship: Stewardship::default(),
                 },
             )]
             .into(),
+            runs_agents: false,
         },
+        docker: docker::desired::Desired { targets: BTreeMap::new() },
         origins: Origins::default(),
     }
 }
@@ -149,6 +152,7 @@ fn nothing() -> observed::Observed {
         variable_sets: Listing::Complete(Vec::new()),
         pools: Listing::Complete(Vec::new()),
         connections: Listing::Complete(Vec::new()),
+        jobs: Read::NotAsked,
         requests: 0,
     }
 }
@@ -156,7 +160,8 @@ fn nothing() -> observed::Observed {
 /// What would be seen after the first apply: tags are taken from its requests, since marks are made there.
 fn converged(want: &Desired) -> Observed {
     let mut seen = nothing();
-    let first = plan(want, &Observed { hcp: seen.clone() }, &Consent::default());
+    let first =
+        plan(want, &Observed { hcp: seen.clone(), docker: docker::observed::Observed::default() }, &Consent::default());
     let project = ProjectId("prj-1".to_owned());
     let hcp = &want.hcp;
     *seen.projects.seen_mut() = hcp
@@ -199,6 +204,8 @@ fn converged(want: &Desired) -> Observed {
         allowed_workspaces: allowed,
         allowed_projects: BTreeSet::new(),
         agents: 1,
+        tokens: Read::NotAsked,
+        live: Read::NotAsked,
     }];
     *seen.variable_sets.seen_mut() = hcp
         .variable_sets
@@ -214,11 +221,11 @@ fn converged(want: &Desired) -> Observed {
             variables: Read::Seen(seen_variables(name, &wanted.variables)),
         })
         .collect();
-    Observed { hcp: seen }
+    Observed { hcp: seen, docker: docker::observed::Observed::default() }
 }
 
 fn own_tags(first: &Plan, address: &reconcile::address::Address) -> Read<SeenTags> {
-    let systems::Request::Hcp(request) = &first.actions[address].request;
+    let systems::Request::Hcp(request) = &first.actions[address].request else { panic!("{address} is HCP's") };
     let tags = match request {
         Request::CreateProject(project) => &project.tags,
         Request::CreateWorkspace { workspace, mode: _ } => &workspace.tags,

@@ -98,8 +98,26 @@ impl Lab {
         doors: &BTreeMap<String, String>,
     ) -> Self {
         let access = Self::access(&sandbox, &token, policy, want, doors);
-        let readers = Readers::new(&access).await.expect("readers");
-        let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
+        Self::reach(sandbox, token, &access, want).await
+    }
+
+    /// The same organisation, with engines that are not its own: those of these doors.
+    pub async fn with_doors(
+        sandbox: Arc<Sandbox>,
+        doors: BTreeMap<String, Door>,
+        policy: &Policy,
+        want: &Desired,
+    ) -> Self {
+        let token = sandbox.token().to_owned();
+        let doors = doors.into_iter().map(|(target, door)| (target, Ok(door))).collect();
+        let docker = docker::client::Access { doors };
+        let access = Access { hcp: hcp_of(&sandbox, &token, want), docker, policy: policy.clone() };
+        Self::reach(sandbox, token, &access, want).await
+    }
+
+    async fn reach(sandbox: Arc<Sandbox>, token: String, access: &Access, want: &Desired) -> Self {
+        let readers = Readers::new(access).await.expect("readers");
+        let writers = Writers::new(access, &readers, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
     }
 
@@ -111,20 +129,13 @@ impl Lab {
         want: &Desired,
         doors: &BTreeMap<String, String>,
     ) -> Access {
-        let hcp = hcp::client::Access {
-            address: sandbox.address().to_owned(),
-            token: Secret::new(token.to_owned()),
-            ca: None,
-            organization: want.hcp.organization.name.clone(),
-            loopback_only: true,
-        };
         let doors = want.docker.targets.keys().map(|target| {
             let address = doors.get(target).expect("the sandbox has the host");
             let way = Way::Loopback(address.trim_start_matches("tcp://").to_owned());
             (target.clone(), Ok(Door { way, from: "the lab".to_owned() }))
         });
         let docker = docker::client::Access { doors: doors.collect() };
-        Access { hcp, docker, policy: policy.clone() }
+        Access { hcp: hcp_of(sandbox, token, want), docker, policy: policy.clone() }
     }
 
     /// Reads all that a plan needs, or says why it cannot be read at all.
@@ -240,6 +251,16 @@ impl Lab {
     /// How many requests so far changed something.
     pub fn writes(&self) -> usize {
         self.sandbox.requests().iter().filter(|request| request.is_write()).count()
+    }
+}
+
+fn hcp_of(sandbox: &Sandbox, token: &str, want: &Desired) -> hcp::client::Access {
+    hcp::client::Access {
+        address: sandbox.address().to_owned(),
+        token: Secret::new(token.to_owned()),
+        ca: None,
+        organization: want.hcp.organization.name.clone(),
+        loopback_only: true,
     }
 }
 

@@ -7,8 +7,7 @@ use futures::FutureExt as _;
 use futures::future::LocalBoxFuture;
 
 use super::behaviour;
-use super::dockerd::{self, Daemon};
-use super::image;
+use super::dockerd;
 use super::subject::Subject;
 
 /// A behaviour by its name.
@@ -100,14 +99,7 @@ async fn the_stand_in_behaves_as_described() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_engine_behaves_the_same() {
-    let programs = image::compile("agent").and_then(|agent| Ok((agent, image::compile("sleeper")?)));
-    let started = match programs {
-        Ok(programs) => Daemon::start().await.map(|daemon| (daemon, programs)),
-        Err(cause) => Err(cause),
-    };
-    match started {
-        Ok((daemon, programs)) => hold(Subject::real(daemon.address(), &programs).await).await,
-        Err(cause) if dockerd::is_required() => panic!("RECONCILE_LIVE_DOCKER=required, but: {cause}"),
-        Err(cause) => println!("SKIPPED: no real Docker Engine ({cause})"),
+    if let Some((daemon, programs)) = dockerd::engine().await {
+        hold(Subject::real(daemon.address(), &programs).await).await;
     }
 }

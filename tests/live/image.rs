@@ -28,33 +28,40 @@ pub struct Images {
 
 /// Publishes both; `programs` are their bytes.
 pub fn publish(sandbox: &Sandbox, programs: &(Vec<u8>, Vec<u8>)) -> Images {
-    let (agent, sleeper) = programs;
-    let add = |repository: &str, program: &str, bytes: &[u8]| {
-        let mut builder = tar::Builder::new(Vec::new());
-        let mut folder = tar::Header::new_gnu();
-        folder.set_entry_type(tar::EntryType::Directory);
-        folder.set_mode(0o755);
-        folder.set_mtime(1_700_000_000);
-        folder.set_size(0);
-        builder.append_data(&mut folder, "etc", std::io::empty()).unwrap();
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o755);
-        header.set_mtime(1_700_000_000);
-        header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, program, bytes).unwrap();
-        let layer = builder.into_inner().unwrap();
-        let config = json!({
-            "Entrypoint": [format!("/{program}")],
-            "Env": ["PATH=/", "FROM_IMAGE=1"],
-            "Labels": { "of.image": "yes" },
-        });
-        let architecture = match std::env::consts::ARCH {
-            "aarch64" => "arm64",
-            _ => "amd64",
-        };
-        let platform = Platform { architecture: architecture.to_owned(), config, layers: vec![layer] };
-        sandbox.publish(repository, "1", &[platform])
+    publish_agent(sandbox, "1", &programs.0);
+    Images { sleeper: add(sandbox, ("probe/sleeper", "1"), "sleeper", &programs.1) }
+}
+
+/// Publishes the agent under a tag; each tag is another image. Its digest.
+pub fn publish_agent(sandbox: &Sandbox, tag: &str, program: &[u8]) -> String {
+    add(sandbox, ("probe/agent", tag), "tfc-agent", program)
+}
+
+/// The first tag has the labels that behaviours look at; another one says which it is.
+fn add(sandbox: &Sandbox, (repository, tag): (&str, &str), program: &str, bytes: &[u8]) -> String {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut folder = tar::Header::new_gnu();
+    folder.set_entry_type(tar::EntryType::Directory);
+    folder.set_mode(0o755);
+    folder.set_mtime(1_700_000_000);
+    folder.set_size(0);
+    builder.append_data(&mut folder, "etc", std::io::empty()).unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o755);
+    header.set_mtime(1_700_000_000);
+    header.set_size(bytes.len() as u64);
+    builder.append_data(&mut header, program, bytes).unwrap();
+    let layer = builder.into_inner().unwrap();
+    let labels = if tag == "1" { json!({ "of.image": "yes" }) } else { json!({ "of.image": "yes", "of.tag": tag }) };
+    let config = json!({
+        "Entrypoint": [format!("/{program}")],
+        "Env": ["PATH=/", "FROM_IMAGE=1"],
+        "Labels": labels,
+    });
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
     };
-    add("probe/agent", "tfc-agent", agent);
-    Images { sleeper: add("probe/sleeper", "sleeper", sleeper) }
+    let platform = Platform { architecture: architecture.to_owned(), config, layers: vec![layer] };
+    sandbox.publish(repository, tag, &[platform])
 }

@@ -426,7 +426,10 @@ impl<'a> Planner<'a, '_> {
     ) {
         let Wish::Run(cause) = wish else { return };
         let why = Why { cause: cause.clone(), origin: None };
-        if let Some(room) = self.room(slot, wish) {
+        // One that is let finish before gives its slot of the tier back.
+        let relieves = slot.live.is_none() && slot.draining.is_some_and(|marked| marked.state.is_up());
+        let room = if relieves { Some(Vec::new()) } else { self.room(slot, wish) };
+        if let Some(room) = room {
             let ready = ready.into_iter().chain(room).collect();
             self.begin(slot.address.within(["start"]), slot, container, (ready, false), &why);
         }
