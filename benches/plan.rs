@@ -130,7 +130,7 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
             .into(),
             runs_agents: false,
         },
-        docker: docker::desired::Desired { targets: BTreeMap::new() },
+        docker: docker::desired::Desired { fleet: "bench".parse().expect("a fleet's name"), targets: BTreeMap::new() },
         origins: Origins::default(),
     }
 }
