@@ -1,9 +1,12 @@
 //! A real `dockerd`, started for the suite and stopped after it.
 
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::image;
@@ -103,8 +106,37 @@ impl Daemon {
     }
 }
 
+/// Asks without a runtime: what is dropped has none.
+fn ask(socket: &Path, method: &str, path: &str) -> Value {
+    let asked = UnixStream::connect(socket).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.write_all(format!("{method} {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    });
+    let answer = asked.unwrap_or_default();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+/// Takes away what would outlive the daemon: its networks are bridges of this machine, and there is room for few.
+fn clear(socket: &Path) {
+    let list = |path: &str| ask(socket, "GET", path).as_array().cloned().unwrap_or_default();
+    for container in list("/containers/json?all=1") {
+        ask(socket, "DELETE", &format!("/containers/{}?force=1", container["Id"].as_str().unwrap_or_default()));
+    }
+    for network in list("/networks") {
+        let name = network["Name"].as_str().unwrap_or_default();
+        if !["bridge", "host", "none"].contains(&name) {
+            ask(socket, "DELETE", &format!("/networks/{}", network["Id"].as_str().unwrap_or_default()));
+        }
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
+        clear(&self.socket());
         // TERM first, as a killed daemon leaves its containerd behind.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let began = Instant::now();

@@ -61,6 +61,13 @@ pub struct Ran {
     pub err: String,
 }
 
+impl Ran {
+    /// Whether these words are in what it wrote, wherever lines are broken.
+    pub fn says(&self, words: &str) -> bool {
+        self.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+    }
+}
+
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

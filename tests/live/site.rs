@@ -175,6 +175,15 @@ projects: {{ main: {{ workspaces: {{ backup: {{ runsOn: {TARGET}, autoApply: tru
         self.sandbox.with_world(|world| world.agents.values().any(|agent| agent.status == AgentStatus::Busy))
     }
 
+    /// Whether any has a job, or is about to take the next one.
+    pub fn is_at_work(&self) -> bool {
+        let (queued, alive) = self.sandbox.with_world(|world| {
+            let queued = world.runs.values().any(|run| matches!(run.status.as_str(), "plan_queued" | "apply_queued"));
+            (queued, world.agents.values().any(|agent| agent.status.counts()))
+        });
+        self.is_busy() || (queued && alive)
+    }
+
     /// Agents that HCP lost: none of ours may ever be.
     pub fn lost(&self) -> Vec<String> {
         self.sandbox.with_world(|world| {
