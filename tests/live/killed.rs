@@ -32,8 +32,8 @@ const STEPS: [Step; 10] = [
 ];
 /// So many runs may it take after a kill, where a token adrift or a job has to be waited for.
 const MOST_RUNS: usize = 3;
-/// An upgrade is about so many writes.
-const MOST_WRITES: usize = 8;
+/// The least work is so many writes.
+const MOST_WRITES: usize = 4;
 /// Tokens of one consumer that may be adrift.
 const MOST_ADRIFT: usize = 2;
 
