@@ -136,7 +136,7 @@ impl Case {
                     lab.sandbox.arrived("work", 1).await;
                     lab.sandbox.with_world(queue);
                     lab.sandbox.release("work", 1);
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 };
                 let report = tokio::select! {
                     report = lab.apply_one_by_one(&self.plan) => report,

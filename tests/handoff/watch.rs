@@ -123,5 +123,7 @@ pub fn expect_one_word(requests: &[RequestRecord], how: &str) {
 /// Writes, for whoever has to find out what went wrong.
 pub fn told(requests: &[RequestRecord]) -> String {
     let writes = requests.iter().filter(|request| request.is_write());
-    writes.map(|it| format!("\n  {} {} {} -> {}", it.caller, it.method, it.path, it.status)).collect()
+    let lines: Vec<String> =
+        writes.map(|it| format!("  {} {} {} -> {}", it.caller, it.method, it.path, it.status)).collect();
+    format!("\n{}", lines.join("\n"))
 }
