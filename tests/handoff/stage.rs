@@ -35,7 +35,13 @@ pub const FIRST: &str = "sandbox";
 /// As in other tests, but for the two moments that race with each other: a runner who watches a container, and one who is
 /// about to ask it to end.
 pub fn policy() -> Policy {
-    Policy { watch: Duration::from_millis(120), patience: Duration::from_millis(1500), ..Policy::test() }
+    Policy {
+        connect_timeout: Duration::from_secs(30),
+        request_timeout: Duration::from_secs(30),
+        watch: Duration::from_secs(1),
+        patience: Duration::from_secs(3),
+        ..Policy::test()
+    }
 }
 
 pub struct Case {

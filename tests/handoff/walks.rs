@@ -3,14 +3,20 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt as _, StreamExt as _};
+use jiff::SignedDuration;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
 use reconcile::sandbox::faults::{Fault, Faults, Rule};
 
 use super::fleets::{Situation, queue, situations};
 use super::lab::schedules::die_after;
-use super::stage::{Case, Played};
+use super::stage::{Case, Played, policy};
 
 /// Histories that are played at a time: most of each is waiting.
 const AT_ONCE: usize = 8;
+/// Pairs of deaths that are drawn for each situation.
+const DRAWN: usize = 40;
 /// Pauses before somebody goes on, in minutes: none, and longer than a token on its way is left alone.
 const PAUSES: [i64; 2] = [0, 61];
 
@@ -87,6 +93,27 @@ impl Case {
         .await
     }
 
+    /// It dies, and whoever goes on after a pause dies too: some that are drawn of all such worlds.
+    async fn die_twice(&self) -> Vec<Played> {
+        let mut dice = StdRng::seed_from_u64(self.writes);
+        let firsts = (0..=self.writes).flat_map(|first| PAUSES.map(|pause| (first, pause)));
+        let worlds: Vec<_> =
+            firsts.flat_map(|(first, pause)| (0..=self.writes).map(move |second| (first, pause, second))).collect();
+        let drawn = worlds.sample(&mut dice, DRAWN).copied().collect::<Vec<_>>();
+        println!("{}: {} of {} pairs of deaths", self.name, drawn.len(), worlds.len());
+        let histories = drawn.into_iter().enumerate().map(|(n, (first, between, second))| {
+            let how = format!("dead after {first} writes, and {between} min later after {second}");
+            self.play(PAUSES[n % 2], how, async move |lab| {
+                die_after(lab, &self.plan, first).await;
+                lab.sandbox.advance(SignedDuration::from_mins(between));
+                let again = lab.anew(&policy(), &self.want).await;
+                die_after(&again, &again.plan(&self.want).await, second).await;
+                Vec::new()
+            })
+        });
+        all(histories).await
+    }
+
     async fn lose_each(&self) -> Vec<Played> {
         let worlds = (1..=self.writes).flat_map(|nth| PAUSES.map(|pause| (nth, pause)));
         all(worlds.map(|(nth, pause)| {
@@ -130,6 +157,11 @@ pub fn nth_write(nth: u64, fault: Fault) -> Faults {
 #[tokio::test]
 async fn it_dies_anywhere_and_arrives_later() {
     each_situation("deaths", 2, |_| true, Case::die_everywhere).await;
+}
+
+#[tokio::test]
+async fn it_dies_twice_and_arrives_later() {
+    each_situation("two deaths", 2, |_| true, Case::die_twice).await;
 }
 
 #[tokio::test]
