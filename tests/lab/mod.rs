@@ -229,7 +229,7 @@ impl Lab {
                 return runs;
             }
             assert!(runs < most, "{case}: not settled after {most} runs: {:#?} {:#?}", lines(&plan), plan.waits);
-            if plan.actions.is_empty() && plan.waits.iter().all(|wait| wait.address.as_str().contains("/token/")) {
+            if plan.actions.is_empty() && plan.waits.iter().any(|wait| wait.address.as_str().contains("/token/")) {
                 // A token that reached nobody is left alone for an hour, and then revoked.
                 pauses += 1;
                 assert!(pauses <= most, "{case}: a token waits for good: {:#?}", plan.waits);
