@@ -216,12 +216,11 @@ impl Lab {
         let mut pauses = 0;
         loop {
             // A process takes for the time what it heard first, so each run is a process of its own.
-            let seen = match pauses {
-                0 => self.look(want).await,
-                _ => {
-                    let later = self.anew(&Policy::test(), want).await;
-                    Box::pin(pipeline::observe(&later.readers, want, &self.secrets)).await.expect("it can be read")
-                }
+            let seen = if pauses == 0 {
+                self.look(want).await
+            } else {
+                let later = self.anew(&Policy::test(), want).await;
+                Box::pin(pipeline::observe(&later.readers, want, &self.secrets)).await.expect("it can be read")
             };
             let plan = plan_of(want, seen, &Consent::default());
             assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{case}: {:#?} {:#?}", plan.refusals, plan.gaps);
