@@ -114,29 +114,63 @@ impl Wire for UnixStream {
 
 /// A listener whose connections can be cut.
 #[derive(Debug)]
-pub struct CuttableListener<L>(pub L);
+pub struct CuttableListener<L> {
+    listener: L,
+    stopped: Arc<AtomicBool>,
+}
+
+impl<L> CuttableListener<L> {
+    /// For a server that says when it is stopped.
+    pub const fn new(listener: L, stopped: Arc<AtomicBool>) -> Self {
+        Self { listener, stopped }
+    }
+}
 
 impl<L: Listener<Io: Wire>> Listener for CuttableListener<L> {
     type Io = Cuttable<L::Io>;
     type Addr = L::Addr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
         stream.prepare();
-        let scissors = Scissors::default();
-        (Cuttable { stream, scissors }, address)
+        let (scissors, stopped) = (Scissors::default(), Arc::clone(&self.stopped));
+        (Cuttable { stream, scissors, stopped, end: End::Open }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
+/// How far a connection has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    /// The other side left.
+    Left,
+    /// This side said that it has nothing more to say.
+    Said,
+}
+
 /// One such connection.
+///
+/// It ends in a reset wherever nobody is left to hear a farewell. A system remembers a connection that ended in good
+/// order for minutes, and so does its firewall; suites that open thousands in a second fill both tables, and then
+/// packets are dropped.
 #[derive(Debug)]
-pub struct Cuttable<S> {
+pub struct Cuttable<S: Wire> {
     stream: S,
     scissors: Scissors,
+    stopped: Arc<AtomicBool>,
+    end: End,
+}
+
+impl<S: Wire> Drop for Cuttable<S> {
+    fn drop(&mut self) {
+        if self.end != End::Said {
+            let _ = self.stream.tear();
+        }
+    }
 }
 
 impl<S: Wire> Cuttable<S> {
@@ -162,6 +196,9 @@ impl<S: Wire> AsyncRead for Cuttable<S> {
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if matches!(polled, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0 {
+            self.end = End::Left;
+        }
         if buffer.filled().len() > before && self.scissors.0.waiting.load(Ordering::SeqCst) {
             self.scissors.cut();
             buffer.set_filled(before);
@@ -187,6 +224,10 @@ impl<S: Wire> AsyncWrite for Cuttable<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.end == End::Left || self.stopped.load(Ordering::SeqCst) {
+            return Poll::Ready(Ok(()));
+        }
+        self.end = End::Said;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -337,9 +337,10 @@ impl Drop for Sandbox {
 }
 
 async fn listen_on(listener: TcpListener, shared: Arc<Shared>) {
+    let listener = CuttableListener::new(listener, Arc::clone(&shared.stopped));
     let router = Router::new().fallback(server::serve).with_state(shared);
     let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
-    if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+    if let Err(error) = axum::serve(listener, service).await {
         tracing::error!(%error, "the sandbox stopped listening");
     }
 }

@@ -84,7 +84,7 @@ pub struct Shared {
     /// Where the engines listen, `tcp://127.0.0.1:PORT`, by their targets' names.
     pub engines: Mutex<BTreeMap<String, String>>,
     /// Whether the server was stopped.
-    pub stopped: AtomicBool,
+    pub stopped: Arc<AtomicBool>,
     /// Saves, if there is a directory.
     pub saver: Option<Arc<Saver>>,
     /// When the world's time was last moved by the real clock; none where it stands still.
@@ -110,7 +110,7 @@ impl Shared {
             records: Mutex::default(),
             origin,
             engines: Mutex::default(),
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
             saver,
             pace: Mutex::new(pace),
             window: Mutex::new(Window { began: Instant::now(), used: 0 }),

@@ -31,6 +31,7 @@ use reconcile::spec::{CheckOptions, load_text};
 use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
 use reconcile::systems::{Consent, Observed, docker, hcp};
+use tempfile::TempDir;
 
 /// An organisation that is looked at and written to as a user's would be, and one who does so.
 pub struct Lab {
@@ -39,6 +40,8 @@ pub struct Lab {
     pub writers: Writers,
     readers: Readers,
     token: String,
+    /// Holds the sockets of doors of its own.
+    doors: Option<TempDir>,
 }
 
 impl Lab {
@@ -76,18 +79,35 @@ impl Lab {
     }
 
     /// The same caller, who comes to the hosts through doors that carry this label, with clients that keep to other limits.
+    ///
+    /// These are Unix sockets: each request to an engine takes a connection of its own, and there are many.
     pub async fn through_own_doors(self, label: &str, policy: &Policy, want: &Desired) -> Self {
-        let mut doors = BTreeMap::new();
-        for target in want.docker.targets.keys() {
-            let address = self.sandbox.open_door(target, label).await.expect("the sandbox has the host");
-            doors.insert(target.clone(), address);
-        }
-        Self { secrets: self.secrets, ..Self::through(self.sandbox, self.token, policy, want, &doors).await }
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = |target: &String| {
+            let path = folder.path().join(target);
+            self.sandbox.open_socket(target, label, &path).expect("the sandbox has the host");
+            (target.clone(), Way::Socket(path))
+        };
+        let ways = want.docker.targets.keys().map(open).collect();
+        let lab = Self::through(self.sandbox, self.token, policy, want, ways).await;
+        Self { secrets: self.secrets, doors: Some(folder), ..lab }
+    }
+
+    /// The same organisation, with engines that are not its own: those to which these ways lead.
+    pub async fn with_engines(
+        sandbox: Arc<Sandbox>,
+        ways: BTreeMap<String, Way>,
+        policy: &Policy,
+        want: &Desired,
+    ) -> Self {
+        let token = sandbox.token().to_owned();
+        Self::through(sandbox, token, policy, want, ways).await
     }
 
     async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
-        let doors = sandbox.engines();
-        Self::through(sandbox, token, policy, want, &doors).await
+        let loopback = |address: &str| Way::Loopback(address.trim_start_matches("tcp://").to_owned());
+        let ways = sandbox.engines().iter().map(|(target, address)| (target.clone(), loopback(address))).collect();
+        Self::through(sandbox, token, policy, want, ways).await
     }
 
     async fn through(
@@ -95,47 +115,15 @@ impl Lab {
         token: String,
         policy: &Policy,
         want: &Desired,
-        doors: &BTreeMap<String, String>,
+        ways: BTreeMap<String, Way>,
     ) -> Self {
-        let access = Self::access(&sandbox, &token, policy, want, doors);
-        Self::reach(sandbox, token, &access, want).await
-    }
-
-    /// The same organisation, with engines that are not its own: those of these doors.
-    pub async fn with_doors(
-        sandbox: Arc<Sandbox>,
-        doors: BTreeMap<String, Door>,
-        policy: &Policy,
-        want: &Desired,
-    ) -> Self {
-        let token = sandbox.token().to_owned();
-        let doors = doors.into_iter().map(|(target, door)| (target, Ok(door))).collect();
+        let door = |way| Ok(Door { way, from: "the lab".to_owned() });
+        let doors = ways.into_iter().map(|(target, way)| (target, door(way))).collect();
         let docker = docker::client::Access { doors };
         let access = Access { hcp: hcp_of(&sandbox, &token, want), docker, policy: policy.clone() };
-        Self::reach(sandbox, token, &access, want).await
-    }
-
-    async fn reach(sandbox: Arc<Sandbox>, token: String, access: &Access, want: &Desired) -> Self {
-        let readers = Readers::new(access).await.expect("readers");
-        let writers = Writers::new(access, &readers, &want.hcp.fleet).await.expect("writers");
-        Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token }
-    }
-
-    /// How each system is reached.
-    fn access(
-        sandbox: &Sandbox,
-        token: &str,
-        policy: &Policy,
-        want: &Desired,
-        doors: &BTreeMap<String, String>,
-    ) -> Access {
-        let doors = want.docker.targets.keys().map(|target| {
-            let address = doors.get(target).expect("the sandbox has the host");
-            let way = Way::Loopback(address.trim_start_matches("tcp://").to_owned());
-            (target.clone(), Ok(Door { way, from: "the lab".to_owned() }))
-        });
-        let docker = docker::client::Access { doors: doors.collect() };
-        Access { hcp: hcp_of(sandbox, token, want), docker, policy: policy.clone() }
+        let readers = Readers::new(&access).await.expect("readers");
+        let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
+        Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token, doors: None }
     }
 
     /// Reads all that a plan needs, or says why it cannot be read at all.

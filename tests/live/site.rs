@@ -9,7 +9,7 @@ use reconcile::http::Policy;
 use reconcile::sandbox::world::{AgentStatus, Job};
 use reconcile::sandbox::{Sandbox, Seed, Tier};
 use reconcile::spec::desired::Desired;
-use reconcile::systems::docker::client::{Door, Way};
+use reconcile::systems::docker::client::Way;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -113,8 +113,8 @@ projects: {{ main: {{ workspaces: {{ backup: {{ runsOn: {TARGET}, autoApply: tru
     /// This program's own clients, with a real engine at the other end.
     pub async fn lab(&self, want: &Desired) -> lab::Lab {
         let way = Way::Socket(self.engine.trim_start_matches("unix://").into());
-        let doors = BTreeMap::from([(TARGET.to_owned(), Door { way, from: "the suite".to_owned() })]);
-        lab::Lab::with_doors(Arc::clone(&self.sandbox), doors, &Policy::sandbox(), want).await
+        let ways = BTreeMap::from([(TARGET.to_owned(), way)]);
+        lab::Lab::with_engines(Arc::clone(&self.sandbox), ways, &Policy::sandbox(), want).await
     }
 
     /// The name of the one agent's container.

@@ -49,10 +49,11 @@ struct Door {
 pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
+    let listener = CuttableListener::new(listener, Arc::clone(&shared.stopped));
     let router = router(shared, engine, label);
     let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
     let task = tokio::spawn(async move {
-        if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+        if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "a stand-in of a Docker Engine stopped listening");
         }
     });
@@ -63,10 +64,11 @@ pub async fn open(shared: &Arc<Shared>, engine: &str, label: &str) -> io::Result
 #[cfg(unix)]
 pub fn open_socket(shared: &Arc<Shared>, engine: &str, label: &str, path: &Path) -> io::Result<JoinHandle<()>> {
     let listener = tokio::net::UnixListener::bind(path)?;
+    let listener = CuttableListener::new(listener, Arc::clone(&shared.stopped));
     let router = router(shared, engine, label);
     let service: IntoMakeServiceWithConnectInfo<Router, Scissors> = router.into_make_service_with_connect_info();
     Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(CuttableListener(listener), service).await {
+        if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "a stand-in of a Docker Engine stopped listening");
         }
     }))
