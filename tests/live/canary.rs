@@ -2,7 +2,7 @@
 
 use reconcile::sandbox::Tier;
 
-use super::dockerd::{self, Daemon};
+use super::dockerd::{self, Daemon, Programs};
 use super::program::{Program, Ran};
 use super::site::{Site, Wish};
 
@@ -29,9 +29,12 @@ impl Written {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_is_in_the_container_and_nowhere_else() {
-    let Some((daemon, programs)) = dockerd::engine().await else { return };
+#[test]
+fn a_token_is_in_the_container_and_nowhere_else() {
+    dockerd::with_engine(look_for_three_tokens);
+}
+
+async fn look_for_three_tokens(daemon: Daemon, programs: Programs) {
     let site = Site::new(&daemon, &programs, "canary", Tier::Standard).await;
     let program = Program::new(&site);
     program.write(&site, &ONE);

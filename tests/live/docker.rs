@@ -97,9 +97,9 @@ async fn the_stand_in_behaves_as_described() {
     hold(Subject::stand_in(&(b"agent".to_vec(), b"sleeper".to_vec())).await).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_real_engine_behaves_the_same() {
-    if let Some((daemon, programs)) = dockerd::engine().await {
+#[test]
+fn a_real_engine_behaves_the_same() {
+    dockerd::with_engine(async |daemon, programs| {
         hold(Subject::real(daemon.address(), &programs).await).await;
-    }
+    });
 }

@@ -1,44 +1,73 @@
-//! A real `dockerd`, started for the suite and stopped after it.
+//! A real `dockerd`, started for a test and stopped after it.
+//!
+//! Test and daemon have a network namespace of their own. A daemon leaves its bridges and the rules of its firewall behind;
+//! the rules make the kernel remember every connection, also those of other suites, and what it has room for is soon full.
 
 use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::runtime::Builder;
 
 use super::image;
 
-/// Two daemons would share a bridge and a firewall, so there is one at a time.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// An address of the test's that containers can reach: loopback is another one to each of them. (For documentation,
+/// RFC 5737, so it is nobody's.)
+pub const HERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// A running daemon; dropping it stops it and takes its files away.
 pub struct Daemon {
     child: Child,
     folder: tempfile::TempDir,
-    _alone: MutexGuard<'static, ()>,
 }
 
 /// The bytes of the two programs of this suite's images: the agent's and the sleeper's.
 pub type Programs = (Vec<u8>, Vec<u8>);
 
-/// A daemon, and programs for it to run. Without one a suite is skipped, which is said, or fails where one is required.
-pub async fn engine() -> Option<(Daemon, Programs)> {
-    let programs = image::compile("agent").and_then(|agent| Ok((agent, image::compile("sleeper")?)));
-    let started = match programs {
-        Ok(programs) => Daemon::start().await.map(|daemon| (daemon, programs)),
-        Err(cause) => Err(cause),
-    };
-    match started {
-        Ok(engine) => Some(engine),
-        Err(cause) if is_required() => panic!("RECONCILE_LIVE_DOCKER=required, but: {cause}"),
-        Err(cause) => {
-            println!("SKIPPED: no real Docker Engine ({cause})");
-            None
+/// Runs a test with a daemon, and programs for it to run. Without one it is skipped, which is said, or fails where one is
+/// required.
+pub fn with_engine(test: impl AsyncFnOnce(Daemon, Programs)) {
+    match move_out().and_then(|()| Ok((image::compile("agent")?, image::compile("sleeper")?))) {
+        Ok(programs) => {
+            // Its threads are begun here, and so are in the same namespace.
+            let runtime = Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+            runtime.block_on(async {
+                match Daemon::start().await {
+                    Ok(daemon) => test(daemon, programs).await,
+                    Err(cause) => skip(&cause),
+                }
+            });
+        }
+        Err(cause) => skip(&cause),
+    }
+}
+
+fn skip(cause: &str) {
+    assert!(!is_required(), "RECONCILE_LIVE_DOCKER=required, but: {cause}");
+    println!("SKIPPED: no real Docker Engine ({cause})");
+}
+
+/// Leaves this machine's network for an empty one: this thread, and all that it begins from now on.
+#[cfg(target_os = "linux")]
+fn move_out() -> Result<(), String> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+        .map_err(|cause| format!("a network namespace of its own: {cause}"))?;
+    for words in ["link set lo up".to_owned(), format!("address add {HERE}/32 dev lo")] {
+        let done = Command::new("ip").args(words.split(' ')).output().map_err(|cause| format!("ip: {cause}"))?;
+        if !done.status.success() {
+            return Err(format!("ip {words}: {}", String::from_utf8_lossy(&done.stderr)));
         }
     }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn move_out() -> Result<(), String> {
+    Err("it runs on Linux".to_owned())
 }
 
 /// Whether a missing engine is a failure.
@@ -48,8 +77,7 @@ fn is_required() -> bool {
 
 impl Daemon {
     /// Starts one with everything of its own, or says why not.
-    pub async fn start() -> Result<Self, String> {
-        let alone = ALONE.lock().await;
+    async fn start() -> Result<Self, String> {
         // Sockets have short paths, so not below the build's folder.
         let folder = tempfile::Builder::new().prefix("rd").tempdir().map_err(|cause| cause.to_string())?;
         let path = |name: &str| folder.path().join(name);
@@ -69,7 +97,7 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .map_err(|cause| format!("dockerd: {cause}"))?;
-        let mut daemon = Self { child, folder, _alone: alone };
+        let mut daemon = Self { child, folder };
         let began = Instant::now();
         loop {
             if let Ok(Some(status)) = daemon.child.try_wait() {
@@ -120,17 +148,10 @@ fn ask(socket: &Path, method: &str, path: &str) -> Value {
     serde_json::from_str(body).unwrap_or_default()
 }
 
-/// Takes away what would outlive the daemon: its networks are bridges of this machine, and there is room for few.
+/// Takes away what would outlive the daemon; its networks go with the namespace.
 fn clear(socket: &Path) {
-    let list = |path: &str| ask(socket, "GET", path).as_array().cloned().unwrap_or_default();
-    for container in list("/containers/json?all=1") {
+    for container in ask(socket, "GET", "/containers/json?all=1").as_array().into_iter().flatten() {
         ask(socket, "DELETE", &format!("/containers/{}?force=1", container["Id"].as_str().unwrap_or_default()));
-    }
-    for network in list("/networks") {
-        let name = network["Name"].as_str().unwrap_or_default();
-        if !["bridge", "host", "none"].contains(&name) {
-            ask(socket, "DELETE", &format!("/networks/{}", network["Id"].as_str().unwrap_or_default()));
-        }
     }
 }
 

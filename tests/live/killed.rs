@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reconcile::sandbox::Tier;
 
-use super::dockerd;
+use super::dockerd::{self, Daemon, Programs};
 use super::events::Events;
 use super::others::Others;
 use super::program::{Program, Ran};
@@ -92,9 +92,12 @@ struct Lane<'a> {
     counts: Counts,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn killed_at_fifty_moments_the_next_run_converges() {
-    let Some((daemon, programs)) = dockerd::engine().await else { return };
+#[test]
+fn killed_at_fifty_moments_the_next_run_converges() {
+    dockerd::with_engine(kill_fifty_times);
+}
+
+async fn kill_fifty_times(daemon: Daemon, programs: Programs) {
     let began = Instant::now();
     let events = Events::listen(&daemon.address()).await;
     let mut lanes = Vec::new();

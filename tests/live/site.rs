@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::dockerd::{Daemon, Programs};
+use super::dockerd::{Daemon, HERE, Programs};
 use super::subject::Subject;
 use super::{image, lab, wire};
 
@@ -66,10 +66,8 @@ impl Site {
         image::publish(&sandbox, programs);
         image::publish_agent(&sandbox, "2", &programs.0);
         let engine = daemon.address();
-        // The stand-in listens on loopback, which a container's network does not lead to; the gateway of a bridge it does.
-        let bridge = wire::ask(&engine, "GET", "/networks/bridge", "", b"").await.json();
-        let gateway = bridge["IPAM"]["Config"][0]["Gateway"].as_str().expect("the bridge has a gateway").to_owned();
-        let listener = TcpListener::bind((gateway, 0)).await.unwrap();
+        // The stand-in listens on loopback, which a container's network does not lead to.
+        let listener = TcpListener::bind((HERE, 0)).await.unwrap();
         let outlet = format!("http://{}", listener.local_addr().unwrap());
         let registry = sandbox.address().trim_start_matches("http://").to_owned();
         let tasks =

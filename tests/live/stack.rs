@@ -5,7 +5,7 @@ use reconcile::sandbox::Tier;
 use reconcile::systems::Consent;
 use serde_json::Value;
 
-use super::dockerd;
+use super::dockerd::{self, Daemon, Programs};
 use super::events::Events;
 use super::lab::{Lab, failures, lines};
 use super::others::Others;
@@ -14,9 +14,12 @@ use super::site::{Site, TARGET, Wish};
 const TWO_SECONDS: Wish<'_> = Wish { min: 0, image: "1", job_seconds: Some(1), absent: false };
 const FOR_LONG: Wish<'_> = Wish { job_seconds: None, ..TWO_SECONDS };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_lives_and_goes_on_a_real_engine() {
-    let Some((daemon, programs)) = dockerd::engine().await else { return };
+#[test]
+fn a_stack_lives_and_goes_on_a_real_engine() {
+    dockerd::with_engine(two_lives);
+}
+
+async fn two_lives(daemon: Daemon, programs: Programs) {
     let events = Events::listen(&daemon.address()).await;
     // One agent at a time: who takes over comes after the other left. Two: before.
     for (name, tier, network) in [("alone", Tier::Free, "alone_web"), ("paired", Tier::Standard, "paired_default")] {
