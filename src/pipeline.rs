@@ -161,9 +161,13 @@ pub fn release(desired: &Desired, observed: &Result<Observed, Gap>, what: &LetGo
     }
 }
 
-/// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do".
+/// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do". What could not be read may be
+/// what is meant.
 fn strays(desired: &Desired, plan: &Plan, only: &[Pattern]) -> Vec<Refusal> {
-    let Plan { fleet: _, actions, waits, gaps: _, refusals, untouched } = plan;
+    let Plan { fleet: _, actions, waits, gaps, refusals, untouched } = plan;
+    if !gaps.is_empty() {
+        return Vec::new();
+    }
     let known = || {
         let wanted = desired.origins.iter().map(|(address, _)| address);
         let waits = waits.iter().map(|wait| &wait.address);

@@ -166,6 +166,23 @@ async fn a_newer_mark_stops_also_what_is_asked_for_alone() {
     }
 }
 
+#[tokio::test]
+async fn a_newer_mark_stops_what_is_replaced_and_what_is_let_go() {
+    let (lab, want) = converged().await;
+    lab.sandbox.with_world(|world| {
+        let workspace = world.workspaces.values_mut().find(|it| it.name == "ws-000").unwrap();
+        workspace.tags.insert(TAG_KEY.to_owned(), "lab.workspace.9-anything".to_owned());
+    });
+    let mut replacing = lab.plan(&want).await;
+    replacing.keep_replacements(|address| address.as_str().starts_with("docker/"));
+    let patterns = vec!["hcp/workspace/ws-001".parse().unwrap()];
+    let letting_go = release_plan(&lab, &want, &LetGo { patterns, all: false }).await;
+    for plan in [replacing, letting_go] {
+        assert!(plan.refusals.iter().any(|refusal| refusal.rule == Broken::NewerTool), "{plan:#?}");
+        assert!(lines(&plan).iter().all(|line| !line.contains("ws-000")), "{:#?}", lines(&plan));
+    }
+}
+
 async fn release_plan(lab: &Lab, want: &Desired, what: &LetGo) -> Plan {
     release(want, &lab.look(want).await, what)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Plan, Rule, Verb, Wait, What};
+use super::{Action, Plan, Verb, Wait, What};
 use crate::address::Address;
 use crate::spec::desired::Desired;
 use crate::systems::{Observed, Request, hcp};
@@ -63,13 +63,12 @@ impl Plan {
             .filter(|output| output.what == What::Credential)
             .map(|output| output.of)
             .collect();
-        self.actions.retain(|address, _| asked(address) || taken.contains(address));
+        let kept = |address: &Address| asked(address) || taken.contains(address);
+        let after = self.revoked_after(kept);
+        self.actions.retain(|address, _| kept(address) || after.contains(address));
         self.waits.retain(|wait| asked(&wait.address));
         self.untouched.retain(|thing| asked(&thing.address));
-        // The wrong far side is wrong for every part of it, and who is too old for one mark of the fleet may misread
-        // the rest of it too.
-        let of_all = |rule| matches!(rule, Rule::WrongIdentity | Rule::NewerTool);
-        self.refusals.retain(|refusal| of_all(refusal.rule) || asked(&refusal.address));
+        self.refusals.retain(|refusal| refusal.rule.is_of_all() || asked(&refusal.address));
         self.hold_unmet();
         self.sort();
     }
@@ -84,10 +83,7 @@ impl Plan {
             .collect();
         let within = |address: &Address| replaced.iter().any(|outer| address.is_within(outer));
         let mut kept: BTreeSet<Address> = self.actions.keys().filter(|address| within(address)).cloned().collect();
-        let after = self.actions.iter().filter(|(_, action)| {
-            action.verb == Verb::Revoke && action.request.needs().iter().any(|output| within(&output.of))
-        });
-        kept.extend(after.map(|(address, _)| address.clone()));
+        kept.extend(self.revoked_after(within));
         let mut new: Vec<Address> = kept.iter().cloned().collect();
         while let Some(address) = new.pop() {
             let needs = self.needs(&address).into_iter().map(|output| output.of);
@@ -96,9 +92,17 @@ impl Plan {
         self.actions.retain(|address, _| kept.contains(address));
         self.waits.retain(|wait| asked(&wait.address));
         self.untouched.retain(|thing| asked(&thing.address));
-        self.refusals.retain(|refusal| refusal.rule == Rule::WrongIdentity || asked(&refusal.address));
+        self.refusals.retain(|refusal| refusal.rule.is_of_all() || asked(&refusal.address));
         self.hold_unmet();
         self.sort();
+    }
+
+    /// Credentials that go once these actions took their holders away: nobody else will know that they can.
+    fn revoked_after(&self, those: impl Fn(&Address) -> bool) -> BTreeSet<Address> {
+        let after = self.actions.iter().filter(|(_, action)| {
+            action.verb == Verb::Revoke && action.request.needs().iter().any(|output| those(&output.of))
+        });
+        after.map(|(address, _)| address.clone()).collect()
     }
 
     /// Turns actions that need what no action of this plan makes into waits, and those that need these in turn. A

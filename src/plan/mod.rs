@@ -263,6 +263,13 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Whether it stands against all that is asked for, and not only against the thing at its address: the wrong far side
+    /// is wrong for every part of it, and who is too old for one mark of the fleet may misread the rest of it too.
+    #[must_use]
+    pub fn is_of_all(self) -> bool {
+        matches!(self, Self::WrongIdentity | Self::NewerTool)
+    }
+
     /// What a user can do about it.
     #[must_use]
     pub fn remedy(self) -> &'static str {

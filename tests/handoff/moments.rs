@@ -45,6 +45,20 @@ async fn an_agent_at_work_is_waited_for_and_then_replaced() {
     }
 }
 
+#[tokio::test]
+async fn a_host_that_is_asked_for_alone_gives_its_old_token_back() {
+    for name in ["rotation, stopped", "rotation, running, one slot"] {
+        let case = case(name).await;
+        let lab = resume(&case.start, &case.want).await;
+        let mut plan = lab.plan(&case.want).await;
+        plan.keep_only(|address| address.as_str().starts_with("docker/"));
+        let report = lab.apply(&plan).await;
+        assert!(report.is_complete(), "{name}: {:#?}", lab::failures(&report));
+        let suffix = Suffix::description(&case.want.hcp.fleet);
+        assert_eq!(ours_adrift(&lab.sandbox.snapshot(), &suffix), 0, "{name}: {:#?}", lab::lines(&plan));
+    }
+}
+
 fn ours_adrift(world: &World, suffix: &Suffix) -> usize {
     let held = held(world);
     let ours = world.agent_tokens.iter().filter(|(_, token)| suffix.take(&token.description).is_some());

@@ -13,7 +13,7 @@ use super::standing::Owner;
 use super::witnesses::witnesses_address;
 use super::{Planner, witness_set_name};
 use crate::address::Address;
-use crate::owner::{Marked, Stewardship};
+use crate::owner::Stewardship;
 use crate::plan::{
     Action, Cause, Change, Fact, Gap, Holds, Later, LetGo, Output, Plan, Read, Rule, Shown, Verb, What, Why,
 };
@@ -31,6 +31,7 @@ pub fn release(want: &Desired, seen: &Observed, context: &Context<'_>, what: &Le
     if !release.planner.is_the_pinned_organization() {
         return;
     }
+    release.refuse_newer();
     for project in seen.projects.seen() {
         release.project(project);
     }
@@ -64,6 +65,20 @@ impl Release<'_, '_> {
         self.planner.plan.actions.insert(address, Action { verb: Verb::Release, changes: vec![change], why, request });
     }
 
+    /// Who is too old for one mark of the fleet may misread the rest of it too, so it does not matter what is asked for.
+    fn refuse_newer(&mut self) {
+        let seen = self.planner.seen;
+        let projects = seen.projects.seen().iter().map(|it| (project_address(&it.name), self.planner.project_owner(it)));
+        let workspaces =
+            seen.workspaces.seen().iter().map(|it| (workspace_address(&it.name), self.planner.workspace_owner(it)));
+        let owners: Vec<(Address, Result<Owner, Gap>)> = projects.chain(workspaces).collect();
+        for (address, owner) in owners {
+            if let Ok(Owner::Newer(version)) = owner {
+                self.planner.refuse_newer(address, version);
+            }
+        }
+    }
+
     /// Whether a thing is asked for and ours.
     fn is_meant(&mut self, address: &Address, owner: Result<Owner, Gap>) -> bool {
         if !self.what.covers(address) {
@@ -71,13 +86,7 @@ impl Release<'_, '_> {
         }
         match owner {
             Ok(Owner::Ours) => true,
-            Ok(Owner::Nobody | Owner::Fleet(_)) => false,
-            Ok(Owner::Newer(version)) => {
-                let cause =
-                    format!("its mark has format {version}, this tool knows up to {}", crate::owner::MARK_VERSION);
-                self.planner.refuse(Rule::NewerTool, address.clone(), cause);
-                false
-            }
+            Ok(Owner::Nobody | Owner::Fleet(_) | Owner::Newer(_)) => false,
             Err(gap) => {
                 self.planner.unread(address, &gap, "not let go: nothing tells whose it is");
                 false
@@ -110,16 +119,8 @@ impl Release<'_, '_> {
             let said = self.planner.want.workspaces.get(&seen.name).map(|workspace| &workspace.stewardship);
             self.still_named(&address, said);
         }
-        if !self.is_newer(seen) {
-            self.variables(&address, &Home::Workspace(Later::Known(seen.id.clone())), &seen.variables);
-            self.notifications(&address, &seen.notifications);
-        }
-    }
-
-    /// A newer tool wrote here: nothing in it is touched.
-    fn is_newer(&self, seen: &observed::Workspace) -> bool {
-        let tags = seen.tags.seen();
-        tags.is_some_and(|tags| matches!(self.planner.owner_by_tags(&tags.own, Marked::Workspace).0, Owner::Newer(_)))
+        self.variables(&address, &Home::Workspace(Later::Known(seen.id.clone())), &seen.variables);
+        self.notifications(&address, &seen.notifications);
     }
 
     fn set(&mut self, seen: &observed::VariableSet) {

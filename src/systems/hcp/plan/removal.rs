@@ -82,9 +82,7 @@ impl<'a> Planner<'a, '_> {
                 Ok(Owner::Ours) => self.remove_workspace(address, workspace),
                 Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
                 Ok(Owner::Fleet(fleet)) => self.leave(address, format!("of the fleet {fleet}")),
-                Ok(Owner::Newer(version)) => {
-                    self.refuse(Rule::NewerTool, address, format!("its mark has format {version}"));
-                }
+                Ok(Owner::Newer(version)) => self.refuse_newer(address, version),
                 Err(gap) => self.unread(&address, &gap, "not removed: nothing tells whose it is"),
             }
         }
@@ -167,9 +165,7 @@ impl<'a> Planner<'a, '_> {
                     let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
                     self.remove_project(address, project, inside);
                 }
-                Ok(Owner::Newer(version)) => {
-                    self.refuse(Rule::NewerTool, address, format!("its mark has format {version}"));
-                }
+                Ok(Owner::Newer(version)) => self.refuse_newer(address, version),
                 Ok(Owner::Nobody) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {}
                 Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
                 Ok(Owner::Fleet(fleet)) => self.leave(address, format!("of the fleet {fleet}")),

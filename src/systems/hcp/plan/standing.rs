@@ -143,14 +143,15 @@ impl Planner<'_, '_> {
                 Standing::Refused(thing)
             }
             Ok(Owner::Newer(version)) => {
-                self.refuse(
-                    Rule::NewerTool,
-                    address.clone(),
-                    format!("its mark has format {version}, this tool knows up to {}", crate::owner::MARK_VERSION),
-                );
+                self.refuse_newer(address.clone(), version);
                 Standing::Refused(thing)
             }
         }
+    }
+
+    pub(super) fn refuse_newer(&mut self, address: Address, version: u32) {
+        let cause = format!("its mark has format {version}, this tool knows up to {}", crate::owner::MARK_VERSION);
+        self.refuse(Rule::NewerTool, address, cause);
     }
 
     fn may_adopt(&self, address: &Address, stewardship: &Stewardship) -> bool {
