@@ -197,3 +197,36 @@ async fn a_lock_that_a_stopped_run_of_ours_left_is_known_and_taken_off() {
     lab.converge(&want).await;
     assert!(!is_locked(&lab));
 }
+
+/// One workspace that runs where its project says, in one of two projects.
+fn heir_in(project: &str, auto_apply: bool) -> Desired {
+    let workspace = format!("workspaces: {{ ws-002: {{ name: ws-002, runsOn: inherited, autoApply: {auto_apply} }} }}");
+    let (here, there) = if project == "here" { (workspace.as_str(), "") } else { ("", workspace.as_str()) };
+    lab::fleet(
+        "heir.yaml",
+        &format!(
+            "fleet: lab\nhcp: {{ organization: example }}\n\
+             projects:\n  here: {{ defaultRunsOn: cloud, {here} }}\n  there: {{ defaultRunsOn: local, {there} }}\n"
+        ),
+    )
+}
+
+#[tokio::test]
+async fn all_but_the_move_is_repaired_while_the_move_waits() {
+    let first = heir_in("here", false);
+    let lab = Lab::new(&first).await;
+    lab.converge(&first).await;
+    let run = start_run(&lab);
+    let want = heir_in("there", true);
+    let plan = lab.plan(&want).await;
+    assert_eq!(lines(&plan), ["change hcp/workspace/ws-002 [\"autoApply\"]"], "{:#?}", plan.waits);
+    assert!(plan.waits.iter().any(|wait| wait.what.contains(&run)), "{:#?}", plan.waits);
+    assert!(lab.apply(&plan).await.is_complete());
+    let again = lab.plan(&want).await;
+    assert!(again.actions.is_empty(), "{:#?}", lines(&again));
+    lab.sandbox.with_world(|world| "applied".clone_into(&mut world.runs.get_mut(&run).unwrap().status));
+    let moving = lab.plan(&want).await;
+    let causes: Vec<_> = moving.actions.values().flat_map(|action| &action.changes).map(|it| &it.why.cause).collect();
+    assert_eq!(causes, [&reconcile::plan::Cause::Spec], "{:#?}", lines(&moving));
+    lab.converge(&want).await;
+}

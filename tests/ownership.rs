@@ -332,3 +332,26 @@ async fn a_run_that_takes_things_away_may_stop_anywhere() {
         assert_eq!(left(&lab), end, "stopped after {after} writes, settled after {runs} runs");
     }
 }
+
+#[tokio::test]
+async fn the_mark_of_a_project_does_not_speak_of_tags_that_are_ignored() {
+    let spec = |description: &str| {
+        lab::fleet(
+            "ignoring.yaml",
+            &format!(
+                "fleet: lab\nhcp: {{ organization: example }}\nprojects:\n  main:\n    description: {description}\n    \
+                 tags: [spec]\n    ignore: [tags]\n"
+            ),
+        )
+    };
+    let lab = Lab::new(&spec("old")).await;
+    lab.converge(&spec("old")).await;
+    lab.sandbox.with_world(|world| {
+        let project = world.projects.values_mut().find(|it| it.name == "main").unwrap();
+        project.tags.remove("spec");
+    });
+    let plan = lab.plan(&spec("new")).await;
+    let causes: Vec<_> = plan.actions.values().flat_map(|action| &action.changes).map(|it| &it.why.cause).collect();
+    assert_eq!(causes, [&reconcile::plan::Cause::Spec], "{:#?}", lines(&plan));
+    lab.converge(&spec("new")).await;
+}

@@ -49,7 +49,7 @@ impl Planner<'_, '_> {
     fn create_project(&mut self, address: &Address, name: &str, project: &desired::Project) {
         let mut settings = project.settings.clone();
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
-        let fields = wanted_fields(&settings, &project.tags);
+        let fields = wanted_fields(&settings, project);
         let mut tags = project.tags.clone();
         let mark = self.project_mark_for(project, &fields, project_contents(project));
         tags.insert(TAG_KEY.to_owned(), mark.to_string());
@@ -83,14 +83,11 @@ impl Planner<'_, '_> {
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let mark = self.project_mark(seen);
         let tags = marks::tags(&project.tags, &seen_tags.own, mark.as_ref(), ignored("tags"));
-        let want = wanted_fields(&settings, &project.tags);
+        let want = wanted_fields(&settings, project);
         let mut live = seen.settings.fields();
         live.insert("tags".to_owned(), tags_value(&tags.ours));
         let cause = if adopted { Cause::Differs } else { marks::cause(mark.as_ref(), &live) };
-        let mut different = differing(&want, &live);
-        if ignored("tags") {
-            different.remove("tags");
-        }
+        let different = differing(&want, &live);
         let mut changes = self.field_changes(&cause, address, &different, &live);
         if renamed {
             changes.insert(0, self.change(&Cause::Spec, address, "name", Shown::text(&seen.name), Shown::text(name)));
@@ -148,9 +145,12 @@ impl Planner<'_, '_> {
     }
 }
 
-fn wanted_fields(settings: &ProjectSettings, tags: &BTreeMap<String, String>) -> Fields {
+fn wanted_fields(settings: &ProjectSettings, project: &desired::Project) -> Fields {
     let mut fields = settings.fields();
-    fields.insert("tags".to_owned(), tags_value(tags));
+    // What is left as it is found is not written, so the mark does not speak of it.
+    if !project.stewardship.ignore.contains("tags") {
+        fields.insert("tags".to_owned(), tags_value(&project.tags));
+    }
     fields
 }
 

@@ -68,7 +68,8 @@ impl Release<'_, '_> {
     /// Who is too old for one mark of the fleet may misread the rest of it too, so it does not matter what is asked for.
     fn refuse_newer(&mut self) {
         let seen = self.planner.seen;
-        let projects = seen.projects.seen().iter().map(|it| (project_address(&it.name), self.planner.project_owner(it)));
+        let projects =
+            seen.projects.seen().iter().map(|it| (project_address(&it.name), self.planner.project_owner(it)));
         let workspaces =
             seen.workspaces.seen().iter().map(|it| (workspace_address(&it.name), self.planner.workspace_owner(it)));
         let owners: Vec<(Address, Result<Owner, Gap>)> = projects.chain(workspaces).collect();

@@ -28,6 +28,16 @@ struct Wanted {
     project: Option<Later<ProjectId>>,
 }
 
+/// How much of a workspace is planned beside its own fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Nothing: it is refused, or something that it needs is not known.
+    Nothing,
+    /// All but where it runs, which waits for it to be moved to another project.
+    AllButPlacement,
+    All,
+}
+
 /// How a workspace's fields differ from what is wanted.
 struct Difference {
     changes: Vec<Change>,
@@ -59,13 +69,14 @@ impl Planner<'_, '_> {
                 Some(Standing::Adopted { thing, renamed }) => {
                     self.update_workspace(&address, name, workspace, thing, (renamed, true))
                 }
-                Some(Standing::Refused(_) | Standing::Unknown) | None => false,
+                Some(Standing::Refused(_) | Standing::Unknown) | None => Depth::Nothing,
             };
-            if !planned {
-                continue;
-            }
             let seen = standing.and_then(|standing| standing.thing());
-            self.placement(name, workspace, seen);
+            match planned {
+                Depth::Nothing => continue,
+                Depth::AllButPlacement => {}
+                Depth::All => self.placement(name, workspace, seen),
+            }
             self.workspace_variables(&address, name, workspace, seen);
             self.workspace_notifications(&address, name, workspace, seen);
             self.consumers(&address, name, workspace, seen);
@@ -107,9 +118,9 @@ impl Planner<'_, '_> {
         Some(Wanted { settings, vcs, project })
     }
 
-    fn create_workspace(&mut self, address: &Address, name: &str, workspace: &desired::Workspace) -> bool {
+    fn create_workspace(&mut self, address: &Address, name: &str, workspace: &desired::Workspace) -> Depth {
         let Some(Wanted { settings, vcs, project }) = self.wanted_workspace(address, workspace) else {
-            return false;
+            return Depth::Nothing;
         };
         let fields = wanted_fields(&settings, vcs.as_ref(), workspace, project.as_ref());
         let mut tags = workspace.tags.clone();
@@ -158,7 +169,7 @@ impl Planner<'_, '_> {
             mode: first_mode(workspace),
         };
         self.act(address.clone(), &workspace.stewardship, Verb::Create, changes, why, request);
-        true
+        Depth::All
     }
 
     fn update_workspace(
@@ -168,13 +179,14 @@ impl Planner<'_, '_> {
         workspace: &desired::Workspace,
         seen: &observed::Workspace,
         (renamed, adopted): (bool, bool),
-    ) -> bool {
+    ) -> Depth {
         let Read::Seen(seen_tags) = &seen.tags else {
-            return false;
+            return Depth::Nothing;
         };
-        let Some(wanted) = self.wanted_workspace(address, workspace) else {
-            return false;
+        let Some(mut wanted) = self.wanted_workspace(address, workspace) else {
+            return Depth::Nothing;
         };
+        let depth = self.hold_move(address, workspace, seen, &mut wanted);
         let old_mark = self.workspace_mark(seen);
         let keep_tags = workspace.stewardship.ignore.contains("tags");
         let tags = marks::tags(&workspace.tags, &seen_tags.own, old_mark.as_ref(), keep_tags);
@@ -196,11 +208,7 @@ impl Planner<'_, '_> {
             changes.extend(content_change(old_mark.as_ref(), &contents));
         }
         if changes.is_empty() && !adopted {
-            return true;
-        }
-        let heir_moves = difference.moves && self.moves_with_project(workspace, seen);
-        if heir_moves && !self.is_verified(&workspace.stewardship) && !self.may_move(address, seen, false) {
-            return false;
+            return depth;
         }
         let mut all_tags = tags.wanted;
         let mark = self.workspace_mark_for(workspace, &want, contents);
@@ -219,10 +227,28 @@ impl Planner<'_, '_> {
                 unsealed,
             },
             // One that gets a placement of its own is moved by that.
-            moves: heir_moves && (workspace.runs_on == Placement::Inherited || ignores_placement(workspace)),
+            moves: difference.moves
+                && self.moves_with_project(workspace, seen)
+                && (workspace.runs_on == Placement::Inherited || ignores_placement(workspace)),
         };
         self.act(address.clone(), &workspace.stewardship, verb(renamed, adopted), changes, why, request);
-        true
+        depth
+    }
+
+    /// Leaves it in its project as long as the way to another one would take its runs elsewhere in the middle of one.
+    fn hold_move(
+        &mut self,
+        address: &Address,
+        workspace: &desired::Workspace,
+        seen: &observed::Workspace,
+        wanted: &mut Wanted,
+    ) -> Depth {
+        let takes_runs_along = is_to_move(workspace, seen, wanted) && self.moves_with_project(workspace, seen);
+        if !takes_runs_along || self.is_verified(&workspace.stewardship) || self.may_move(address, seen, false) {
+            return Depth::All;
+        }
+        wanted.project = seen.project.clone().map(Later::Known);
+        Depth::AllButPlacement
     }
 
     fn live_fields(&self, seen: &observed::Workspace, tags: &BTreeMap<String, String>) -> Fields {
@@ -244,11 +270,9 @@ impl Planner<'_, '_> {
         (mut different, live): (Fields, &Fields),
         (cause, project_cause): (&Cause, &Cause),
     ) -> Difference {
-        let ignored = |field: &str| workspace.stewardship.ignore.contains(field);
         // Told by the ids, of which one may only be made by this plan.
         different.remove(PROJECT_ID);
-        let here = seen.project.clone().map(Later::Known);
-        let moves = wanted.project.is_some() && wanted.project != here && !ignored("project");
+        let moves = is_to_move(workspace, seen, wanted);
         let vcs = different.remove("vcs").is_some();
         let mut changes = Vec::new();
         if moves {
@@ -281,6 +305,11 @@ impl Planner<'_, '_> {
     fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
         marks::mark(&self.want.fleet, Marked::Workspace, fields, contents, &workspace.tags)
     }
+}
+
+fn is_to_move(workspace: &desired::Workspace, seen: &observed::Workspace, wanted: &Wanted) -> bool {
+    let here = seen.project.clone().map(Later::Known);
+    wanted.project.is_some() && wanted.project != here && !workspace.stewardship.ignore.contains("project")
 }
 
 /// Where a workspace's runs go until it is placed: nowhere, if they are to go to a pool or to wherever others
