@@ -133,3 +133,33 @@ async fn a_write_that_is_given_up_is_listed_as_one_whose_answer_is_unknown() {
     assert_eq!(unknown.len(), 1, "{unknown:?}");
     assert!(unknown[0].starts_with("POST organizations/example/"), "{unknown:?}");
 }
+
+/// Names and types of all notifications.
+fn subscribed(lab: &Lab) -> Vec<(String, String)> {
+    lab.sandbox.with_world(|world| {
+        world.notifications.values().map(|it| (it.name.clone(), it.destination_type.clone())).collect()
+    })
+}
+
+#[tokio::test]
+async fn a_notification_of_another_type_takes_the_place_of_the_old_one_and_not_before_it_is_there() {
+    let before = fleet(0, 0);
+    let mut want = before.clone();
+    let Notification { destination, .. } =
+        want.hcp.projects.get_mut("main").unwrap().notifications.get_mut("discord").unwrap();
+    *destination = Destination::Generic { url: source_of("DISCORD"), token: None };
+    let lab = Lab::new(&before).await;
+    lab.converge(&before).await;
+    let old = subscribed(&lab);
+    lab.sandbox.answer_deliveries(Some(404));
+    assert_eq!(failures(&lab.run(&want).await).len(), 1);
+    assert_eq!(subscribed(&lab), old, "the receiver did not take it, so the old one stays");
+    lab.sandbox.answer_deliveries(None);
+    let refused = Rule::short("DELETE notification-configurations/*", Fault::Reset);
+    lab.sandbox.script(Faults { seed: 1, rules: vec![refused] }).unwrap();
+    assert_eq!(failures(&lab.run(&want).await).len(), 1);
+    assert_eq!(subscribed(&lab).len(), 2, "stopped in between");
+    lab.sandbox.script(Faults::default()).unwrap();
+    lab.converge(&want).await;
+    assert_eq!(subscribed(&lab), [("discord (lab)".to_owned(), "generic".to_owned())]);
+}

@@ -117,12 +117,14 @@ impl Task<'_> {
             Request::ForgetAgent { id } => self.forget_agent(id).await?,
             Request::MintToken { .. } => {}
             Request::CreateNotification { subject, marked: _, notification } => {
-                return self.create_notification(subject, notification).await.map(Some);
+                return self.create_notification(subject, notification, None).await.map(Some);
             }
             Request::UpdateNotification { id, notification } => self.update_notification(id, notification).await?,
             Request::ReplaceNotification { id, subject, notification } => {
+                // In this order: a receiver that does not take the test delivery leaves the old one.
+                let made = self.create_notification(subject, notification, Some(id)).await?;
                 self.delete_notification(id).await?;
-                return self.create_notification(subject, notification).await.map(Some);
+                return Ok(Some(made));
             }
             Request::DeleteNotification { id, replaced: _ } => self.delete_notification(id).await?,
         }

@@ -76,30 +76,26 @@ impl Task<'_> {
         &self,
         subject: &Subject,
         notification: &NotificationRequest,
+        instead_of: Option<&NotificationId>,
     ) -> Result<String, Stop> {
         let path = self.subscriptions(subject)?;
         let delivery = self.delivery(notification).await?;
         let body = body(notification, &delivery, true);
-        let find = async || Ok(self.namesakes(&path, notification, subject).await?.into_iter().next());
+        let namesakes = async || {
+            let mut found = self.namesakes(&path, notification, subject).await?;
+            found.retain(|found| instead_of.is_none_or(|old| old.0 != found.id));
+            Ok::<_, Stop>(found)
+        };
+        let find = async || Ok(namesakes().await?.into_iter().next());
         let created = match self.create(&path, &body, find).await {
             Ok(created) => created,
             Err(stop) => return Err(stop.unverified(&delivery)),
         };
         let (Created::Made(made) | Created::Found(made)) = created;
-        self.keep_one(&path, made.id, notification, subject).await
-    }
-
-    /// HCP takes several of one name, so two runs at once may each have made one. Both then keep the same.
-    async fn keep_one(
-        &self,
-        path: &str,
-        made: String,
-        notification: &NotificationRequest,
-        subject: &Subject,
-    ) -> Result<String, Stop> {
-        let mut same = self.namesakes(path, notification, subject).await?.into_iter();
+        // HCP takes several of one name, so two runs at once may each have made one. Both then keep the same.
+        let mut same = namesakes().await?.into_iter();
         let Some(kept) = same.next() else {
-            return Ok(made);
+            return Ok(made.id);
         };
         for surplus in same {
             self.delete_notification(&NotificationId(surplus.id)).await?;

@@ -80,7 +80,8 @@ impl Planner<'_, '_> {
             let marked = self.names.put(name);
             // Of several, the one that needs no change is kept.
             let namesakes = seen.iter().filter(|seen| seen.name == marked);
-            let ours = namesakes.min_by_key(|seen| seen.url != Some(Compared::Same));
+            let kind = want.destination.wire_type();
+            let ours = namesakes.min_by_key(|seen| (seen.destination != kind, seen.url != Some(Compared::Same)));
             let bare = || seen.iter().find(|seen| seen.name == *name);
             let adopts = subscription.stewardship.adopt
                 || self.want.organization.stewardship.adopt
