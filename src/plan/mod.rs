@@ -428,11 +428,10 @@ impl<T> Read<T> {
     }
 }
 
-/// What a plan breaks off or moves if it is applied: the question that one really asks a plan.
+/// What a plan breaks off or moves if it is applied: the question that one really asks a plan. Runs are not among it: what
+/// would interrupt one is a wait and no action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// Runs that are interrupted.
-    pub runs: u32,
     /// Agents that are restarted.
     pub agents: u32,
     /// Credentials that are revoked.
@@ -532,8 +531,7 @@ impl Plan {
     pub fn effect(&self) -> Effect {
         let mut sum = Effect::default();
         for action in self.actions.values() {
-            let Effect { runs, agents, revoked, moved, workspaces } = action.request.effect();
-            sum.runs += runs;
+            let Effect { agents, revoked, moved, workspaces } = action.request.effect();
             sum.agents += agents;
             sum.revoked += revoked;
             sum.moved += moved;

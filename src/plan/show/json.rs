@@ -75,8 +75,6 @@ pub struct System {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Effect {
-    /// Runs that are interrupted.
-    pub runs_interrupted: u32,
     /// Agents that are restarted.
     pub agents_restarted: u32,
     /// Credentials that are revoked.
@@ -241,9 +239,8 @@ impl From<&SystemLine> for System {
 
 impl From<plan::Effect> for Effect {
     fn from(effect: plan::Effect) -> Self {
-        let plan::Effect { runs, agents, revoked, moved, workspaces } = effect;
+        let plan::Effect { agents, revoked, moved, workspaces } = effect;
         Self {
-            runs_interrupted: runs,
             agents_restarted: agents,
             credentials_revoked: revoked,
             workspaces_moved: moved,

@@ -151,14 +151,15 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 fn effect(effect: Effect) -> String {
-    let Effect { runs, agents, revoked, moved, workspaces } = effect;
+    let Effect { agents, revoked, moved, workspaces } = effect;
     let count = |count: u32, none: &str, verb: &str, one: &str| match count {
         0 => none.to_owned(),
         1 => format!("{verb} 1 {one}"),
         many => format!("{verb} {many} {one}s"),
     };
     let mut parts = vec![
-        count(runs, "interrupts no run", "interrupts", "run"),
+        // By construction: what would is a wait.
+        "interrupts no run".to_owned(),
         count(agents, "restarts no agent", "restarts", "agent"),
         count(revoked, "revokes nothing", "revokes", "credential"),
     ];

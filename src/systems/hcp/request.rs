@@ -549,7 +549,34 @@ impl Request {
             }
             Self::DeleteWorkspace { .. } => Effect { workspaces: 1, ..Effect::default() },
             Self::RevokeToken { .. } => Effect { revoked: 1, ..Effect::default() },
-            _ => Effect::default(),
+            Self::PlaceWorkspace { moves: false, .. }
+            | Self::UpdateWorkspace { moves: false, .. }
+            | Self::UpdateOrganization { mode: None, .. }
+            | Self::CreateProject(_)
+            | Self::UpdateProject { .. }
+            | Self::DeleteProject { .. }
+            | Self::CreateWorkspace { .. }
+            | Self::SetConsumers { .. }
+            | Self::UpdateMark { .. }
+            | Self::CreateVariable { .. }
+            | Self::UpdateVariable { .. }
+            | Self::ReplaceVariable { .. }
+            | Self::DeleteVariable { .. }
+            | Self::CreateVariableSet(_)
+            | Self::UpdateVariableSet { .. }
+            | Self::ReachVariableSet { .. }
+            | Self::DeleteVariableSet { .. }
+            | Self::ForgetWitnesses { .. }
+            | Self::CreatePool { .. }
+            | Self::RenamePool { .. }
+            | Self::ScopePool { .. }
+            | Self::DeletePool { .. }
+            | Self::MintToken { .. }
+            | Self::ForgetAgent { .. }
+            | Self::CreateNotification { .. }
+            | Self::UpdateNotification { .. }
+            | Self::ReplaceNotification { .. }
+            | Self::DeleteNotification { .. } => Effect::default(),
         }
     }
 }
