@@ -355,3 +355,27 @@ async fn the_mark_of_a_project_does_not_speak_of_tags_that_are_ignored() {
     assert_eq!(causes, [&reconcile::plan::Cause::Spec], "{:#?}", lines(&plan));
     lab.converge(&spec("new")).await;
 }
+
+/// Between the plan and the removal a person may think for an hour.
+#[tokio::test]
+async fn what_lost_its_mark_since_the_plan_is_not_removed() {
+    let (lab, mut want) = converged().await;
+    want.hcp.workspaces.clear();
+    want.hcp.projects.clear();
+    want.hcp.variable_sets.clear();
+    let plan = lab.plan(&want).await;
+    let removed = lines(&plan).iter().filter(|line| line.starts_with("remove ")).count();
+    lab.sandbox.with_world(|world| {
+        world.workspaces.values_mut().for_each(|it| drop(it.tags.remove(TAG_KEY)));
+        world.projects.values_mut().for_each(|it| drop(it.tags.remove(TAG_KEY)));
+        world.variable_sets.values_mut().for_each(|it| it.description.clear());
+    });
+    let before = lab.sandbox.snapshot();
+    let report = lab.apply(&plan).await;
+    let said = failures(&report).iter().filter(|it| it.contains("no longer carries this fleet's mark")).count();
+    let world = lab.sandbox.snapshot();
+    assert_eq!(world.workspaces.len(), before.workspaces.len(), "{:#?}", failures(&report));
+    assert_eq!(world.variable_sets.len(), before.variable_sets.len(), "{:#?}", failures(&report));
+    assert_eq!(world.projects.len(), before.projects.len(), "{:#?}", failures(&report));
+    assert!(removed > 2 && said > 2, "{removed} {:#?}", failures(&report));
+}

@@ -14,7 +14,7 @@ use super::super::wire::{Resource, Unrelated};
 use super::remove::pages;
 use super::{Named, Stop, Task};
 use crate::http::{Body, path};
-use crate::owner::TAG_KEY;
+use crate::owner::{Marked, TAG_KEY};
 
 /// The attribute of which "" has to be sent as null: its text is a duration.
 const DURATION: &str = "auto-destroy-activity-duration";
@@ -146,6 +146,7 @@ impl Task<'_> {
     }
 
     pub(super) async fn delete_project(&self, id: &ProjectId) -> Result<(), Stop> {
+        self.expect_ours(["projects", &id.0], Marked::Project).await?;
         let list = self.writer.reader().within(&["projects"]);
         self.remove(&path(&["projects", &id.0]), &id.0, &pages(&list)).await
     }

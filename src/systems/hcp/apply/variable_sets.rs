@@ -8,9 +8,10 @@ use super::super::request::VariableSetRequest;
 use super::super::wire::Resource;
 use super::super::{ProjectId, VariableSetId, WorkspaceId};
 use super::pools::refs;
-use super::remove::pages;
+use super::remove::{not_ours_any_more, pages};
 use super::{Named, Stop, Task};
-use crate::http::{Body, path};
+use crate::http::{Body, Kind, path};
+use crate::owner::Suffix;
 
 const KIND: &str = "varsets";
 
@@ -86,7 +87,19 @@ impl Task<'_> {
     }
 
     pub(super) async fn delete_variable_set(&self, id: &VariableSetId) -> Result<(), Stop> {
+        let path = path(&[KIND, &id.0]);
+        match self.writer.reader().get::<Resource<Worded>>(&path, &[]).await {
+            Ok(found) => {
+                let suffix = Suffix::description(self.writer.fleet());
+                if suffix.take(found.data.attributes.description.as_deref().unwrap_or_default()).is_none() {
+                    return Err(not_ours_any_more());
+                }
+            }
+            // What is gone, or not for us to see, the removal tells apart.
+            Err(failure) if failure.kind() == Kind::NotFound => {}
+            Err(failure) => return Err(failure.into()),
+        }
         let list = self.writer.reader().within(&[KIND]);
-        self.remove(&path(&[KIND, &id.0]), &id.0, &pages(&list)).await
+        self.remove(&path, &id.0, &pages(&list)).await
     }
 }

@@ -14,7 +14,7 @@ use super::projects::{settings, tag_bindings};
 use super::remove::pages;
 use super::{Named, Stop, Task};
 use crate::http::{Body, Failure, Kind, Method, path};
-use crate::owner::TAG_KEY;
+use crate::owner::{Marked, TAG_KEY};
 use crate::plan::Later;
 
 impl Task<'_> {
@@ -123,6 +123,7 @@ impl Task<'_> {
     /// Removes a workspace that holds nothing; HCP refuses any other. Right after a run HCP does not know yet whether
     /// it holds something, and says so.
     pub(super) async fn delete_workspace(&self, id: &WorkspaceId) -> Result<(), Stop> {
+        self.expect_ours(["workspaces", &id.0], Marked::Workspace).await?;
         let path = path(&["workspaces", &id.0, "actions", "safe-delete"]);
         let list = self.writer.reader().within(&["workspaces"]);
         let policy = self.writer.transport().policy();
