@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Action, Cause, Change, Holds, Later, Output, Plan, Shown, Verb, Wait, What, Why};
+use super::{Action, Cause, Change, Holds, Later, Output, Plan, Read, Shown, Verb, Wait, What, Why};
 use crate::address::Address;
 use crate::owner::Suffix;
 use crate::systems::hcp::observed::{Agent, AgentStatus, Job, Mode, Pool, Token};
@@ -129,19 +129,28 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// What HCP says of an agent.
+    /// What HCP says of the agent of this name that came with this token, and the id of the pool that the token is of. The
+    /// token tells the pool: what that is called, and which one the spec means by now, may have changed since. `was` is
+    /// what it was called when the container was made.
     #[must_use]
-    pub fn agent(&self, pool: &str, name: &str) -> Presence<'a> {
-        let Some(pool) = self.pool(pool) else {
-            return if self.seen.pools.gap().is_some() { Presence::Unread } else { Presence::Absent };
-        };
-        match pool.live.seen() {
-            Some(agents) => {
-                let named = agents.iter().filter(|agent| agent.name == name);
-                named.max_by_key(|agent| agent.created_at).map_or(Presence::Absent, Presence::Listed)
-            }
-            None => Presence::Unread,
+    pub fn agent(&self, token: &str, was: &str, name: &str) -> (Option<&'a PoolId>, Presence<'a>) {
+        let pools = self.seen.pools.seen();
+        let live = pools.iter().flat_map(|pool| pool.live.seen().into_iter().flatten().map(move |agent| (pool, agent)));
+        let named = live.filter(|(_, agent)| agent.name == name).max_by_key(|(_, agent)| agent.created_at);
+        if let Some((pool, agent)) = named {
+            return (Some(&pool.id), Presence::Listed(agent));
         }
+        let holds = |pool: &&Pool| pool.tokens.seen().into_iter().flatten().any(|found| found.id.0 == token);
+        if let Some(pool) = pools.iter().find(holds) {
+            let presence = if pool.live.seen().is_some() { Presence::Absent } else { Presence::Unread };
+            return (Some(&pool.id), presence);
+        }
+        let unread = |pool: &Pool| {
+            let asked = !matches!((&pool.tokens, &pool.live), (Read::NotAsked, _) | (_, Read::NotAsked));
+            pool.tokens.gap().is_some() || pool.live.gap().is_some() || (!asked && pool.name == was)
+        };
+        let unknown = self.seen.pools.gap().is_some() || pools.iter().any(unread);
+        (None, if unknown { Presence::Unread } else { Presence::Absent })
     }
 
     /// How many agents the runs of a pool want now; `None` where that could not be read.

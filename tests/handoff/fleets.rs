@@ -14,6 +14,8 @@ pub const HOST: &str = "nas";
 const POOL: &str = "nas";
 /// The name that the one agent's container works under.
 pub const CONTAINER: &str = "hcp-agents-nas-1";
+/// What somebody calls it later.
+const RENAMED: &str = "nas-of-the-house";
 const OLD: &str = "1.28.1";
 const NEW: &str = "1.29.0";
 
@@ -36,6 +38,7 @@ struct Is {
     min: u32,
     image: &'static str,
     pool: Pool,
+    pool_name: &'static str,
     host: bool,
 }
 
@@ -48,7 +51,7 @@ enum Pool {
 
 impl Is {
     const fn always(tier: &'static str) -> Self {
-        Self { tier, min: 1, image: NEW, pool: Pool::There, host: true }
+        Self { tier, min: 1, image: NEW, pool: Pool::There, pool_name: POOL, host: true }
     }
 
     const fn on_demand() -> Self {
@@ -56,11 +59,11 @@ impl Is {
     }
 
     fn desired(self) -> Desired {
-        let Self { tier, min, image, pool, host } = self;
+        let Self { tier, min, image, pool, pool_name, host } = self;
         let place = if pool == Pool::There { "nas" } else { "cloud" };
         let pool = match pool {
             Pool::Forgotten => "{}".to_owned(),
-            pool => pools(min, image, pool == Pool::Absent),
+            pool => pools(pool_name, min, image, pool == Pool::Absent),
         };
         fleet("handoff.yaml", &text(tier, host, &pool, place))
     }
@@ -77,16 +80,16 @@ fn text(tier: &str, host: bool, pools: &str, place: &str) -> String {
     )
 }
 
-fn pools(min: u32, image: &str, absent: bool) -> String {
+fn pools(name: &str, min: u32, image: &str, absent: bool) -> String {
     format!(
-        "{{ nas: {{ name: {POOL}, target: nas, longestApply: 1h, rotateAfter: 30d, absent: {absent}, \
+        "{{ nas: {{ name: {name}, target: nas, longestApply: 1h, rotateAfter: 30d, absent: {absent}, \
          agents: {{ min: {min}, max: 1, image: \"hashicorp/tfc-agent:{image}\" }} }} }}"
     )
 }
 
 /// The spec of this fleet for whoever reads files.
 pub fn spec_text(tier: &str, min: u32, image: &str) -> String {
-    text(tier, true, &pools(min, image, false), "nas")
+    text(tier, true, &pools(POOL, min, image, false), "nas")
 }
 
 fn nothing(_: &mut World) {}
@@ -107,6 +110,17 @@ pub fn at_work(world: &mut World) {
 
 fn passes(world: &mut World, time: SignedDuration) {
     world.now = world.now.checked_add(time).expect("a time");
+}
+
+/// The labels of the container go on saying what the pool was called.
+fn pool_renamed(world: &mut World) {
+    let pool = world.agent_pools.values_mut().find(|it| it.name == POOL).expect("the pool");
+    RENAMED.clone_into(&mut pool.name);
+}
+
+fn pool_renamed_and_at_work(world: &mut World) {
+    pool_renamed(world);
+    at_work(world);
 }
 
 fn a_month_passes(world: &mut World) {
@@ -199,6 +213,14 @@ pub fn situations() -> Vec<Situation> {
         make("pool is absent, busy", Some(always.desired()), Is { pool: Pool::Absent, ..always }, at_work),
         make("target is absent", Some(always.desired()), Is { host: false, ..always }, nothing),
         make("target is absent, busy", Some(roomy.desired()), Is { host: false, ..roomy }, at_work),
+        make(
+            "pool renamed, target is absent, busy",
+            Some(roomy.desired()),
+            Is { host: false, pool_name: RENAMED, ..roomy },
+            pool_renamed_and_at_work,
+        ),
+        make("pool renamed, upgrade, busy", old(roomy), Is { pool_name: RENAMED, ..roomy }, pool_renamed_and_at_work),
+        make("pool renamed, upgrade", old(always), Is { pool_name: RENAMED, ..always }, pool_renamed),
         same("a run is queued", on_demand, queue),
         same("cooled down", on_demand, a_job_was_done),
         same("token revoked, running", always, token_revoked),

@@ -24,7 +24,13 @@ fn waits_for_a_job(plan: &Plan) -> bool {
 
 #[tokio::test]
 async fn an_agent_at_work_is_waited_for_and_then_replaced() {
-    for name in ["upgrade, busy, one slot", "upgrade, busy, several slots", "target is absent, busy"] {
+    for name in [
+        "upgrade, busy, one slot",
+        "upgrade, busy, several slots",
+        "target is absent, busy",
+        "pool renamed, upgrade, busy",
+        "pool renamed, target is absent, busy",
+    ] {
         let case = case(name).await;
         let lab = resume(&case.start, &case.want).await;
         assert!(waits_for_a_job(&case.plan), "{name}: {:#?}", case.plan.waits);

@@ -52,7 +52,7 @@ pub fn interruptions(plan: &Plan, seen: &Observed) -> Vec<Interruption> {
             systems::Request::Docker(Request { target, call: Call::Rename { .. } }) => {
                 let host = seen.docker.hosts.get(target)?.seen()?;
                 let live = host.container(&address.name())?;
-                let pool = live.label(labels::POOL)?.to_owned();
+                let pool = pool_of(seen, live)?.to_owned();
                 let cost = cost(plan, seen, address, live);
                 Some(Interruption { address: address.clone(), pool, cost, alone: false })
             }
@@ -78,7 +78,7 @@ fn cost(plan: &Plan, seen: &Observed, address: &Address, live: &Container) -> Co
         return Cost::Resting;
     }
     let came = live.agent_name().and_then(|name| {
-        let pool = live.label(labels::POOL)?;
+        let pool = pool_of(seen, live)?;
         agents(seen, pool).filter(|agent| agent.name == name).filter_map(|agent| agent.created_at).min()
     });
     let took = came.zip(live.created_at).map(|(came, made)| came.duration_since(made).as_secs());
@@ -86,6 +86,15 @@ fn cost(plan: &Plan, seen: &Observed, address: &Address, live: &Container) -> Co
         Some(seconds) => Cost::Seconds(seconds.max(1)),
         None => Cost::Unknown,
     }
+}
+
+/// What the pool is called by now whose token a container holds.
+fn pool_of<'a>(seen: &'a Observed, container: &'a Container) -> Option<&'a str> {
+    let token = container.label(labels::TOKEN)?;
+    let holds =
+        |pool: &&systems::hcp::observed::Pool| pool.tokens.seen().into_iter().flatten().any(|it| it.id.0 == token);
+    let found = seen.hcp.pools.seen().iter().find(holds);
+    found.map(|pool| pool.name.as_str()).or_else(|| container.label(labels::POOL))
 }
 
 fn agents<'a>(seen: &'a Observed, pool: &str) -> impl Iterator<Item = &'a systems::hcp::observed::Agent> {

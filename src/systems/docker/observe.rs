@@ -139,11 +139,19 @@ pub async fn complaints(reader: &Reader, fleet: &FleetName, pools: &[hcp::observ
         .filter(|agent| agent.status.holds_a_slot())
         .map(|agent| agent.name.as_str())
         .collect();
-    let known = |pool: &str| pools.iter().any(|other| other.name == pool && other.live.seen().is_some());
+    // The token tells the pool, whatever that is called by now; one that was revoked is of the pool that it was made for.
+    let known = |container: &Container| {
+        let is_of = |pool: &hcp::observed::Pool| {
+            let tokens = pool.tokens.seen().into_iter().flatten();
+            container.label(labels::POOL) == Some(&pool.name)
+                || tokens.into_iter().any(|found| container.label(labels::TOKEN) == Some(&found.id.0))
+        };
+        pools.iter().any(|pool| pool.live.seen().is_some() && is_of(pool))
+    };
     let silent = |container: &Container| {
         labels::is_ours(&container.labels, fleet)
             && container.state.is_up()
-            && container.label(labels::POOL).is_some_and(known)
+            && known(container)
             && container.agent_name().is_some_and(|name| !listed.contains(name.as_str()))
     };
     for (target, host) in &mut seen.hosts {

@@ -75,8 +75,7 @@ impl<'a> Planner<'a, '_> {
 
     /// An idle agent is stopped when nothing came for a while after its last job, and after its own coming.
     fn has_cooled_down(&mut self, service: &Service, slot: &Slot<'a>) -> bool {
-        let Some(name) = slot.live.and_then(super::super::observed::Container::agent_name) else { return false };
-        let Presence::Listed(agent) = self.links.agent(&service.pool, &name) else { return false };
+        let Some((_, _, Presence::Listed(agent))) = slot.live.and_then(|live| self.agent(live)) else { return false };
         if agent.status != AgentStatus::Idle {
             return false;
         }
@@ -101,8 +100,7 @@ impl<'a> Planner<'a, '_> {
             .seen()
             .iter()
             .filter(|it| it.state.is_up() && super::super::labels::is_ours(&it.labels, self.fleet))
-            .filter_map(|it| Some((it.label(super::super::labels::POOL)?, it.agent_name()?)))
-            .filter(|(pool, name)| self.links.agent(pool, name) == Presence::Absent)
+            .filter(|it| matches!(self.agent(it), Some((_, _, Presence::Absent))))
             .count();
         let coming = u32::try_from(coming).unwrap_or(u32::MAX);
         Some(self.links.ceiling().saturating_sub(used).saturating_sub(coming).saturating_sub(self.started))

@@ -69,14 +69,13 @@ impl<'a> Planner<'a, '_> {
         let address = self.container_address(&container.name);
         let mut ended = Vec::new();
         if container.state.is_up() {
-            let pool = container.label(labels::POOL).unwrap_or_default();
             let marked = container.is_marked();
-            if !self.may_stop(pool, container, &address) {
+            if !self.may_stop(container, &address) {
                 return None;
             }
             let at = address.within(["drain"]);
             let how = (marked, Vec::new(), Afterwards::Goes);
-            self.drain(at.clone(), (pool, container.works_as()), container, how, gone());
+            self.drain(at.clone(), container.works_as(), container, how, gone());
             ended.push(self.fact(&at, Fact::Gone));
         }
         let why = if self.target.absent {

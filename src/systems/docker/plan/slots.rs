@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::plan::links::{Held, Presence, Witness};
 use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Rule, Shown, Verb, What, Why};
 use crate::systems::hcp::observed::AgentStatus;
-use crate::systems::hcp::{pool_address, token_address};
+use crate::systems::hcp::{PoolId, pool_address, token_address};
 
 /// A place for an agent, and who is in it.
 pub(super) struct Slot<'a> {
@@ -27,13 +27,6 @@ pub(super) struct Slot<'a> {
     pub(super) live: Option<&'a Container>,
     pub(super) next: Option<&'a Container>,
     pub(super) draining: Option<&'a Container>,
-}
-
-impl Slot<'_> {
-    /// The pool that it is for, and the name under which its container works.
-    fn works(&self) -> (&str, &str) {
-        (&self.service.pool, &self.name)
-    }
 }
 
 /// Why a container is not what it should be.
@@ -132,12 +125,12 @@ impl<'a> Planner<'a, '_> {
         let why = Why { cause: Cause::Because("somebody began to let it finish".to_owned()), origin: None };
         let mut ended = Vec::new();
         if marked.state.is_up() {
-            if !self.may_stop(&slot.service.pool, marked, &slot.address) {
+            if !self.may_stop(marked, &slot.address) {
                 return None;
             }
             let then = if stays { Afterwards::Rests } else { Afterwards::Goes };
             let at = slot.address.within(["drain"]);
-            self.drain(at.clone(), slot.works(), marked, (true, Vec::new(), then), why.clone());
+            self.drain(at.clone(), &slot.name, marked, (true, Vec::new(), then), why.clone());
             ended.push(self.fact(&at, Fact::Gone));
         } else if stays {
             let shown = change("name", Shown::text(&marked.name), Shown::text(&slot.name), &why);
@@ -245,7 +238,7 @@ impl<'a> Planner<'a, '_> {
                 let why = Why { cause: Cause::Because("no run wants it".to_owned()), origin: None };
                 self.drain(
                     slot.address.within(["drain"]),
-                    slot.works(),
+                    &slot.name,
                     live,
                     (false, Vec::new(), Afterwards::Rests),
                     why,
@@ -272,7 +265,7 @@ impl<'a> Planner<'a, '_> {
         wish: &Wish,
     ) {
         let up = live.state.is_up();
-        if up && !self.may_stop(&slot.service.pool, live, &slot.address) {
+        if up && !self.may_stop(live, &slot.address) {
             return;
         }
         let why =
@@ -293,9 +286,9 @@ impl<'a> Planner<'a, '_> {
             let at = slot.address.within(["next"]);
             if let Some(stale) = next.filter(|stale| stale.state.is_up()) {
                 // Whoever made it may be at work on it: one that runs is let finish, and the next run goes on.
-                if self.may_stop(&slot.service.pool, stale, &at) {
+                if self.may_stop(stale, &at) {
                     let then = (false, Vec::new(), Afterwards::Goes);
-                    self.drain(slot.address.within(["drain"]), slot.works(), stale, then, why);
+                    self.drain(slot.address.within(["drain"]), &slot.name, stale, then, why);
                 }
                 return;
             }
@@ -323,7 +316,7 @@ impl<'a> Planner<'a, '_> {
         let mut ended = vec![made];
         if up {
             let at = slot.address.within(["drain"]);
-            self.drain(at.clone(), slot.works(), live, (false, relieved, Afterwards::Goes), why.clone());
+            self.drain(at.clone(), &slot.name, live, (false, relieved, Afterwards::Goes), why.clone());
             ended.push(self.fact(&at, Fact::Gone));
         }
         let gone = self.take_away(&slot.address.within(["old"]), live, ended);
@@ -346,12 +339,12 @@ impl<'a> Planner<'a, '_> {
         let Some(next) = next else { return };
         let mut ended = Vec::new();
         if next.state.is_up() {
-            if !self.may_stop(&slot.service.pool, next, &slot.address.within(["next"])) {
+            if !self.may_stop(next, &slot.address.within(["next"])) {
                 return;
             }
             let why = Why { cause: Cause::Because("the one that works is as it should be".to_owned()), origin: None };
             let at = slot.address.within(["next", "drain"]);
-            self.drain(at.clone(), slot.works(), next, (false, Vec::new(), Afterwards::Goes), why);
+            self.drain(at.clone(), &slot.name, next, (false, Vec::new(), Afterwards::Goes), why);
             ended.push(self.fact(&at, Fact::Gone));
         }
         self.take_away(&slot.address.within(["stale"]), next, ended);
@@ -371,13 +364,12 @@ impl<'a> Planner<'a, '_> {
     pub(super) fn drain(
         &mut self,
         at: Address,
-        (pool, works_as): (&str, &str),
+        works_as: &str,
         container: &Container,
         (found_marked, relieved, then): (bool, Vec<Later<Holds>>, Afterwards),
         why: Why,
     ) {
-        let pool = self.links.pool(pool).map(|pool| pool.id.0.clone());
-        let agent = pool.zip(container.agent_name()).map(|(pool, name)| AgentRef { pool, name });
+        let agent = self.agent(container).and_then(|(name, pool, _)| Some(AgentRef { pool: pool?.0.clone(), name }));
         let end = match then {
             Afterwards::Rests => "stopped",
             Afterwards::Goes => "gone",
@@ -396,9 +388,9 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Whether an agent may be stopped now; if not, the plan says what it waits for.
-    pub(super) fn may_stop(&mut self, pool: &str, container: &Container, at: &Address) -> bool {
-        let Some(name) = container.agent_name() else { return true };
-        let (what, until) = match self.links.agent(pool, &name) {
+    pub(super) fn may_stop(&mut self, container: &Container, at: &Address) -> bool {
+        let Some((name, _, presence)) = self.agent(container) else { return true };
+        let (what, until) = match presence {
             Presence::Absent => return true,
             Presence::Listed(agent) => match &agent.status {
                 AgentStatus::Idle | AgentStatus::Errored | AgentStatus::Exited => return true,
@@ -414,6 +406,13 @@ impl<'a> Planner<'a, '_> {
         };
         self.wait(at.clone(), what, until);
         false
+    }
+
+    /// The name of a container's agent, the pool that its token is of, and what HCP says of it. `None`: it never had one.
+    pub(super) fn agent(&self, container: &Container) -> Option<(String, Option<&'a PoolId>, Presence<'a>)> {
+        let (name, token) = (container.agent_name()?, container.label(labels::TOKEN)?);
+        let (pool, presence) = self.links.agent(token, container.label(labels::POOL).unwrap_or_default(), &name);
+        Some((name, pool, presence))
     }
 
     /// Starts a container if it is to run and the tier has room for its agent.
