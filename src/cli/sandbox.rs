@@ -1,6 +1,6 @@
 //! `sandbox serve`: the stand-in alone, for any client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Ended;
 use serde_json::{Value, json};
@@ -37,14 +37,21 @@ pub async fn serve(arguments: &Serve, globals: &Globals, output: Output, signals
         let faults: Faults = faults(&text).map_err(|cause| failed().because(cause))?;
         sandbox.script(faults).map_err(|cause| failed().because(cause))?;
     }
-    output.result(&format!(
-        "SANDBOX {}\naddress {}\ntoken   {}\n",
-        directory.display(),
-        sandbox.address(),
-        sandbox.token()
-    ))?;
+    output.result(&served(&directory, &sandbox))?;
     signals.stop.gently.cancelled().await;
     Ok(signals.exit())
+}
+
+/// What a client needs to know: where HCP is, and each Docker Engine.
+fn served(directory: &Path, sandbox: &Sandbox) -> String {
+    let mut lines = vec![
+        format!("SANDBOX {}", directory.display()),
+        format!("address {}", sandbox.address()),
+        format!("token   {}", sandbox.token()),
+    ];
+    lines.extend(sandbox.engines().into_iter().map(|(target, address)| format!("docker  {address}  {target}")));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// `sandbox queue`
