@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Action, Cause, Change, Holds, Later, Output, Plan, Read, Shown, Verb, Wait, What, Why};
 use crate::address::Address;
 use crate::owner::Suffix;
+use crate::systems::docker::labels;
 use crate::systems::hcp::observed::{Agent, AgentStatus, Job, Mode, Pool, Token};
 use crate::systems::hcp::request::Request;
 use crate::systems::hcp::{self, PoolId, TokenId, pool_address, token_address};
-use crate::systems::docker::labels;
 use crate::systems::{self, hcp::desired, hcp::observed};
 
 /// How long a token that reached nobody is left alone: longer than any run takes, by HCP's clock.
@@ -75,8 +75,8 @@ pub struct Held {
 /// What holds tokens of ours, read off the receivers.
 #[derive(Debug, Default)]
 pub struct Receivers {
-    /// For each token's id, the action that takes the last receiver of it away, if this plan has one.
-    pub witnessed: BTreeMap<String, Option<Address>>,
+    /// For each token's id, who holds it, and the action that takes the holder away, if this plan has one.
+    witnessed: BTreeMap<String, BTreeMap<Address, Option<Address>>>,
     /// Targets all of whose receivers were seen, and how sure it is that these are theirs.
     pub complete: BTreeMap<String, Identity>,
     /// Consumers that the spec has or that were seen, with whatever token.
@@ -260,12 +260,12 @@ impl<'a> Links<'a> {
         Ok(Output { of, what: What::Credential })
     }
 
-    /// Not too many tokens of a consumer are held by nobody and may still be on their way: they were never used, and are
-    /// young, or nothing tells how old they are.
+    /// Not too many tokens of a consumer are held by nobody and have to be left alone yet: they are young, or nothing tells
+    /// how old they are.
     fn few_adrift(&self, pool: &str, consumer: &str, receivers: &Receivers) -> Result<(), Held> {
         let tokens = self.pool(pool).and_then(|pool| pool.tokens.seen()).into_iter().flatten();
         let adrift = tokens
-            .filter(|token| self.mark.take(&token.description) == Some(consumer) && token.last_used_at.is_none())
+            .filter(|token| self.mark.take(&token.description) == Some(consumer))
             .filter(|token| !receivers.witnessed.contains_key(&token.id.0) && !self.is_old(token));
         let (dated, undated): (Vec<&Token>, Vec<&Token>) = adrift.partition(|token| token.created_at.is_some());
         let count = dated.len() + undated.len();
@@ -274,13 +274,13 @@ impl<'a> Links<'a> {
         }
         Err(if undated.is_empty() {
             Held {
-                what: format!("{count} tokens were minted for it within the hour and reached nobody"),
+                what: format!("{count} tokens were minted for it within the hour, and nobody holds them"),
                 until: "the run in which these are an hour old and are revoked".to_owned(),
             }
         } else {
             let ids: Vec<&str> = undated.iter().map(|token| token.id.0.as_str()).collect();
             Held {
-                what: format!("{count} tokens were minted for it and reached nobody, and HCP does not say when"),
+                what: format!("{count} tokens were minted for it that nobody holds, and HCP does not say when"),
                 until: format!("whoever revokes {} in the settings of {}", ids.join(", "), pool_address(pool)),
             }
         })
@@ -294,7 +294,8 @@ impl<'a> Links<'a> {
     #[must_use]
     pub fn used(&self, target: &Address) -> usize {
         let tokens = self.seen.pools.seen().iter().filter_map(|pool| pool.tokens.seen()).flatten();
-        let of_target = |consumer: &str| consumer.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let of_target =
+            |consumer: &str| consumer.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/'));
         tokens
             .filter(|token| token.last_used_at.is_some() && self.mark.take(&token.description).is_some_and(of_target))
             .count()
@@ -319,10 +320,13 @@ impl<'a> Links<'a> {
     fn revoke_one(&self, plan: &mut Plan, pool: &Pool, (token, consumer): (&Token, &str), receivers: &Receivers) {
         let address = token_address(&pool.name, &token.id.0);
         let (unused, cause) = match receivers.witnessed.get(&token.id.0) {
-            Some(None) => return,
-            Some(Some(of)) => {
-                let gone = Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
-                (vec![Later::From(gone)], Cause::Follows(of.clone()))
+            Some(holders) => {
+                // A copy of a container holds the token of the first.
+                let leaving: Option<Vec<&Address>> = holders.values().map(Option::as_ref).collect();
+                let Some((last, _)) = leaving.as_ref().and_then(|leaving| leaving.split_last()) else { return };
+                let gone = |of: &Address| Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
+                let unused = leaving.iter().flatten().map(|of| Later::From(gone(of))).collect();
+                (unused, Cause::Follows((*last).clone()))
             }
             None => {
                 let Some(identity) = receivers.identity(consumer) else { return };
@@ -366,7 +370,7 @@ impl<'a> Links<'a> {
             return Ok(());
         }
         let agent = labels::agent_name(name_of(consumer), id);
-        match self.agent(&pool.name, &agent) {
+        match self.agent(id, &pool.name, &agent).1 {
             Presence::Unread => {
                 let what = format!("whether its agent {agent} is at work could not be read");
                 return Err(Held { what, until: "a run that can read it".to_owned() });
@@ -410,6 +414,16 @@ fn name_of(consumer: &str) -> &str {
 }
 
 impl Receivers {
+    /// Somebody holds a token.
+    pub fn hold(&mut self, token: &str, holder: Address) {
+        self.witnessed.entry(token.to_owned()).or_default().insert(holder, None);
+    }
+
+    /// An action of this plan takes the holder away.
+    pub fn leave(&mut self, token: &str, holder: Address, by: Address) {
+        self.witnessed.entry(token.to_owned()).or_default().insert(holder, Some(by));
+    }
+
     /// All that could hold a token of this consumer was looked at; where its target left the spec, whatever runs there
     /// still may hold it.
     fn identity(&self, consumer: &str) -> Option<Identity> {

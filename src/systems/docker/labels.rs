@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::desired::container_name;
 use super::observed::Container;
 use crate::owner::FleetName;
 
@@ -142,14 +143,18 @@ impl Container {
     /// The name that its agent has in HCP: no two containers that followed each other share one.
     #[must_use]
     pub fn agent_name(&self) -> Option<String> {
-        Some(agent_name(self.works_as(), self.label(TOKEN)?))
+        Some(agent_name(&self.works_as(), self.label(TOKEN)?))
     }
 
-    /// Its name without what was put behind it for the time of a change.
+    /// The name that it was made to work under. Its name now may have something behind it for the time of a change, or be
+    /// one that somebody gave it by hand; its agent has that of the beginning in any case.
     #[must_use]
-    pub fn works_as(&self) -> &str {
+    pub fn works_as(&self) -> String {
+        if let (Some(project), Some((service, number))) = (self.label(PROJECT), self.place()) {
+            return container_name(project, service, number);
+        }
         let base = [DRAINING, DRAINING_AGAIN, NEXT].into_iter().find_map(|end| self.name.strip_suffix(end));
-        base.unwrap_or(&self.name)
+        base.unwrap_or(&self.name).to_owned()
     }
 
     /// Somebody began to let it finish.

@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::blueprint::variable_names;
 pub use self::compose::compose;
+use super::container_address;
 use super::desired::{Desired, Target};
 use super::observed::{Host, Observed};
 use super::request::{Call, Request};
-use super::container_address;
 use crate::address::Address;
 use crate::owner::FleetName;
 use crate::plan::links::{Links, Receivers};

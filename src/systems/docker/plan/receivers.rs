@@ -2,7 +2,7 @@
 
 use super::super::desired::Desired;
 use super::super::observed::{Host, Observed};
-use super::super::{labels, target_address};
+use super::super::{container_address, labels, target_address};
 use super::Planner;
 use crate::owner::FleetName;
 use crate::plan::links::{Identity, Receivers};
@@ -17,10 +17,11 @@ pub(super) fn witnesses(want: &Desired, seen: &Observed) -> Receivers {
         }
         let host = seen.hosts.get(key).and_then(|host| host.seen());
         for container in host.into_iter().flat_map(|host| host.containers.seen()) {
-            if let Some(token) = container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, &want.fleet))
+            if let Some(token) =
+                container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, &want.fleet))
             {
-                receivers.witnessed.insert(token.to_owned(), None);
-                receivers.consumers.insert(consumer(key, container.works_as()));
+                receivers.hold(token, container_address(key, &container.name));
+                receivers.consumers.insert(consumer(key, &container.works_as()));
             }
         }
     }

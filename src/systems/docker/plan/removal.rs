@@ -15,24 +15,18 @@ fn gone() -> Why {
 }
 
 impl<'a> Planner<'a, '_> {
-    /// Containers of services and numbers that the spec has no more, then what only they stood on.
+    /// Containers of services and numbers that the spec has no more, and those that somebody gave another name; then what
+    /// only they stood on.
     pub(super) fn surplus(&mut self) {
         let host = self.host;
         let ours = host.containers.seen().iter().filter(|it| {
             labels::is_ours(&it.labels, self.fleet) && it.label(labels::PROJECT) == Some(&self.target.project)
         });
-        let surplus: Vec<&'a Container> = ours
-            .filter(|it| {
-                self.target.absent
-                    || it.place().is_none_or(|(service, number)| {
-                        self.target.services.get(service).is_none_or(|service| number > service.max)
-                    })
-            })
-            .collect();
+        let surplus: Vec<(&'a Container, Why)> = ours.filter_map(|it| Some((it, self.is_surplus(it)?))).collect();
         let mut leaving = Vec::new();
         let mut stays = false;
-        for container in &surplus {
-            match self.remove(container) {
+        for (container, why) in surplus {
+            match self.remove(container, why) {
                 Some(gone) => leaving.push(gone),
                 None => stays = true,
             }
@@ -43,6 +37,23 @@ impl<'a> Planner<'a, '_> {
         } else if !stays {
             self.unused_volumes();
         }
+    }
+
+    /// Why one of ours is to go, if it is.
+    fn is_surplus(&self, container: &Container) -> Option<Why> {
+        if self.target.absent {
+            return Some(self.why(Cause::Spec, &super::super::target_address(self.key), "absent"));
+        }
+        let wanted = container.place().filter(|(service, number)| {
+            self.target.services.get(*service).is_some_and(|service| *number <= service.max)
+        });
+        let Some((service, number)) = wanted else { return Some(gone()) };
+        let name = self.target.container(service, number);
+        let ends = ["", labels::NEXT, labels::DRAINING, labels::DRAINING_AGAIN];
+        if ends.into_iter().any(|end| container.name == format!("{name}{end}")) {
+            return None;
+        }
+        Some(Why { cause: Cause::Because(format!("somebody renamed it: it was made as {name}")), origin: None })
     }
 
     /// Containers through which a volume was filled by a run that did not get to remove them. One of a volume that is
@@ -65,7 +76,7 @@ impl<'a> Planner<'a, '_> {
         leaving
     }
 
-    fn remove(&mut self, container: &'a Container) -> Option<Later<Holds>> {
+    fn remove(&mut self, container: &'a Container, why: Why) -> Option<Later<Holds>> {
         let address = self.container_address(&container.name);
         let mut ended = Vec::new();
         if container.state.is_up() {
@@ -75,18 +86,13 @@ impl<'a> Planner<'a, '_> {
             }
             let at = address.within(["drain"]);
             let how = (marked, Vec::new(), Afterwards::Goes);
-            self.drain(at.clone(), container.works_as(), container, how, gone());
+            self.drain(at.clone(), &container.works_as(), container, how, why.clone());
             ended.push(self.fact(&at, Fact::Gone));
         }
-        let why = if self.target.absent {
-            self.why(Cause::Spec, &super::super::target_address(self.key), "absent")
-        } else {
-            gone()
-        };
         let call = Call::RemoveContainer { id: container.id.clone(), ended };
         self.act(address.clone(), Verb::Remove, Vec::new(), why, call);
         if let Some(token) = container.label(labels::TOKEN).filter(|_| !self.target.verify) {
-            self.receivers.witnessed.insert(token.to_owned(), Some(address.clone()));
+            self.receivers.leave(token, address.clone(), address.clone());
         }
         Some(self.fact(&address, Fact::Gone))
     }
@@ -180,6 +186,12 @@ impl<'a> Planner<'a, '_> {
                 let note = format!("in the project {} too, and {whose}", self.target.project);
                 self.leave(self.container_address(&container.name), note);
             }
+        }
+        // A stack that compose made under that name has it already, and it is one network for both.
+        let shared = host.networks.seen().iter().find(|it| it.name == self.target.network());
+        if let Some(network) = shared.filter(|it| !labels::is_ours(&it.labels, self.fleet) && !self.target.absent) {
+            let note = "not ours: our agents are in it, and it is neither changed nor removed";
+            self.leave(network_address(self.key, &network.name), note);
         }
     }
 }

@@ -356,7 +356,7 @@ impl<'a> Planner<'a, '_> {
         let call = Call::RemoveContainer { id: container.id.clone(), ended };
         self.act(at.clone(), Verb::Remove, Vec::new(), why, call);
         if let Some(token) = container.label(labels::TOKEN).filter(|_| !self.target.verify) {
-            self.receivers.witnessed.insert(token.to_owned(), Some(at.clone()));
+            self.receivers.leave(token, self.container_address(&container.name), at.clone());
         }
         self.fact(at, Fact::Gone)
     }

@@ -76,7 +76,8 @@ fn a_used_token_stays_until_the_one_after_it_was_used() {
 
 #[test]
 fn a_used_token_goes_with_its_consumer() {
-    let gone = seen::Token { description: "docker/nas/hcp-agents-old-1 [reconcile:lab]".to_owned(), ..used("at-1", 90) };
+    let gone =
+        seen::Token { description: "docker/nas/hcp-agents-old-1 [reconcile:lab]".to_owned(), ..used("at-1", 90) };
     let plan = plan(&fleet("free", IMAGE), hcp(vec![gone], Vec::new()), host(Vec::new(), ours()));
     assert_eq!(plan.count(Verb::Revoke), 1, "{:?}", lines(&plan));
 }
@@ -111,4 +112,36 @@ fn nobody_waits_an_hour_for_tokens_whose_age_is_not_told() {
     let plan = plan(&pinned("engine"), hcp(tokens, Vec::new()), host(Vec::new(), ours()));
     let [wait] = *waits_at(&plan, at(NAME).as_str()) else { panic!("{:#?}", plan.waits) };
     assert!(!wait.what.contains("within the hour") && wait.until.contains("at-000001, at-000002"), "{wait:#?}");
+}
+
+#[test]
+fn a_token_that_two_containers_hold_goes_with_the_second() {
+    let want = fleet("standard", IMAGE);
+    let old = fleet("standard", "hashicorp/tfc-agent:1.28.1");
+    let first = container(&want, &format!("{NAME}-old"), "at-000001", State::Running);
+    let copy = container(&old, NAME, "at-000001", State::Created);
+    let busy = agent("at-000001", seen::AgentStatus::Busy);
+    let seen = hcp(vec![used("at-000001", 90)], vec![busy]);
+    let plan = plan(&want, seen, host(vec![first, copy], ours()));
+    assert_eq!(plan.count(Verb::Revoke), 0, "{:?}", lines(&plan));
+    let [wait] = *waits_at(&plan, &format!("docker/nas/container/{NAME}-old")) else { panic!("{:#?}", plan.waits) };
+    assert!(wait.what.contains("has a job"), "{wait:#?}");
+}
+
+#[test]
+fn one_that_somebody_renamed_is_still_ours() {
+    let want = fleet("standard", IMAGE);
+    let bob = |state| container(&want, "bob", "at-000001", state);
+    let idle = || agent("at-000001", seen::AgentStatus::Idle);
+    let seen = |agents| hcp(vec![used("at-000001", 90)], agents);
+    let leaving = plan(&want, seen(vec![idle()]), host(vec![bob(State::Running)], ours()));
+    let lines = lines(&leaving);
+    assert!(lines.iter().any(|line| line.starts_with("remove docker/nas/container/bob")), "{lines:#?}");
+    assert!(leaving.actions.contains_key(&at("bob").within(["drain"])), "{lines:#?}");
+    assert_eq!(leaving.count(Verb::Revoke), 1, "{lines:#?}");
+    let busy = seen::Agent { status: seen::AgentStatus::Busy, ..idle() };
+    let staying = plan(&want, seen(vec![busy]), host(vec![bob(State::Running)], ours()));
+    assert!(!staying.actions.contains_key(&at("bob")), "{:#?}", staying.actions.keys());
+    let [wait] = *waits_at(&staying, "docker/nas/container/bob") else { panic!("{:#?}", staying.waits) };
+    assert!(wait.what.contains("has a job"), "{wait:#?}");
 }
