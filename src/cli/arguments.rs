@@ -184,7 +184,8 @@ pub struct Scope {
     /// Take over things that match and carry no mark yet, such as 'hcp/workspace/main-*'; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub adopt: Vec<Pattern>,
-    /// Take agents that HCP calls unknown off its list where they hold a slot that is wanted, such as 'hcp/pool/*/agent/*'
+    /// Take agents that HCP calls unknown off its list where they hold a slot that is wanted, such as 'hcp/pool/*/agent/*';
+    /// or revoke what was held by the earlier machine of a target, such as 'docker/nas'
     #[arg(long, value_name = "PATTERN")]
     pub forget: Vec<Pattern>,
     /// Only what matches, such as 'hcp/workspace/main-vault'; repeatable

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Action, Cause, Change, Holds, Later, Output, Plan, Shown, Verb, Wait, What, Why};
 use crate::address::Address;
 use crate::owner::Suffix;
+use crate::systems::docker::labels;
 use crate::systems::hcp::observed::{Agent, AgentStatus, Job, Mode, Pool, Token};
 use crate::systems::hcp::request::Request;
 use crate::systems::hcp::{self, PoolId, TokenId, pool_address, token_address};
@@ -76,10 +77,19 @@ pub struct Held {
 pub struct Receivers {
     /// For each token's id, the action that takes the last receiver of it away, if this plan has one.
     pub witnessed: BTreeMap<String, Option<Address>>,
-    /// Targets whose receivers are all known.
-    pub complete: BTreeSet<String>,
-    /// All targets of the fleet.
-    pub targets: BTreeSet<String>,
+    /// Targets all of whose receivers were seen, and how sure it is that these are theirs.
+    pub complete: BTreeMap<String, Identity>,
+    /// Consumers that the spec has or that were seen, with whatever token.
+    pub consumers: BTreeSet<String>,
+}
+
+/// Whether a machine that was looked at is the one that a target is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The spec says so, or whoever runs this.
+    Said,
+    /// It answers where that one is looked for.
+    Assumed,
 }
 
 impl<'a> Links<'a> {
@@ -227,16 +237,11 @@ impl<'a> Links<'a> {
         receivers: &Receivers,
         why: &Why,
     ) -> Result<Output, Held> {
-        let hold = |what: String, until: &str| Held { what, until: until.to_owned() };
         let Some(id) = self.pool_id(pool, plan) else {
             let what = format!("{} is not there, or could not be read", pool_address(pool));
-            return Err(hold(what, "the run in which it is"));
+            return Err(Held { what, until: "the run in which it is".to_owned() });
         };
-        let adrift = self.adrift(pool, consumer, receivers);
-        if adrift >= MOST_ADRIFT {
-            let what = format!("{adrift} tokens were minted for it within the hour and reached nobody");
-            return Err(hold(what, "the run in which these are an hour old and are revoked"));
-        }
+        self.few_adrift(pool, consumer, receivers)?;
         let of = token_address(pool, name_of(consumer));
         let description = self.mark.put(consumer);
         let new = Shown::Secret(format!("goes into {consumer} and nowhere else"));
@@ -246,17 +251,45 @@ impl<'a> Links<'a> {
         Ok(Output { of, what: What::Credential })
     }
 
-    /// Tokens of a consumer that nobody holds and that are young.
-    fn adrift(&self, pool: &str, consumer: &str, receivers: &Receivers) -> usize {
+    /// Not too many tokens of a consumer are held by nobody and may still be on their way: they are young, or nothing tells
+    /// how old they are.
+    fn few_adrift(&self, pool: &str, consumer: &str, receivers: &Receivers) -> Result<(), Held> {
         let tokens = self.pool(pool).and_then(|pool| pool.tokens.seen()).into_iter().flatten();
-        tokens
+        let adrift = tokens
             .filter(|token| self.mark.take(&token.description) == Some(consumer))
-            .filter(|token| !receivers.witnessed.contains_key(&token.id.0) && !self.is_old(token))
-            .count()
+            .filter(|token| !receivers.witnessed.contains_key(&token.id.0) && !self.is_old(token));
+        let (dated, undated): (Vec<&Token>, Vec<&Token>) = adrift.partition(|token| token.created_at.is_some());
+        let count = dated.len() + undated.len();
+        if count < MOST_ADRIFT {
+            return Ok(());
+        }
+        Err(if undated.is_empty() {
+            Held {
+                what: format!("{count} tokens were minted for it within the hour and nobody holds them"),
+                until: "the run in which these are an hour old and are revoked".to_owned(),
+            }
+        } else {
+            let ids: Vec<&str> = undated.iter().map(|token| token.id.0.as_str()).collect();
+            Held {
+                what: format!("{count} tokens were minted for it and nobody holds them, and HCP does not say when"),
+                until: format!("whoever revokes {} in the settings of {}", ids.join(", "), pool_address(pool)),
+            }
+        })
     }
 
     fn is_old(&self, token: &Token) -> bool {
         token.created_at.is_some_and(|made| self.seen.now.duration_since(made) >= GRACE)
+    }
+
+    /// How many tokens of ours for consumers of a target were used by an agent.
+    #[must_use]
+    pub fn used(&self, target: &Address) -> usize {
+        let tokens = self.seen.pools.seen().iter().filter_map(|pool| pool.tokens.seen()).flatten();
+        let of_target =
+            |consumer: &str| consumer.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        tokens
+            .filter(|token| token.last_used_at.is_some() && self.mark.take(&token.description).is_some_and(of_target))
+            .count()
     }
 
     /// Plans that tokens of ours go which nobody holds: at once where this plan takes the holder away, and else when they
@@ -276,32 +309,80 @@ impl<'a> Links<'a> {
     }
 
     fn revoke_one(&self, plan: &mut Plan, pool: &Pool, (token, consumer): (&Token, &str), receivers: &Receivers) {
-        let Token { id: TokenId(id), description: _, created_at: _, last_used_at: _ } = token;
-        let address = token_address(&pool.name, id);
-        let (unused, cause) = match receivers.witnessed.get(id) {
+        let address = token_address(&pool.name, &token.id.0);
+        let (unused, cause) = match receivers.witnessed.get(&token.id.0) {
             Some(None) => return,
             Some(Some(of)) => {
                 let gone = Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
                 (vec![Later::From(gone)], Cause::Follows(of.clone()))
             }
-            None if !receivers.knows(consumer) => return,
-            None if self.is_old(token) => {
-                (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}")))
-            }
             None => {
-                let until = token.created_at.and_then(|made| made.checked_add(GRACE).ok());
-                let until = until.map_or_else(
-                    || "whoever revokes it: HCP does not say how old it is".to_owned(),
-                    |at| format!("the run after {at}, which revokes it"),
-                );
-                let what = format!("was minted for {consumer} and reached nobody, or is on its way");
-                plan.waits.push(Wait { address, what, until });
-                return;
+                let Some(identity) = receivers.identity(consumer) else { return };
+                if let Err(Held { what, until }) = self.is_done_with(pool, (token, consumer), identity, receivers) {
+                    plan.waits.push(Wait { address, what, until });
+                    return;
+                }
+                (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}")))
             }
         };
         let why = Why { cause, origin: None };
         let request = systems::Request::Hcp(Request::RevokeToken { id: token.id.clone(), unused });
         plan.actions.insert(address, Action { verb: Verb::Revoke, changes: Vec::new(), why, request });
+    }
+
+    /// A token that no receiver names is held by nobody and will be by nobody. One that was used was held once: where it
+    /// may still be, on a machine that was not the one looked at, its agent would be cut off in the middle of a job.
+    fn is_done_with(
+        &self,
+        pool: &Pool,
+        (token, consumer): (&Token, &str),
+        identity: Identity,
+        receivers: &Receivers,
+    ) -> Result<(), Held> {
+        let Token { id: TokenId(id), description: _, created_at, last_used_at } = token;
+        let was_used = last_used_at.is_some();
+        if !self.is_old(token) {
+            let until = created_at.and_then(|made| made.checked_add(GRACE).ok());
+            let until = until.map_or_else(
+                || "whoever revokes it: HCP does not say how old it is".to_owned(),
+                |at| format!("the run after {at}, which revokes it"),
+            );
+            let what = if was_used {
+                format!("was used for {consumer}, and nothing that was seen holds it")
+            } else {
+                format!("was minted for {consumer} and reached nobody, or is on its way")
+            };
+            return Err(Held { what, until });
+        }
+        if !was_used {
+            return Ok(());
+        }
+        let agent = labels::agent_name(name_of(consumer), id);
+        match self.agent(&pool.name, &agent) {
+            Presence::Unread => {
+                let what = format!("whether its agent {agent} is at work could not be read");
+                return Err(Held { what, until: "a run that can read it".to_owned() });
+            }
+            Presence::Listed(found) if found.status.holds_a_slot() => {
+                let what =
+                    format!("HCP lists the agent {agent} as {}, that nobody saw the container of", found.status.word());
+                let until = "the end of that agent, or a look at the machine that it is on".to_owned();
+                return Err(Held { what, until });
+            }
+            Presence::Listed(_) | Presence::Absent => {}
+        }
+        let next_was_used = pool.tokens.seen().into_iter().flatten().any(|next| {
+            next.last_used_at.is_some()
+                && receivers.witnessed.contains_key(&next.id.0)
+                && self.mark.take(&next.description) == Some(consumer)
+        });
+        if identity == Identity::Said || next_was_used || !receivers.consumers.contains(consumer) {
+            return Ok(());
+        }
+        let what = format!("was used for {consumer}, and what has its place has not been used yet");
+        let until = "the run after its first use; or `identity.engineId` of the target, by which it is known that \
+                     this is the host that held it";
+        Err(Held { what, until: until.to_owned() })
     }
 
     /// A fact about an action: at once if this plan has none at that address.
@@ -321,14 +402,9 @@ fn name_of(consumer: &str) -> &str {
 }
 
 impl Receivers {
-    /// All that could hold a token of this consumer was looked at.
-    fn knows(&self, consumer: &str) -> bool {
-        let target = consumer.split('/').nth(1).unwrap_or_default();
-        if self.targets.contains(target) {
-            self.complete.contains(target)
-        } else {
-            // Its target left the spec: whatever runs there still may hold it.
-            false
-        }
+    /// All that could hold a token of this consumer was looked at; where its target left the spec, whatever runs there
+    /// still may hold it.
+    fn identity(&self, consumer: &str) -> Option<Identity> {
+        self.complete.get(consumer.split('/').nth(1)?).copied()
     }
 }

@@ -64,7 +64,8 @@ pub struct Consent {
     pub adopt: Vec<crate::address::Pattern>,
     /// Agents' containers that get a new token in this run, however old theirs is.
     pub rotate: Vec<crate::address::Pattern>,
-    /// Agents that HCP has not heard of for a while and that may be taken off its list, so that their slots are free.
+    /// Agents that HCP has not heard of for a while and that may be taken off its list, so that their slots are free; and
+    /// targets whose earlier machine is no more, so that what it held is held by nobody.
     pub forget: Vec<crate::address::Pattern>,
 }
 
@@ -81,7 +82,7 @@ impl Consent {
         self.rotate.iter().any(|pattern| pattern.covers(address))
     }
 
-    /// Whether the agent at this address may be taken off HCP's list.
+    /// Whether the agent at this address may be taken off HCP's list, or the earlier machine of this target is no more.
     #[must_use]
     pub fn forgets(&self, address: &Address) -> bool {
         self.forget.iter().any(|pattern| pattern.covers(address))

@@ -4,6 +4,7 @@ mod blueprint;
 mod compose;
 mod deep;
 mod demand;
+mod receivers;
 mod removal;
 mod slots;
 mod stack;
@@ -18,7 +19,7 @@ pub use self::compose::compose;
 use super::desired::{Desired, Target};
 use super::observed::{Host, Observed};
 use super::request::{Call, Request};
-use super::{container_address, labels};
+use super::container_address;
 use crate::address::Address;
 use crate::owner::FleetName;
 use crate::plan::links::{Links, Receivers};
@@ -34,12 +35,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
         return;
     }
     let links = Links::new(&context.desired.hcp, &context.observed.hcp);
-    let mut receivers = Receivers { targets: want.targets.keys().cloned().collect(), ..Receivers::default() };
-    for (key, host) in &seen.hosts {
-        if let Some(host) = host.seen() {
-            witnesses(key, host, &want.fleet, &mut receivers);
-        }
-    }
+    let mut receivers = receivers::witnesses(want, seen);
     for (key, target) in &want.targets {
         match seen.hosts.get(key) {
             Some(Read::Seen(host)) => {
@@ -64,18 +60,6 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     links.revoke(plan, &receivers);
 }
 
-/// Which tokens are held on a host, and whether these are all.
-fn witnesses(key: &str, host: &Host, fleet: &FleetName, receivers: &mut Receivers) {
-    for container in host.containers.seen() {
-        if let Some(token) = container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, fleet)) {
-            receivers.witnessed.insert(token.to_owned(), None);
-        }
-    }
-    if host.containers.gap().is_none() {
-        receivers.complete.insert(key.to_owned());
-    }
-}
-
 /// One pass over one host.
 struct Planner<'a, 'p> {
     fleet: &'a FleetName,
@@ -96,6 +80,7 @@ impl Planner<'_, '_> {
         if !self.is_the_pinned_engine() || !self.can_run_agents() {
             return;
         }
+        self.note_completeness();
         self.plan.gaps.extend(self.host.gaps().cloned());
         if self.host.gaps().next().is_some() {
             // A part of a host says nothing of what may be done to the rest.

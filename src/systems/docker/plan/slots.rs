@@ -203,7 +203,7 @@ impl<'a> Planner<'a, '_> {
         let filled = self.volumes(blueprint, pool);
         let mut ready = vec![pulled.clone()];
         ready.extend(connected.iter().chain(&filled).chain(&free).cloned());
-        let consumer = format!("docker/{}/{}", self.key, slot.name);
+        let consumer = super::receivers::consumer(self.key, &slot.name);
         let token = match self.links.mint(self.plan, (pool, &consumer), ready, self.receivers, &why) {
             Ok(token) => token,
             Err(Held { what, until }) => {

@@ -1,3 +1,5 @@
+mod tokens;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -145,8 +147,12 @@ fn host(containers: Vec<Container>, networks: Vec<Network>) -> Host {
 }
 
 fn plan(want: &Desired, hcp: seen::Observed, host: Host) -> Plan {
+    plan_allowing(want, hcp, host, &Consent::default())
+}
+
+fn plan_allowing(want: &Desired, hcp: seen::Observed, host: Host, consent: &Consent) -> Plan {
     let docker = observed::Observed { hosts: [("nas".to_owned(), Read::Seen(host))].into(), ..Default::default() };
-    crate::plan::plan(want, &Observed { hcp, docker }, &Consent::default())
+    crate::plan::plan(want, &Observed { hcp, docker }, consent)
 }
 
 fn at(name: &str) -> Address {
