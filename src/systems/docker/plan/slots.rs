@@ -185,7 +185,7 @@ impl<'a> Planner<'a, '_> {
         }
     }
 
-    /// Plans a container with a token of its own; false where the token has to wait.
+    /// Plans a container with a token of its own; false where it cannot be, or the token has to wait.
     fn make(
         &mut self,
         slot: &Slot<'a>,
@@ -198,9 +198,9 @@ impl<'a> Planner<'a, '_> {
             self.wait(address, "is not there", "whoever owns it: here it is only verified (`delivery: verify`)");
             return false;
         }
+        let Some(filled) = self.volumes(&slot.address, blueprint, pool) else { return false };
         let pulled = self.image(&blueprint.image, pool);
         let connected = self.network();
-        let filled = self.volumes(blueprint, pool);
         let mut ready = vec![pulled.clone()];
         ready.extend(connected.iter().chain(&filled).chain(&free).cloned());
         let consumer = super::receivers::consumer(self.key, &slot.name);
