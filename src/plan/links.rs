@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Action, Cause, Change, Holds, Later, Output, Plan, Read, Shown, Verb, Wait, What, Why};
+use super::{Action, Cause, Change, Holds, Later, Output, Plan, Read, Shown, Untouched, Verb, Wait, What, Why};
 use crate::address::Address;
 use crate::owner::Suffix;
 use crate::systems::docker::labels;
@@ -77,6 +77,8 @@ pub struct Held {
 pub struct Receivers {
     /// For each token's id, who holds it, and the action that takes the holder away, if this plan has one.
     witnessed: BTreeMap<String, BTreeMap<Address, Option<Address>>>,
+    /// All targets of the spec.
+    targets: BTreeSet<String>,
     /// Targets all of whose receivers were seen, and how sure it is that these are theirs.
     pub complete: BTreeMap<String, Identity>,
     /// Consumers that the spec has or that were seen, with whatever token.
@@ -319,23 +321,28 @@ impl<'a> Links<'a> {
 
     fn revoke_one(&self, plan: &mut Plan, pool: &Pool, (token, consumer): (&Token, &str), receivers: &Receivers) {
         let address = token_address(&pool.name, &token.id.0);
-        let (unused, cause) = match receivers.witnessed.get(&token.id.0) {
-            Some(holders) => {
-                // A copy of a container holds the token of the first.
-                let leaving: Option<Vec<&Address>> = holders.values().map(Option::as_ref).collect();
-                let Some((last, _)) = leaving.as_ref().and_then(|leaving| leaving.split_last()) else { return };
-                let gone = |of: &Address| Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
-                let unused = leaving.iter().flatten().map(|of| Later::From(gone(of))).collect();
-                (unused, Cause::Follows((*last).clone()))
+        let (unused, cause) = if let Some(holders) = receivers.witnessed.get(&token.id.0) {
+            // A copy of a container holds the token of the first.
+            let leaving: Option<Vec<&Address>> = holders.values().map(Option::as_ref).collect();
+            let Some((last, _)) = leaving.as_ref().and_then(|leaving| leaving.split_last()) else { return };
+            let gone = |of: &Address| Output { of: of.clone(), what: What::Fact(super::Fact::Gone) };
+            let unused = leaving.iter().flatten().map(|of| Later::From(gone(of))).collect();
+            (unused, Cause::Follows((*last).clone()))
+        } else if let Some(identity) = receivers.identity(consumer) {
+            if let Err(Held { what, until }) = self.is_done_with(pool, (token, consumer), identity, receivers) {
+                plan.waits.push(Wait { address, what, until });
+                return;
             }
-            None => {
-                let Some(identity) = receivers.identity(consumer) else { return };
-                if let Err(Held { what, until }) = self.is_done_with(pool, (token, consumer), identity, receivers) {
-                    plan.waits.push(Wait { address, what, until });
-                    return;
-                }
-                (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}")))
+            (Vec::new(), Cause::Because(format!("nobody holds it; it was for {consumer}")))
+        } else {
+            if !receivers.targets.contains(target_of(consumer)) {
+                let note = format!(
+                    "was made for {consumer}, and that target is not in the spec: what runs there may hold it still; \
+                     `absent: true` on the target takes both away"
+                );
+                plan.untouched.push(Untouched { address, note });
             }
+            return;
         };
         let why = Why { cause, origin: None };
         let request = systems::Request::Hcp(Request::RevokeToken { id: token.id.clone(), unused });
@@ -413,7 +420,17 @@ fn name_of(consumer: &str) -> &str {
     consumer.rsplit('/').next().unwrap_or(consumer)
 }
 
+/// The target that a consumer is on.
+fn target_of(consumer: &str) -> &str {
+    consumer.split('/').nth(1).unwrap_or_default()
+}
+
 impl Receivers {
+    /// Of a fleet with these targets.
+    pub fn of(targets: impl IntoIterator<Item = String>) -> Self {
+        Self { targets: targets.into_iter().collect(), ..Self::default() }
+    }
+
     /// Somebody holds a token.
     pub fn hold(&mut self, token: &str, holder: Address) {
         self.witnessed.entry(token.to_owned()).or_default().insert(holder, None);
@@ -427,6 +444,6 @@ impl Receivers {
     /// All that could hold a token of this consumer was looked at; where its target left the spec, whatever runs there
     /// still may hold it.
     fn identity(&self, consumer: &str) -> Option<Identity> {
-        self.complete.get(consumer.split('/').nth(1)?).copied()
+        self.complete.get(target_of(consumer)).copied()
     }
 }

@@ -161,7 +161,7 @@ pub async fn settle(lab: &Lab, want: &Desired, how: &str) -> usize {
         assert!(plan.refusals.is_empty() && plan.gaps.is_empty(), "{how}: {:#?} {:#?}", plan.refusals, plan.gaps);
         expect_no_value(&plan, how);
         if plan.actions.is_empty() {
-            let for_age = ["reached nobody", "nothing that was seen holds it"];
+            let for_age = ["reached nobody", "nobody holds them", "nothing that was seen holds it"];
             if plan.waits.iter().all(|wait| for_age.iter().any(|words| wait.what.contains(words))) {
                 return runs;
             }

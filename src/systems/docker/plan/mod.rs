@@ -36,6 +36,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     }
     let links = Links::new(&context.desired.hcp, &context.observed.hcp);
     let mut receivers = receivers::witnesses(want, seen);
+    let mut started = Vec::new();
     for (key, target) in &want.targets {
         match seen.hosts.get(key) {
             Some(Read::Seen(host)) => {
@@ -48,7 +49,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
                     context: *context,
                     links: &links,
                     receivers: &mut receivers,
-                    started: 0,
+                    started: &mut started,
                     plan,
                 };
                 planner.host();
@@ -70,8 +71,8 @@ struct Planner<'a, 'p> {
     context: Context<'a>,
     links: &'a Links<'a>,
     receivers: &'p mut Receivers,
-    /// Agents that this plan starts and that hold no slot yet.
-    started: u32,
+    /// Containers that this plan starts, on any host, and whose agents hold no slot yet.
+    started: &'p mut Vec<Address>,
     plan: &'p mut Plan,
 }
 
@@ -129,15 +130,22 @@ impl Planner<'_, '_> {
 
     fn act(&mut self, address: Address, verb: Verb, changes: Vec<Change>, why: Why, call: Call) {
         if self.target.verify {
-            let what = match changes.first() {
-                Some(change) => format!("differs from the spec in {}", change.field),
-                None => format!("differs from the spec: would {verb} it"),
-            };
-            self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
+            self.differs(address, verb, &changes);
             return;
         }
         let request = systems::Request::Docker(Request { target: self.key.to_owned(), call });
         self.plan.actions.insert(address, Action { verb, changes, why, request });
+    }
+
+    /// Says what would be done where nothing is.
+    fn differs(&mut self, address: Address, verb: Verb, changes: &[Change]) {
+        let what = if changes.is_empty() || verb == Verb::Create {
+            format!("differs from the spec: would {verb} it")
+        } else {
+            let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
+            format!("differs from the spec in {}", fields.join(", "))
+        };
+        self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
     }
 
     fn wait(&mut self, address: Address, what: impl Into<String>, until: impl Into<String>) {

@@ -9,7 +9,7 @@ use crate::plan::links::{Identity, Receivers};
 
 /// Who holds a token, on any host: what a refused one shows is no less held.
 pub(super) fn witnesses(want: &Desired, seen: &Observed) -> Receivers {
-    let mut receivers = Receivers::default();
+    let mut receivers = Receivers::of(want.targets.keys().cloned());
     for (key, target) in &want.targets {
         for (service, of) in target.services.iter().filter(|_| !target.absent) {
             let names = (1..=of.max).map(|number| target.container(service, number));

@@ -178,7 +178,7 @@ impl<'a> Planner<'a, '_> {
         }
     }
 
-    /// Plans a container with a token of its own; false where the token has to wait.
+    /// Plans a container with a token of its own; false where it cannot be, or the token has to wait.
     fn make(
         &mut self,
         slot: &Slot<'a>,
@@ -191,9 +191,9 @@ impl<'a> Planner<'a, '_> {
             self.wait(address, "is not there", "whoever owns it: here it is only verified (`delivery: verify`)");
             return false;
         }
+        let Some(filled) = self.volumes(&slot.address, blueprint, pool) else { return false };
         let pulled = self.image(&blueprint.image, pool);
         let connected = self.network();
-        let filled = self.volumes(blueprint, pool);
         let mut ready = vec![pulled.clone()];
         ready.extend(connected.iter().chain(&filled).chain(&free).cloned());
         let consumer = super::receivers::consumer(self.key, &slot.name);
@@ -264,6 +264,10 @@ impl<'a> Planner<'a, '_> {
         blueprint: &Blueprint,
         wish: &Wish,
     ) {
+        if self.target.verify {
+            self.differs(slot.address.clone(), Verb::Replace, &changes);
+            return;
+        }
         let up = live.state.is_up();
         if up && !self.may_stop(live, &slot.address) {
             return;
@@ -460,7 +464,7 @@ impl<'a> Planner<'a, '_> {
             token,
         });
         let shown = change("state", Shown::text("stopped"), Shown::text("running"), why);
-        self.started += 1;
+        self.started.push(slot.address.clone());
         let call = Call::Start { container, ready, restarts, registers };
         self.act(at, Verb::Change, vec![shown], why.clone(), call);
     }

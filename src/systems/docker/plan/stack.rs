@@ -6,6 +6,7 @@ use super::super::request::Call;
 use super::super::{image_address, labels, network_address, volume_address};
 use super::blueprint::{Blueprint, Volume};
 use super::{Planner, change};
+use crate::address::Address;
 use crate::plan::{Cause, Fact, Holds, Later, Read, Rule, Shown, Verb, Why};
 use crate::systems::hcp::pool_address;
 
@@ -46,33 +47,32 @@ impl Planner<'_, '_> {
     }
 
     /// The platform of the host's images.
-    pub(super) fn platform(&self) -> String {
-        let architecture = match self.host.engine.architecture.as_str() {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
-        format!("{}/{architecture}", self.host.engine.os)
+    fn platform(&self) -> String {
+        let engine = &self.host.engine;
+        format!("{}/{}", engine.os, engine.platform())
     }
 
-    /// The volumes of a container, filled if they are not.
-    pub(super) fn volumes(&mut self, blueprint: &Blueprint, pool: &str) -> Vec<Later<Holds>> {
-        let mut filled = Vec::new();
-        for volume in &blueprint.volumes {
-            filled.push(self.volume(volume, &blueprint.image, pool));
+    /// The volumes of the container at this address, filled if they are not; `None`: one of them is somebody else's, so
+    /// there can be no such container.
+    pub(super) fn volumes(&mut self, of: &Address, blueprint: &Blueprint, pool: &str) -> Option<Vec<Later<Holds>>> {
+        let mut ours = true;
+        for Volume { name, hash, .. } in &blueprint.volumes {
+            let there = self.host.volumes.seen().iter().find(|seen| seen.name == *name);
+            if there.is_some_and(|seen| seen.labels.get(labels::CONTENT) != Some(hash)) {
+                // At the container, or it would be forgotten where only that is asked for.
+                let label = labels::CONTENT;
+                let cause = format!("the volume {name} exists, and its label {label} does not say {hash}");
+                self.refuse(Rule::NameTaken, of.clone(), cause);
+                ours = false;
+            }
         }
-        filled
+        ours.then(|| blueprint.volumes.iter().map(|volume| self.volume(volume, &blueprint.image, pool)).collect())
     }
 
     fn volume(&mut self, volume: &Volume, image: &Image, pool: &str) -> Later<Holds> {
         let Volume { name, key, hash, content, bytes } = volume;
         let address = volume_address(self.key, name);
         let there = self.host.volumes.seen().iter().find(|seen| seen.name == *name);
-        if there.is_some_and(|seen| seen.labels.get(labels::CONTENT) != Some(hash)) {
-            let cause = format!("the volume {name} exists, and its labels do not say that it is ours and holds this");
-            self.refuse(Rule::NameTaken, address.clone(), cause);
-            return self.fact(&address, Fact::InPlace);
-        }
         let complete = there.is_some_and(|seen| seen.complete == Some(true));
         if !complete && !self.plan.actions.contains_key(&address) {
             let pulled = self.image(image, pool);

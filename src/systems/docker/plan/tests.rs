@@ -1,3 +1,4 @@
+mod hosts;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -121,11 +121,11 @@ fn a_token_that_two_containers_hold_goes_with_the_second() {
     let first = container(&want, &format!("{NAME}-old"), "at-000001", State::Running);
     let copy = container(&old, NAME, "at-000001", State::Created);
     let busy = agent("at-000001", seen::AgentStatus::Busy);
-    let seen = hcp(vec![used("at-000001", 90)], vec![busy]);
-    let plan = plan(&want, seen, host(vec![first, copy], ours()));
-    assert_eq!(plan.count(Verb::Revoke), 0, "{:?}", lines(&plan));
-    let [wait] = *waits_at(&plan, &format!("docker/nas/container/{NAME}-old")) else { panic!("{:#?}", plan.waits) };
-    assert!(wait.what.contains("has a job"), "{wait:#?}");
+    let there = hcp(vec![used("at-000001", 90)], vec![busy]);
+    let made = plan(&want, there, host(vec![first, copy], ours()));
+    assert_eq!(made.count(Verb::Revoke), 0, "{:?}", lines(&made));
+    let [job] = *waits_at(&made, &format!("docker/nas/container/{NAME}-old")) else { panic!("{:#?}", made.waits) };
+    assert!(job.what.contains("has a job"), "{job:#?}");
 }
 
 #[test]
@@ -142,6 +142,6 @@ fn one_that_somebody_renamed_is_still_ours() {
     let busy = seen::Agent { status: seen::AgentStatus::Busy, ..idle() };
     let staying = plan(&want, seen(vec![busy]), host(vec![bob(State::Running)], ours()));
     assert!(!staying.actions.contains_key(&at("bob")), "{:#?}", staying.actions.keys());
-    let [wait] = *waits_at(&staying, "docker/nas/container/bob") else { panic!("{:#?}", staying.waits) };
-    assert!(wait.what.contains("has a job"), "{wait:#?}");
+    let [job] = *waits_at(&staying, "docker/nas/container/bob") else { panic!("{:#?}", staying.waits) };
+    assert!(job.what.contains("has a job"), "{job:#?}");
 }
