@@ -47,11 +47,11 @@ async fn the_last_slot_is_given_to_one_host() {
     let [slot] = &*plan.waits else { panic!("{:#?}", plan.waits) };
     assert_eq!(slot.address.to_string(), "docker/shed/container/shed-shed-1/start");
     let names_the_slot = "may have 1 at once: this plan starts nas/container/hcp-agents-nas-1";
-    assert!(slot.what.contains(names_the_slot), "{wait:#?}");
+    assert!(slot.what.contains(names_the_slot), "{slot:#?}");
 }
 
 fn waits_for_a_job(plan: &Plan) -> bool {
-    plan.waits.iter().any(|slot| wait.what.contains("has a job"))
+    plan.waits.iter().any(|wait| wait.what.contains("has a job"))
 }
 
 #[tokio::test]
