@@ -18,6 +18,38 @@ async fn case(name: &str) -> Case {
     Case::new(situations().into_iter().find(|it| it.name == name).expect("a situation of that name")).await
 }
 
+/// Two hosts whose agents run on demand, and the one slot of the free tier.
+#[tokio::test]
+async fn the_last_slot_is_given_to_one_host() {
+    let want = lab::fleet(
+        "hosts.yaml",
+        "fleet: handoff\n\
+         hcp: { organization: example-house, tier: free }\n\
+         targets: { nas: { docker: { project: hcp-agents } }, shed: { docker: { project: shed } } }\n\
+         pools:\n\
+         \x20 nas: { name: nas, target: nas, agents: { min: 0, max: 1 } }\n\
+         \x20 shed: { name: shed, target: shed, agents: { min: 0, max: 1 } }\n\
+         defaults: { agentImage: 'hashicorp/tfc-agent:1.29.0' }\n\
+         projects: { main: { workspaces: { one: { runsOn: nas }, two: { runsOn: shed } } } }\n",
+    );
+    let lab = Lab::new(&want).await;
+    lab.converge(&want).await;
+    lab.sandbox.with_world(|world| {
+        for name in ["one", "two"] {
+            let workspace = world.workspace_named(name).expect("the workspace").to_owned();
+            world.start_run(&workspace, "plan_queued").expect("a run");
+        }
+    });
+    let plan = lab.anew(&policy(), &want).await.plan(&want).await;
+    let starts: Vec<String> =
+        plan.actions.keys().map(ToString::to_string).filter(|it| it.ends_with("/start")).collect();
+    assert_eq!(starts, ["docker/nas/container/hcp-agents-nas-1/start"], "{:#?}", plan.waits);
+    let [other] = &*plan.waits else { panic!("{:#?}", plan.waits) };
+    assert_eq!(other.address.to_string(), "docker/shed/container/shed-shed-1/start");
+    let names_the_slot = "may have 1 at once: this plan starts nas/container/hcp-agents-nas-1";
+    assert!(other.what.contains(names_the_slot), "{other:#?}");
+}
+
 fn waits_for_a_job(plan: &Plan) -> bool {
     plan.waits.iter().any(|wait| wait.what.contains("has a job"))
 }

@@ -1,12 +1,15 @@
 //! Which agents are to run at this moment: those that always do, and as many more as runs want.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use super::super::desired::Service;
+use super::super::labels;
 use super::Planner;
 use super::slots::Slot;
 use crate::plan::links::{Demand, Presence};
-use crate::plan::{Action, Cause, Fact, Holds, Later, Verb, Why};
+use crate::plan::{Action, Cause, Fact, Holds, Later, Read, Verb, Why};
 use crate::systems;
 use crate::systems::hcp::agent_address;
 use crate::systems::hcp::observed::AgentStatus;
@@ -39,7 +42,7 @@ impl<'a> Planner<'a, '_> {
         let Some(Demand { agents, runs }) = self.links.demand(&service.pool) else {
             return wishes;
         };
-        let needed = usize::try_from(agents.clamp(service.min, service.max)).unwrap_or(usize::MAX);
+        let needed = usize::try_from(agents.max(service.min).min(service.max)).unwrap_or(usize::MAX);
         let up = |slot: &Slot<'_>| [slot.live, slot.next].into_iter().flatten().any(|it| it.state.is_up());
         let at_work = |wishes: &[Wish]| {
             slots.iter().zip(wishes).filter(|(slot, wish)| matches!(wish, Wish::Run(_)) || up(slot)).count()
@@ -95,17 +98,19 @@ impl<'a> Planner<'a, '_> {
     pub(super) fn free_slots(&self) -> Option<u32> {
         let (used, _) = self.links.holders()?;
         // What runs and was not heard of yet will hold one as well.
-        let coming = self
-            .host
-            .containers
-            .seen()
-            .iter()
-            .filter(|it| it.state.is_up() && super::super::labels::is_ours(&it.labels, self.fleet))
-            .filter_map(|it| Some((it.label(super::super::labels::POOL)?, it.agent_name()?)))
+        let soon = u32::try_from(self.coming().len() + self.started.len()).unwrap_or(u32::MAX);
+        Some(self.links.ceiling().saturating_sub(used).saturating_sub(soon))
+    }
+
+    /// Agents of ours on any host whose containers run, and that HCP does not list yet.
+    fn coming(&self) -> BTreeSet<String> {
+        let containers = self.seen.hosts.values().filter_map(Read::seen).flat_map(|host| host.containers.seen());
+        containers
+            .filter(|it| it.state.is_up() && labels::is_ours(&it.labels, self.fleet))
+            .filter_map(|it| Some((it.label(labels::POOL)?, it.agent_name()?)))
             .filter(|(pool, name)| self.links.agent(pool, name) == Presence::Absent)
-            .count();
-        let coming = u32::try_from(coming).unwrap_or(u32::MAX);
-        Some(self.links.ceiling().saturating_sub(used).saturating_sub(coming).saturating_sub(self.started))
+            .map(|(_, name)| name)
+            .collect()
     }
 
     /// That the tier has room for one more agent, at once or when one that HCP lost sight of is off its list; if not, the
@@ -122,9 +127,10 @@ impl<'a> Planner<'a, '_> {
             Cause::Because(words) => words.as_str(),
             _ => "it is to run",
         };
-        let holders = self.links.holders().map(|(_, holders)| holders.join(", ")).unwrap_or_default();
-        let ceiling = self.links.ceiling();
-        let holders = if holders.is_empty() { "agents that are starting".to_owned() } else { holders };
+        let mut holders = self.links.holders().map(|(_, holders)| holders).unwrap_or_default();
+        holders.extend(self.coming().into_iter().map(|name| format!("{name} is starting")));
+        holders.extend(self.started.iter().map(|of| format!("this plan starts {}", of.in_system())));
+        let (ceiling, holders) = (self.links.ceiling(), holders.join(", "));
         let what = format!("{why}; the organisation may have {ceiling} at once: {holders}");
         let until = match self.links.lost_agents().first() {
             Some((pool, agent)) => {

@@ -36,6 +36,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
     }
     let links = Links::new(&context.desired.hcp, &context.observed.hcp);
     let mut receivers = receivers::witnesses(want, seen);
+    let mut started = Vec::new();
     for (key, target) in &want.targets {
         match seen.hosts.get(key) {
             Some(Read::Seen(host)) => {
@@ -48,7 +49,7 @@ pub fn plan(want: &Desired, seen: &Observed, context: &Context<'_>, plan: &mut P
                     context: *context,
                     links: &links,
                     receivers: &mut receivers,
-                    started: 0,
+                    started: &mut started,
                     plan,
                 };
                 planner.host();
@@ -70,8 +71,8 @@ struct Planner<'a, 'p> {
     context: Context<'a>,
     links: &'a Links<'a>,
     receivers: &'p mut Receivers,
-    /// Agents that this plan starts and that hold no slot yet.
-    started: u32,
+    /// Containers that this plan starts, on any host, and whose agents hold no slot yet.
+    started: &'p mut Vec<Address>,
     plan: &'p mut Plan,
 }
 

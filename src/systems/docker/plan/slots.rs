@@ -461,7 +461,7 @@ impl<'a> Planner<'a, '_> {
             token,
         });
         let shown = change("state", Shown::text("stopped"), Shown::text("running"), why);
-        self.started += 1;
+        self.started.push(slot.address.clone());
         let call = Call::Start { container, ready, restarts, registers };
         self.act(at, Verb::Change, vec![shown], why.clone(), call);
     }

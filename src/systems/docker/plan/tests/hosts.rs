@@ -28,3 +28,12 @@ fn no_container_gets_the_volume_of_a_stranger() {
     let [refusal] = &*plan.refusals else { panic!("{:#?}", plan.refusals) };
     assert!(refusal.cause.contains("its label reconcile.dev/content"), "{}", refusal.cause);
 }
+
+#[test]
+fn a_service_of_more_agents_than_it_may_have_is_planned() {
+    let mut want = fleet("free", IMAGE);
+    let service = want.docker.targets.get_mut("nas").unwrap().services.get_mut("nas").unwrap();
+    (service.min, service.max) = (2, 1);
+    let plan = plan(&want, hcp(Vec::new(), Vec::new()), host(Vec::new(), Vec::new()));
+    assert!(lines(&plan).contains(&format!("create {}", at(NAME))), "{:?}", lines(&plan));
+}
