@@ -1,13 +1,14 @@
 //! What is ours on a host and nothing of the spec, and what is there beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::desired::Target;
 use super::super::labels;
 use super::super::observed::{Container, Volume};
 use super::super::request::{Afterwards, Call, Request};
 use super::super::{network_address, volume_address};
 use super::Planner;
-use crate::plan::{Cause, Fact, Holds, Later, Output, Verb, What, Why};
+use crate::plan::{Cause, Fact, Holds, Later, Output, Read, Verb, What, Why};
 use crate::systems;
 
 fn gone() -> Why {
@@ -15,45 +16,72 @@ fn gone() -> Why {
 }
 
 impl<'a> Planner<'a, '_> {
-    /// Containers of services and numbers that the spec has no more, then what only they stood on.
+    /// Containers of services and numbers that the spec has no more, then what only they stood on; and the stacks of
+    /// projects that no target has any more.
     pub(super) fn surplus(&mut self) {
-        let host = self.host;
-        let ours = host.containers.seen().iter().filter(|it| {
-            labels::is_ours(&it.labels, self.fleet) && it.label(labels::PROJECT) == Some(&self.target.project)
-        });
-        let surplus: Vec<&'a Container> = ours
-            .filter(|it| {
-                self.target.absent
-                    || it.place().is_none_or(|(service, number)| {
-                        self.target.services.get(service).is_none_or(|service| number > service.max)
-                    })
-            })
-            .collect();
-        let mut leaving = Vec::new();
-        let mut stays = false;
-        for container in &surplus {
-            match self.remove(container) {
-                Some(gone) => leaving.push(gone),
-                None => stays = true,
-            }
-        }
-        if self.target.absent && !stays {
-            leaving.extend(self.carriers(&BTreeSet::new()));
-            self.clear(&leaving);
-        } else if !stays {
+        let project = self.target.project.clone();
+        if self.target.absent {
+            self.give_up(&project);
+        } else if self.leaving(&project).is_some() {
             self.unused_volumes();
         }
+        for project in self.left_behind() {
+            self.give_up(&project);
+        }
+    }
+
+    /// Removes the containers of a project that are surplus, and says when they are gone; `None` where one has to stay.
+    fn leaving(&mut self, project: &str) -> Option<Vec<Later<Holds>>> {
+        let host = self.host;
+        let stands = |container: &Container| {
+            let service = |service, number| self.target.services.get(service).is_some_and(|it| number <= it.max);
+            let current = !self.target.absent && project == self.target.project;
+            current && container.place().is_some_and(|(name, number)| service(name, number))
+        };
+        let surplus: Vec<&'a Container> =
+            host.containers.seen().iter().filter(|it| self.is_of(project, &it.labels) && !stands(it)).collect();
+        let gone: Vec<Option<Later<Holds>>> = surplus.into_iter().map(|container| self.remove(container)).collect();
+        gone.into_iter().collect()
+    }
+
+    /// Removes everything of a project.
+    fn give_up(&mut self, project: &str) {
+        let Some(mut leaving) = self.leaving(project) else { return };
+        leaving.extend(self.carriers(project, &BTreeSet::new()));
+        self.clear(project, &leaving);
+    }
+
+    /// Projects of ours that no target has on this engine, as after one was given another name. Of several targets of one
+    /// engine the first sees to them; and one that was not seen may be on any engine.
+    fn left_behind(&self) -> BTreeSet<String> {
+        let host = self.host;
+        let is_elsewhere = |key: &str| {
+            let seen = self.seen.hosts.get(key).and_then(Read::seen);
+            seen.is_some_and(|other| other.engine.id != host.engine.id)
+        };
+        let targets = &self.context.desired.docker.targets;
+        let here: BTreeMap<&String, &Target> = targets.iter().filter(|(key, _)| !is_elsewhere(key)).collect();
+        if here.keys().next().is_none_or(|first| *first != self.key) {
+            return BTreeSet::new();
+        }
+        let current: BTreeSet<&str> = here.values().map(|target| target.project.as_str()).collect();
+        let containers = host.containers.seen().iter().map(|it| &it.labels);
+        let networks = host.networks.seen().iter().map(|it| &it.labels);
+        let volumes = host.volumes.seen().iter().map(|it| &it.labels);
+        let ours = containers.chain(networks).chain(volumes).filter(|labels| labels::is_ours(labels, self.fleet));
+        let projects = ours.filter_map(|it| it.get(labels::PROJECT).or_else(|| it.get(labels::FOR_PROJECT)));
+        projects.filter(|project| !current.contains(project.as_str())).cloned().collect()
     }
 
     /// Containers through which a volume was filled by a run that did not get to remove them. One of a volume that is
     /// still to be filled is left to whoever fills it.
-    fn carriers(&mut self, in_use: &BTreeSet<String>) -> Vec<Later<Holds>> {
+    fn carriers(&mut self, project: &str, in_use: &BTreeSet<String>) -> Vec<Later<Holds>> {
         let host = self.host;
         let mut leaving = Vec::new();
         for container in host.containers.seen() {
             let Some(volume) = container.label(labels::UPLOAD) else { continue };
-            let here = labels::is_ours(&container.labels, self.fleet)
-                && container.label(labels::FOR_PROJECT) == Some(&self.target.project);
+            let here =
+                labels::is_ours(&container.labels, self.fleet) && container.label(labels::FOR_PROJECT) == Some(project);
             if here && !in_use.contains(volume) {
                 let address = self.container_address(&container.name);
                 let why = Why { cause: Cause::Because("an upload was broken off".to_owned()), origin: None };
@@ -92,11 +120,11 @@ impl<'a> Planner<'a, '_> {
         Some(self.fact(&address, Fact::Gone))
     }
 
-    /// Everything of ours but containers: on a host that is given up.
-    fn clear(&mut self, leaving: &[Later<Holds>]) {
+    /// Everything of a project but its containers.
+    fn clear(&mut self, project: &str, leaving: &[Later<Holds>]) {
         let host = self.host;
         for network in host.networks.seen() {
-            if !self.is_of_project(&network.labels) {
+            if !self.is_of(project, &network.labels) {
                 continue;
             }
             let mut address = network_address(self.key, &network.name);
@@ -108,7 +136,7 @@ impl<'a> Planner<'a, '_> {
             self.act(address, Verb::Remove, Vec::new(), gone(), call);
         }
         for volume in host.volumes.seen() {
-            if self.is_of_project(&volume.labels) {
+            if self.is_of(project, &volume.labels) {
                 self.remove_volume(volume, leaving.to_vec(), gone());
             }
         }
@@ -129,10 +157,11 @@ impl<'a> Planner<'a, '_> {
             host.volumes.seen().iter().any(|volume| volume.name == *name && volume.complete == Some(true))
         };
         let unfilled = wanted.iter().filter(|name| !filled(name)).cloned().collect();
-        self.carriers(&unfilled);
+        let project = self.target.project.clone();
+        self.carriers(&project, &unfilled);
         for volume in host.volumes.seen() {
             let of = labels::marked_by(&volume.name).unwrap_or(&volume.name);
-            if wanted.contains(of) || !self.is_of_project(&volume.labels) {
+            if wanted.contains(of) || !self.is_of(&project, &volume.labels) {
                 continue;
             }
             let users = host.containers.seen().iter().filter(|it| it.mounts.values().any(|source| source == of));
@@ -166,8 +195,8 @@ impl<'a> Planner<'a, '_> {
         self.act(volume_address(self.key, &volume.name), Verb::Remove, Vec::new(), why, call);
     }
 
-    fn is_of_project(&self, labels: &super::Labels) -> bool {
-        labels::is_ours(labels, self.fleet) && labels.get(labels::PROJECT) == Some(&self.target.project)
+    fn is_of(&self, project: &str, labels: &super::Labels) -> bool {
+        labels::is_ours(labels, self.fleet) && labels.get(labels::PROJECT).is_some_and(|named| named == project)
     }
 
     /// What others have under the name of our project: compose would take both for one.

@@ -37,3 +37,73 @@ fn a_service_of_more_agents_than_it_may_have_is_planned() {
     let plan = plan(&want, hcp(Vec::new(), Vec::new()), host(Vec::new(), Vec::new()));
     assert!(lines(&plan).contains(&format!("create {}", at(NAME))), "{:?}", lines(&plan));
 }
+/// What is left of the stack after the project was called something else.
+fn left_behind() -> (Container, Network) {
+    let want = fleet("free", IMAGE);
+    let old = |name: &str| name.replacen("hcp-agents", "old", 1);
+    let mut there = container(&want, NAME, "at-000001", State::Running);
+    there.name = old(NAME);
+    there.networks = [old(NETWORK)].into();
+    there.labels.insert(labels::PROJECT.to_owned(), "old".to_owned());
+    let labels = labels::network(&want.docker.fleet, "old");
+    (there, Network { name: old(NETWORK), labels, ..network("old", 90, true) })
+}
+
+#[test]
+fn the_stack_of_a_project_that_nobody_has_any_more_goes() {
+    let (there, net) = left_behind();
+    let description = "docker/nas/old-nas-1 [reconcile:lab]".to_owned();
+    let tokens = || vec![seen::Token { description: description.clone(), ..token("at-000001", 90) }];
+    let agent =
+        |status| seen::Agent { name: labels::agent_name("old-nas-1", "at-000001"), ..agent("at-000001", status) };
+    let plan_with = |status| {
+        let there = host(vec![there.clone()], vec![net.clone()]);
+        plan(&fleet("standard", IMAGE), hcp(tokens(), vec![agent(status)]), there)
+    };
+    let idle = plan_with(seen::AgentStatus::Idle);
+    for line in [
+        "change docker/nas/container/old-nas-1/drain",
+        "remove docker/nas/container/old-nas-1",
+        "remove docker/nas/network/old_default",
+        "revoke hcp/pool/nas/token/at-000001",
+    ] {
+        assert!(lines(&idle).contains(&line.to_owned()), "{line}: {:#?}", lines(&idle));
+    }
+    let busy = plan_with(seen::AgentStatus::Busy);
+    assert!(!lines(&busy).iter().any(|line| line.contains("old")), "{:#?}", lines(&busy));
+    assert!(waits(&busy, "has a job"), "{:#?}", busy.waits);
+}
+
+#[test]
+fn a_stack_of_another_target_of_the_same_engine_stays() {
+    let (there, net) = left_behind();
+    for other in [Read::Seen(host(vec![there.clone()], vec![net.clone()])), Read::NotAsked] {
+        let mut want = fleet("standard", IMAGE);
+        let mut second = want.docker.targets["nas"].clone();
+        "old".clone_into(&mut second.project);
+        want.docker.targets.insert("box".to_owned(), second);
+        let mut docker = observed::Observed::default();
+        docker.hosts.insert("nas".to_owned(), Read::Seen(host(vec![there.clone()], vec![net.clone()])));
+        docker.hosts.insert("box".to_owned(), other);
+        let seen = Observed { hcp: hcp(Vec::new(), Vec::new()), docker };
+        let plan = crate::plan::plan(&want, &seen, &Consent::default());
+        assert!(!lines(&plan).iter().any(|line| line.starts_with("remove docker/nas/")), "{:#?}", lines(&plan));
+    }
+}
+
+#[test]
+fn of_two_targets_of_one_engine_one_takes_away_what_is_left_behind() {
+    let (there, net) = left_behind();
+    let mut want = fleet("standard", IMAGE);
+    let mut second = want.docker.targets["nas"].clone();
+    "second".clone_into(&mut second.project);
+    want.docker.targets.insert("box".to_owned(), second);
+    let mut docker = observed::Observed::default();
+    for key in ["nas", "box"] {
+        docker.hosts.insert(key.to_owned(), Read::Seen(host(vec![there.clone()], vec![net.clone()])));
+    }
+    let seen = Observed { hcp: hcp(Vec::new(), Vec::new()), docker };
+    let plan = crate::plan::plan(&want, &seen, &Consent::default());
+    let removed: Vec<String> = lines(&plan).into_iter().filter(|line| line.starts_with("remove")).collect();
+    assert_eq!(removed, ["remove docker/box/container/old-nas-1", "remove docker/box/network/old_default"]);
+}
