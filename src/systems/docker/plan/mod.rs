@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::blueprint::variable_names;
 pub use self::compose::compose;
+use super::container_address;
 use super::desired::{Desired, Target};
 use super::observed::{Host, Observed};
 use super::request::{Call, Request};
-use super::container_address;
 use crate::address::Address;
 use crate::owner::FleetName;
 use crate::plan::links::{Links, Receivers};
@@ -130,15 +130,22 @@ impl Planner<'_, '_> {
 
     fn act(&mut self, address: Address, verb: Verb, changes: Vec<Change>, why: Why, call: Call) {
         if self.target.verify {
-            let what = match changes.first() {
-                Some(change) => format!("differs from the spec in {}", change.field),
-                None => format!("differs from the spec: would {verb} it"),
-            };
-            self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
+            self.differs(address, verb, &changes);
             return;
         }
         let request = systems::Request::Docker(Request { target: self.key.to_owned(), call });
         self.plan.actions.insert(address, Action { verb, changes, why, request });
+    }
+
+    /// Says what would be done where nothing is.
+    fn differs(&mut self, address: Address, verb: Verb, changes: &[Change]) {
+        let what = if changes.is_empty() || verb == Verb::Create {
+            format!("differs from the spec: would {verb} it")
+        } else {
+            let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
+            format!("differs from the spec in {}", fields.join(", "))
+        };
+        self.wait(address, what, "whoever owns it: here it is only verified (`delivery: verify`)");
     }
 
     fn wait(&mut self, address: Address, what: impl Into<String>, until: impl Into<String>) {

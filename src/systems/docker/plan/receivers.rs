@@ -17,7 +17,8 @@ pub(super) fn witnesses(want: &Desired, seen: &Observed) -> Receivers {
         }
         let host = seen.hosts.get(key).and_then(|host| host.seen());
         for container in host.into_iter().flat_map(|host| host.containers.seen()) {
-            if let Some(token) = container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, &want.fleet))
+            if let Some(token) =
+                container.label(labels::TOKEN).filter(|_| labels::is_ours(&container.labels, &want.fleet))
             {
                 receivers.witnessed.insert(token.to_owned(), None);
                 receivers.consumers.insert(consumer(key, container.works_as()));

@@ -271,6 +271,10 @@ impl<'a> Planner<'a, '_> {
         blueprint: &Blueprint,
         wish: &Wish,
     ) {
+        if self.target.verify {
+            self.differs(slot.address.clone(), Verb::Replace, &changes);
+            return;
+        }
         let up = live.state.is_up();
         if up && !self.may_stop(&slot.service.pool, live, &slot.address) {
             return;

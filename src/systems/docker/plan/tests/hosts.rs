@@ -107,3 +107,19 @@ fn of_two_targets_of_one_engine_one_takes_away_what_is_left_behind() {
     let removed: Vec<String> = lines(&plan).into_iter().filter(|line| line.starts_with("remove")).collect();
     assert_eq!(removed, ["remove docker/box/container/old-nas-1", "remove docker/box/network/old_default"]);
 }
+
+#[test]
+fn what_is_only_compared_is_told_of_every_field() {
+    let mut want = fleet("free", IMAGE);
+    want.docker.targets.get_mut("nas").unwrap().verify = true;
+    let plan = plan(&want, hcp(Vec::new(), Vec::new()), host(Vec::new(), Vec::new()));
+    assert_eq!(lines(&plan), Vec::<String>::new());
+    let there = Container {
+        image: "hashicorp/tfc-agent:1.28.1".to_owned(),
+        networks: BTreeSet::new(),
+        ..container(&fleet("free", IMAGE), NAME, "at-000001", State::Exited)
+    };
+    let tokens = vec![token("at-000001", 90)];
+    let plan = super::plan(&want, hcp(tokens, Vec::new()), host(vec![there], vec![network("n", 90, true)]));
+    assert!(waits(&plan, "differs from the spec in image, network"), "{:#?}", plan.waits);
+}

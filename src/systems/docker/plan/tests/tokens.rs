@@ -76,7 +76,8 @@ fn a_used_token_stays_until_the_one_after_it_was_used() {
 
 #[test]
 fn a_used_token_goes_with_its_consumer() {
-    let gone = seen::Token { description: "docker/nas/hcp-agents-old-1 [reconcile:lab]".to_owned(), ..used("at-1", 90) };
+    let gone =
+        seen::Token { description: "docker/nas/hcp-agents-old-1 [reconcile:lab]".to_owned(), ..used("at-1", 90) };
     let plan = plan(&fleet("free", IMAGE), hcp(vec![gone], Vec::new()), host(Vec::new(), ours()));
     assert_eq!(plan.count(Verb::Revoke), 1, "{:?}", lines(&plan));
 }
