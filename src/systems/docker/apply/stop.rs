@@ -17,7 +17,7 @@ impl Stop {
 
     /// As an error about the thing at this address.
     pub(super) fn at(self, address: &Address) -> Error {
-        Error::new(format!("applying {address}")).because(self.cause).hint(self.hint)
+        Error::new("applying").at(address).because(self.cause).hint(self.hint)
     }
 }
 
