@@ -189,6 +189,19 @@ async fn of_two_who_find_a_mark_one_speaks() {
     }
 }
 
+/// A look that gets no answer ends neither a drain nor a start: it is asked again.
+#[tokio::test]
+async fn a_look_without_an_answer_is_repeated() {
+    for name in ["cooled down", "a run is queued"] {
+        let case = case(name).await;
+        let lab = resume(&case.start, &case.want).await;
+        let cut = Rule { times: Some(2), ..Rule::short("GET docker/*/containers/*/json", Fault::Reset) };
+        lab.sandbox.script(Faults { seed: 0, rules: vec![cut] }).unwrap();
+        let report = lab.apply_one_by_one(&case.plan).await;
+        assert!(report.is_complete(), "{name}: {report:#?}");
+    }
+}
+
 /// The one that is to take over never comes to HCP: however often somebody runs it, the one that works stays.
 #[tokio::test]
 async fn nobody_is_relieved_by_one_who_does_not_come() {

@@ -12,6 +12,7 @@ use bollard::query_parameters::{
 };
 
 use super::super::desired::{Log, NAME_VARIABLE, TOKEN_VARIABLE};
+use super::super::failure::Failure;
 use super::super::observed::Complaint;
 use super::super::request::{NewContainer, Registration};
 use super::super::{labels, logs};
@@ -21,6 +22,16 @@ use crate::http::Kind;
 use crate::plan::{Output, What};
 use crate::secret::Secret;
 use crate::systems::Made;
+
+/// What is seen of a container while something is waited for.
+pub(super) enum Look {
+    /// A process of it lives, in the engine's word.
+    Up(String),
+    /// None does, in these words: it ended, was never started, or is gone.
+    Ended(String),
+    /// No answer came.
+    Unheard(Failure),
+}
 
 impl Task<'_> {
     /// Makes a container. Its name is taken by one of several who ask; one whose answer was lost is found by the token
@@ -83,8 +94,13 @@ impl Task<'_> {
                 Ok(_) => "HCP does not list it".to_owned(),
                 Err(cause) => cause,
             };
-            let (up, state) = self.state(id).await?;
-            if !up || tokio::time::Instant::now() >= deadline {
+            let late = tokio::time::Instant::now() >= deadline;
+            let state = match self.look(id).await? {
+                Look::Up(_) | Look::Unheard(_) if !late => None,
+                Look::Up(state) | Look::Ended(state) => Some(state),
+                Look::Unheard(failure) => return Err(failure.into()),
+            };
+            if let Some(state) = state {
                 let Complaint { reason, said: words } = logs::last_words(self.engine, id).await;
                 let cause = format!(
                     "its agent {name} does not come to HCP: {said}; the container is {state}, and says: {words}"
@@ -95,19 +111,31 @@ impl Task<'_> {
         }
     }
 
-    pub(super) async fn is_up(&self, id: &str) -> Result<bool, Stop> {
-        Ok(self.state(id).await?.0)
+    async fn is_up(&self, id: &str) -> Result<bool, Stop> {
+        match self.look(id).await? {
+            Look::Up(_) => Ok(true),
+            Look::Ended(_) => Ok(false),
+            Look::Unheard(failure) => Err(failure.into()),
+        }
     }
 
-    /// Whether a process of it lives, and the engine's word for what it does.
-    pub(super) async fn state(&self, id: &str) -> Result<(bool, String), Stop> {
+    /// What a container does now. Whoever waits for something asks again where no answer came.
+    pub(super) async fn look(&self, id: &str) -> Result<Look, Stop> {
         let found = self.engine.ask().inspect_container(id, None::<InspectContainerOptions>).await;
-        let found = self.heard(found, "looking at the container")?;
+        let found = match found.map_err(|error| self.engine.failure("looking at the container", &error)) {
+            Ok(found) => found,
+            Err(failure) if failure.kind() == Kind::NotFound => return Ok(Look::Ended("gone".to_owned())),
+            Err(failure) if failure.is_unheard() || failure.is_broken() => return Ok(Look::Unheard(failure)),
+            Err(failure) => return Err(failure.into()),
+        };
         let state = found.state.unwrap_or_default();
         let up = state.running.unwrap_or(false) || state.restarting.unwrap_or(false) || state.paused.unwrap_or(false);
         let word = state.status.map_or_else(|| "in an unknown state".to_owned(), |status| status.to_string());
+        if up {
+            return Ok(Look::Up(word));
+        }
         let code = state.exit_code.unwrap_or_default();
-        Ok((up, if up || word == "created" { word } else { format!("{word} with code {code}") }))
+        Ok(Look::Ended(if word == "created" { word } else { format!("{word} with code {code}") }))
     }
 
     /// Gives a container another name. It has it already where an answer was lost.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::labels::{DRAINING, DRAINING_AGAIN};
 use super::super::request::{Afterwards, AgentRef, Drain};
 use super::Task;
+use super::containers::Look;
 use super::stop::Stop;
 use crate::systems::hcp::observed::{Agent, AgentStatus};
 
@@ -112,11 +113,12 @@ impl Task<'_> {
         let policy = &self.writer.policy;
         let deadline = Instant::now() + policy.watch;
         loop {
-            if !self.is_up(container).await? {
-                return Ok(true);
-            }
-            if Instant::now() >= deadline {
-                return Ok(false);
+            let late = Instant::now() >= deadline;
+            match self.look(container).await? {
+                Look::Ended(_) => return Ok(true),
+                Look::Up(_) if late => return Ok(false),
+                Look::Unheard(failure) if late => return Err(failure.into()),
+                Look::Up(_) | Look::Unheard(_) => {}
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }
@@ -161,16 +163,21 @@ impl Task<'_> {
     async fn ended(&self, container: &str) -> Result<(), Stop> {
         let policy = &self.writer.policy;
         let deadline = Instant::now() + policy.patience;
-        while self.is_up(container).await? {
-            if Instant::now() >= deadline {
-                return Err(Stop::because(
-                    format!("it was asked to finish and has not within {:?}", policy.patience),
-                    "run it again: what is under way is left to finish, and is not asked twice",
-                ));
+        loop {
+            let late = Instant::now() >= deadline;
+            match self.look(container).await? {
+                Look::Ended(_) => return Ok(()),
+                Look::Unheard(failure) if late => return Err(failure.into()),
+                Look::Up(_) if late => {
+                    return Err(Stop::because(
+                        format!("it was asked to finish and has not within {:?}", policy.patience),
+                        "run it again: what is under way is left to finish, and is not asked twice",
+                    ));
+                }
+                Look::Up(_) | Look::Unheard(_) => {}
             }
             tokio::time::sleep(policy.shortest_pause).await;
         }
-        Ok(())
     }
 
     async fn afterwards(&self, container: &str, works_as: &str, then: Afterwards) -> Result<(), Stop> {
