@@ -97,8 +97,8 @@ impl Writers {
     /// Requests that were sent and whose answer is not known.
     #[must_use]
     pub fn unanswered(&self) -> Vec<String> {
-        let Self { hcp, docker: _ } = self;
-        hcp.transport().in_flight()
+        let Self { hcp, docker } = self;
+        [hcp.transport().in_flight(), docker.in_flight()].concat()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Writes that were begun and not answered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger(Arc<Mutex<Entries>>);
+pub(crate) struct Unanswered(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -15,21 +15,21 @@ struct Entries {
 
 /// One write. Dropped without being closed, as when its task is given up, it stays on the list.
 #[derive(Debug)]
-pub(super) struct Entry {
-    ledger: Ledger,
+pub(crate) struct Entry {
+    of: Unanswered,
     number: u64,
 }
 
-impl Ledger {
-    pub(super) fn open(&self, request: String) -> Entry {
+impl Unanswered {
+    pub(crate) fn open(&self, request: String) -> Entry {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = entries.next;
         entries.next += 1;
         entries.open.insert(number, request);
-        Entry { ledger: self.clone(), number }
+        Entry { of: self.clone(), number }
     }
 
-    pub(super) fn list(&self) -> Vec<String> {
+    pub(crate) fn list(&self) -> Vec<String> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.open.values().cloned().collect()
     }
@@ -37,8 +37,8 @@ impl Ledger {
 
 impl Entry {
     /// Its answer is known.
-    pub(super) fn close(self) {
-        let mut entries = self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn close(self) {
+        let mut entries = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.open.remove(&self.number);
     }
 }
@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn a_write_that_was_given_up_stays_on_the_list() {
-        let ledger = Ledger::default();
-        let answered = ledger.open("PATCH a".to_owned());
-        let given_up = ledger.open("POST b".to_owned());
+        let writes = Unanswered::default();
+        let answered = writes.open("PATCH a".to_owned());
+        let given_up = writes.open("POST b".to_owned());
         answered.close();
         drop(given_up);
-        assert_eq!(ledger.list(), ["POST b"]);
+        assert_eq!(writes.list(), ["POST b"]);
     }
 }

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use self::failure::Again;
 pub use self::failure::{Failure, Kind};
-use self::in_flight::Ledger;
+pub(crate) use self::in_flight::Unanswered;
 use self::limits::Said;
 pub use self::policy::Policy;
 use self::pool::Pool;
@@ -166,7 +166,7 @@ pub struct Transport {
     hold: Mutex<Option<Instant>>,
     sent: AtomicU32,
     first_date: OnceLock<Timestamp>,
-    writes: Ledger,
+    writes: Unanswered,
 }
 
 impl fmt::Debug for Transport {
@@ -216,7 +216,7 @@ impl Transport {
             hold: Mutex::new(None),
             sent: AtomicU32::new(0),
             first_date: OnceLock::new(),
-            writes: Ledger::default(),
+            writes: Unanswered::default(),
             policy: policy.clone(),
         })
     }

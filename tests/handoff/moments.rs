@@ -209,6 +209,21 @@ async fn of_two_who_find_a_mark_one_speaks() {
     }
 }
 
+/// An apply that is given up amid a request to an engine says of which one the answer is not known.
+#[tokio::test]
+async fn a_request_to_an_engine_that_is_given_up_is_listed() {
+    let case = case("a run is queued").await;
+    let lab = resume(&case.start, &case.want).await;
+    let gate = Rule::short("POST docker/*/containers/*/start", Fault::Gate("start".to_owned()));
+    lab.sandbox.script(Faults { seed: 0, rules: vec![gate] }).unwrap();
+    tokio::select! {
+        report = lab.apply_one_by_one(&case.plan) => panic!("the gate is shut: {report:#?}"),
+        () = lab.sandbox.arrived("start", 1) => {}
+    }
+    let [request] = &*lab.writers.unanswered() else { panic!("{:?}", lab.writers.unanswered()) };
+    assert!(request.starts_with("POST containers/") && request.contains("/start (unix://"), "{request}");
+}
+
 /// A look that gets no answer ends neither a drain nor a start: it is asked again.
 #[tokio::test]
 async fn a_look_without_an_answer_is_repeated() {

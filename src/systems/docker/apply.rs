@@ -61,7 +61,7 @@ impl Task<'_> {
                 }
             }
             Call::RemoveNetwork { id, name: _, empty: _ } => {
-                let removed = self.engine.ask().remove_network(id).await;
+                let removed = self.take_away_network(id).await;
                 self.gone(removed, "removing the network")?;
             }
             Call::FillVolume { name, labels, content, image, pulled: _ } => {
@@ -113,14 +113,21 @@ impl Task<'_> {
     /// may not have seen the second, but who made the second sees both. Nothing is in one that was just made.
     async fn create_network(&self, request: NetworkCreateRequest) -> Result<(), Stop> {
         let name = request.name.clone();
-        let made = self.engine.ask().create_network(request).await;
+        let made = self
+            .engine
+            .answer(format_args!("POST networks/create?name={name}"), self.engine.ask().create_network(request))
+            .await;
         let made = self.heard(made, "making the network")?;
         let first = self.networks(&name).await?.into_iter().next();
         if first.is_some_and(|first| first != made.id) {
-            let removed = self.engine.ask().remove_network(&made.id).await;
+            let removed = self.take_away_network(&made.id).await;
             self.gone(removed, "removing the network that another run made too")?;
         }
         Ok(())
+    }
+
+    async fn take_away_network(&self, id: &str) -> Result<(), bollard::errors::Error> {
+        self.engine.answer(format_args!("DELETE networks/{id}"), self.engine.ask().remove_network(id)).await
     }
 
     /// The ids of the networks of a name, the oldest first.
@@ -140,16 +147,12 @@ impl Task<'_> {
     async fn pull(&self, image: &Image) -> Result<(), Stop> {
         let options = CreateImageOptions { from_image: Some(image.exact()), ..CreateImageOptions::default() };
         let engine = self.engine.ask_patiently(self.writer.policy.long());
-        let mut progress = std::pin::pin!(engine.create_image(Some(options), None, None));
-        loop {
-            match progress.try_next().await {
-                Ok(Some(step)) => {
-                    let status = step.status.unwrap_or_default();
-                    tracing::debug!(%image, layer = step.id.unwrap_or_default(), status, "pulling");
-                }
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.engine.failure("pulling the image", &error).into()),
-            }
-        }
+        let pulled = engine.create_image(Some(options), None, None).try_for_each(async |step| {
+            let status = step.status.unwrap_or_default();
+            tracing::debug!(%image, layer = step.id.unwrap_or_default(), status, "pulling");
+            Ok(())
+        });
+        let what = format_args!("POST images/create?fromImage={}", image.exact());
+        self.heard(self.engine.answer(what, pulled).await, "pulling the image")
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::failure::Failure;
 use super::forward::Forward;
-use crate::http::Policy;
+use crate::http::{Policy, Unanswered};
 use crate::systems::hcp::agents::Watch;
 
 /// How this process reaches the engines of a fleet. None of it is part of a fleet.
@@ -90,6 +90,7 @@ pub struct Engine {
     id: OnceLock<String>,
     /// The forwarded socket lives as long as the client.
     forward: Option<Forward>,
+    writes: Unanswered,
 }
 
 impl fmt::Debug for Engine {
@@ -133,7 +134,14 @@ impl Engine {
             }
         };
         let docker = docker.with_timeout(policy.request_timeout);
-        Ok(Self { docker, way, requests: AtomicU32::new(0), id: OnceLock::new(), forward })
+        Ok(Self {
+            docker,
+            way,
+            requests: AtomicU32::new(0),
+            id: OnceLock::new(),
+            forward,
+            writes: Unanswered::default(),
+        })
     }
 
     /// Notes which engine was looked at.
@@ -177,6 +185,14 @@ impl Engine {
     /// The same for a request that takes long: a pull, an upload.
     pub(super) fn ask_patiently(&self, patience: Duration) -> Docker {
         self.ask().clone().with_timeout(patience)
+    }
+
+    /// Waits for the answer of a write, which is on the list of those without one until then.
+    pub(super) async fn answer<T>(&self, what: impl fmt::Display, write: impl Future<Output = T>) -> T {
+        let entry = self.writes.open(format!("{what} ({})", self.way));
+        let answer = write.await;
+        entry.close();
+        answer
     }
 
     /// Why the first question came to nothing: then it may be that nothing of the kind is there at all.
@@ -287,6 +303,13 @@ impl Writer {
         });
         let engines = futures::future::join_all(engines).await.into_iter().collect();
         Self { engines, agents, policy: policy.clone() }
+    }
+
+    /// Writes whose answer is not known: under way, or given up.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<String> {
+        let engines = self.engines.values().filter_map(|opened| opened.as_ref().ok());
+        engines.flat_map(|opened| opened.engine.writes.list()).collect()
     }
 
     /// The engine of a target, which is asked before the first write whether it is still the same. `None`: nothing says

@@ -41,7 +41,8 @@ impl Task<'_> {
         let minted = Output { of: new.token.of.clone(), what: What::Id };
         let token_id = self.outputs.id(&minted).ok_or_else(|| lost_token(&minted))?;
         let options = CreateContainerOptions { name: Some(new.name.clone()), ..CreateContainerOptions::default() };
-        let made = self.engine.ask().create_container(Some(options), body(new, token_id, token)).await;
+        let made = self.engine.ask().create_container(Some(options), body(new, token_id, token));
+        let made = self.engine.answer(format_args!("POST containers/create?name={}", new.name), made).await;
         let failure = match made {
             Ok(made) => return Ok(Made { id: Some(made.id), credential: None }),
             Err(error) => self.engine.failure("making the container", &error),
@@ -68,7 +69,8 @@ impl Task<'_> {
 
     /// Starts it, and waits until HCP lists its agent: what it relieves may go only then.
     pub(super) async fn start(&self, id: &str, registers: Option<&Registration>) -> Result<(), Stop> {
-        let started = self.engine.ask().start_container(id, None::<StartContainerOptions>).await;
+        let started = self.engine.ask().start_container(id, None::<StartContainerOptions>);
+        let started = self.engine.answer(format_args!("POST containers/{id}/start"), started).await;
         match started.map_err(|error| self.engine.failure("starting the container", &error)) {
             Ok(()) => {}
             // It runs already.
@@ -141,7 +143,8 @@ impl Task<'_> {
     /// Gives a container another name. It has it already where an answer was lost.
     pub(super) async fn rename(&self, id: &str, to: &str) -> Result<(), Stop> {
         let options = RenameContainerOptions { name: to.to_owned() };
-        let renamed = self.engine.ask().rename_container(id, options).await;
+        let renamed = self.engine.ask().rename_container(id, options);
+        let renamed = self.engine.answer(format_args!("POST containers/{id}/rename?name={to}"), renamed).await;
         match renamed.map_err(|error| self.engine.failure("renaming the container", &error)) {
             Ok(()) => Ok(()),
             Err(failure) if failure.is_unheard() || failure.status() == Some(400) => {
@@ -157,7 +160,8 @@ impl Task<'_> {
     /// Removes one that has ended: never one that runs.
     pub(super) async fn remove_container(&self, id: &str) -> Result<(), Stop> {
         let options = RemoveContainerOptions { force: false, v: true, link: false };
-        let removed = self.engine.ask().remove_container(id, Some(options)).await;
+        let removed = self.engine.ask().remove_container(id, Some(options));
+        let removed = self.engine.answer(format_args!("DELETE containers/{id}"), removed).await;
         self.gone(removed, "removing the container")
     }
 }

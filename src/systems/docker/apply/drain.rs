@@ -80,7 +80,8 @@ impl Task<'_> {
             return Err(Stop::because(cause, "run it again: the next run watches it for a while, and goes on"));
         }
         let options = KillContainerOptions { signal: "TERM".to_owned() };
-        let sent = self.engine.ask().kill_container(container, Some(options)).await;
+        let sent = self.engine.ask().kill_container(container, Some(options));
+        let sent = self.engine.answer(format_args!("POST containers/{container}/kill?signal=TERM"), sent).await;
         if let Err(error) = sent {
             let failure = self.engine.failure("asking it to finish", &error);
             // Never again where it may have been heard: the next run watches for a while, and sees.
@@ -94,7 +95,8 @@ impl Task<'_> {
 
     async fn rename_once(&self, container: &str, to: &str) -> Result<(), Stop> {
         let options = bollard::query_parameters::RenameContainerOptions { name: to.to_owned() };
-        let renamed = self.engine.ask().rename_container(container, options).await;
+        let renamed = self.engine.ask().rename_container(container, options);
+        let renamed = self.engine.answer(format_args!("POST containers/{container}/rename?name={to}"), renamed).await;
         renamed.map_err(|error| {
             let failure = self.engine.failure("marking the container", &error);
             match failure.status() {

@@ -119,7 +119,8 @@ impl Task<'_> {
             }),
             ..ContainerCreateBody::default()
         };
-        let made = self.engine.ask().create_container(Some(options), body).await;
+        let made = self.engine.ask().create_container(Some(options), body);
+        let made = self.engine.answer(format_args!("POST containers/create?name={name}"), made).await;
         let failure = match made.map_err(|error| self.engine.failure("making a container to upload through", &error)) {
             Ok(made) => return Ok(made.id),
             Err(failure) => failure,
@@ -162,13 +163,16 @@ impl Task<'_> {
         let body = bollard::body_try_stream(blocks.map_ok(Into::into));
         let options = UploadToContainerOptions { path: INSIDE.to_owned(), ..UploadToContainerOptions::default() };
         let patience = self.writer.policy.patience + Duration::from_secs(size / SLOWEST);
-        let sent = self.engine.ask_patiently(patience).upload_to_container(carrier, Some(options), body).await;
+        let engine = self.engine.ask_patiently(patience);
+        let sent = engine.upload_to_container(carrier, Some(options), body);
+        let sent = self.engine.answer(format_args!("PUT containers/{carrier}/archive"), sent).await;
         sent.map_err(|error| self.engine.failure("uploading", &error))
     }
 
     async fn remove_carrier(&self, id: &str) -> Result<(), Stop> {
         let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
-        let removed = self.engine.ask().remove_container(id, Some(options)).await;
+        let removed = self.engine.ask().remove_container(id, Some(options));
+        let removed = self.engine.answer(format_args!("DELETE containers/{id}"), removed).await;
         self.gone(removed, "removing the container that was uploaded through")
     }
 
@@ -178,12 +182,14 @@ impl Task<'_> {
             labels: Some(labels.clone().into_iter().collect()),
             ..VolumeCreateRequest::default()
         };
-        let made = self.engine.ask().create_volume(request).await;
+        let made = self.engine.ask().create_volume(request);
+        let made = self.engine.answer(format_args!("POST volumes/create?name={name}"), made).await;
         self.heard(made, "making the volume").map(|_| ())
     }
 
     pub(super) async fn remove_volume(&self, name: &str) -> Result<(), Stop> {
-        let removed = self.engine.ask().remove_volume(name, None::<RemoveVolumeOptions>).await;
+        let removed = self.engine.ask().remove_volume(name, None::<RemoveVolumeOptions>);
+        let removed = self.engine.answer(format_args!("DELETE volumes/{name}"), removed).await;
         self.gone(removed, "removing the volume")
     }
 }
