@@ -528,7 +528,9 @@ struct Cause(String);
 
 fn origin(address: &str, loopback_only: bool) -> Result<String, Error> {
     let refuse = |cause: &str, hint: &str| {
-        Err(Error::new(format!("using the address {address}")).because(Cause(cause.to_owned())).hint(hint))
+        Err(Error::new(format!("using the address {}", crate::access::shown(address)))
+            .because(Cause(cause.to_owned()))
+            .hint(hint))
     };
     let example = "an address looks like https://app.terraform.io";
     let trimmed = address.trim_end_matches('/');

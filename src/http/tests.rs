@@ -25,6 +25,12 @@ fn a_token_crosses_no_network_in_clear_and_leaves_no_sandbox() {
 }
 
 #[test]
+fn an_address_that_is_refused_is_shown_without_its_password() {
+    let error = origin("https://user:canary@app.terraform.io", false).unwrap_err();
+    assert!(!error.chain().contains("canary"), "{}", error.chain());
+}
+
+#[test]
 fn a_token_with_a_line_break_is_refused_without_being_shown() {
     let token = Secret::new("canary\nsecond line".to_owned());
     let error = Transport::new(&endpoint("https://app.terraform.io", &token), &Policy::test()).unwrap_err();
