@@ -163,7 +163,11 @@ async fn read_token(environment: &Environment, token: &Sourced<TokenSource>, com
         TokenSource::Reference(command @ SecretRef::Command(_)) => {
             let directory = std::env::current_dir().unwrap_or_default();
             let secret = Secrets::real(directory, commands).read(command).await;
-            secret.map_err(|cause| failed().because(cause))?.expose().to_owned()
+            let secret = secret.map_err(|cause| {
+                let remedy = cause.remedy();
+                failed().because(cause).hint(remedy)
+            })?;
+            secret.expose().to_owned()
         }
     };
     let secret = Secret::new(text.trim().to_owned());

@@ -92,9 +92,7 @@ impl From<Trouble> for Stop {
 
 impl From<Unreadable> for Stop {
     fn from(unreadable: Unreadable) -> Self {
-        Self {
-            cause: Cause::Other(Box::new(unreadable)),
-            hint: "make the source readable for this process, and run it again".to_owned(),
-        }
+        let hint = unreadable.remedy().to_owned();
+        Self { cause: Cause::Other(Box::new(unreadable)), hint }
     }
 }
