@@ -2,11 +2,13 @@
 
 mod command;
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 pub use self::command::stop_all as stop_commands;
@@ -29,6 +31,41 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The value as a part of a body that is sent.
+    #[must_use]
+    pub fn carried(&self) -> Carried<'_> {
+        Carried(self)
+    }
+}
+
+/// The only form in which a secret can be serialised, and only into a body. The body knows from then on that it carries
+/// one: a server may repeat what it was sent, in whatever form, so of its answers to such a body nothing is told but words
+/// of our own. Nobody has to think of saying so.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a>(&'a Secret);
+
+thread_local! {
+    /// Whether the body that is being written carries a secret; nothing where none is being written.
+    static CARRIES: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+impl Serialize for Carried<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if CARRIES.get().is_none() {
+            return Err(S::Error::custom("a secret is written into a body and nowhere else"));
+        }
+        CARRIES.set(Some(true));
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+/// Writes a body, and says whether a secret got into it.
+pub fn noticed<T>(write: impl FnOnce() -> T) -> (T, bool) {
+    let outer = CARRIES.replace(Some(false));
+    let written = write();
+    let carries = CARRIES.replace(outer).unwrap_or(false);
+    (written, carries)
 }
 
 impl fmt::Debug for Secret {
@@ -250,6 +287,17 @@ fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_serialised_into_a_body_and_nowhere_else() {
+        let secret = Secret::new("canary".to_owned());
+        assert!(serde_json::to_string(&secret.carried()).is_err());
+        let (text, carries) = noticed(|| serde_json::to_string(&[secret.carried()]));
+        assert_eq!((text.unwrap().as_str(), carries), (r#"["canary"]"#, true));
+        let (_, carries) = noticed(|| serde_json::to_string("plain"));
+        assert!(!carries);
+        assert!(serde_json::to_string(&secret.carried()).is_err());
+    }
 
     #[cfg(unix)]
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The one way in which this program speaks HTTP: timeouts, retries, rate limits, redaction and request ids.
 
+mod discreet;
 mod failure;
 mod in_flight;
 mod limits;
@@ -28,7 +29,7 @@ use self::limits::Said;
 pub use self::policy::Policy;
 use self::pool::Pool;
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// What JSON:API is sent and asked for as. HCP answers 415 to a write without it, even one that has no body.
 const JSON_API: &str = "application/vnd.api+json";
@@ -101,16 +102,31 @@ pub fn path(segments: &[&str]) -> String {
 }
 
 /// A body to send. It may hold a secret, so it cannot be printed and is wiped when it goes.
-pub struct Body(Zeroizing<Vec<u8>>);
+pub struct Body {
+    bytes: Zeroizing<Vec<u8>>,
+    secret: bool,
+}
 
 impl Body {
-    /// The body that this serialises to.
+    /// The body that this serialises to. A secret in it is noticed, see [`Carried`](crate::secret::Carried).
     #[must_use]
     pub fn of(document: &impl Serialize) -> Self {
         let mut bytes = Zeroizing::new(Vec::new());
         // Documents are maps with texts as keys: serialising them cannot fail.
-        let _ = serde_json::to_writer(&mut *bytes, document);
-        Self(bytes)
+        let (_, secret) = secret::noticed(|| serde_json::to_writer(&mut *bytes, document));
+        Self { bytes, secret }
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A secret is in it.
+    #[must_use]
+    pub fn carries_secret(&self) -> bool {
+        self.secret
     }
 }
 
@@ -131,6 +147,13 @@ pub struct Call<'a> {
     pub query: &'a [(&'a str, &'a str)],
     /// With what body.
     pub body: Option<&'a Body>,
+}
+
+impl Call<'_> {
+    /// Its answer may repeat a secret.
+    fn carries_secret(&self) -> bool {
+        self.body.is_some_and(Body::carries_secret)
+    }
 }
 
 /// What came of a request, and what the server calls it.
@@ -329,8 +352,8 @@ impl Transport {
             url.query_pairs_mut().extend_pairs(call.query);
         }
         let mut request = self.pool.client().request(call.method.wire(), url);
-        if let Some(Body(bytes)) = call.body {
-            request = request.body(bytes.to_vec());
+        if let Some(body) = call.body {
+            request = request.body(body.bytes.to_vec());
         }
         let mut response = request.send().await.map_err(|error| self.broken(call, &error))?;
         let status = response.status();
@@ -340,7 +363,10 @@ impl Transport {
             let _ = self.first_date.set(date);
         }
         self.heed(status, &said);
-        let request_id = text(response.headers(), "x-request-id");
+        let request_id = text(response.headers(), "x-request-id").and_then(|id| match call.body {
+            Some(body) if body.carries_secret() => discreet::request_id(id, body.bytes()),
+            Some(_) | None => Some(id),
+        });
         let location = text(response.headers(), LOCATION.as_str());
         let limit = self.policy.body_limit;
         let too_large = || Failure {
@@ -384,6 +410,7 @@ impl Transport {
         };
         Failure {
             again,
+            discreet: call.carries_secret(),
             unheard: again == Again::Maybe && call.method.writes(),
             ..Failure::of(call.method, call.path, Kind::Unreachable, message)
         }
@@ -441,16 +468,18 @@ impl Answer {
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<(T, u16, Option<String>), Failure> {
         let status = self.status.as_u16();
+        let discreet = call.carries_secret();
         let fail = |kind, message: String, again, unheard| Failure {
             status: Some(status),
             request_id: self.request_id.clone(),
             again,
             unheard: unheard && call.method.writes(),
+            discreet,
             ..Failure::of(call.method, call.path, kind, message)
         };
         if self.status.is_success() {
             if failure::is_page(&self.body) {
-                let message = failure::page(&self.body);
+                let message = if discreet { discreet::PAGE.to_owned() } else { failure::page(&self.body) };
                 return Err(fail(Kind::Unexpected, message, Again::Never, true));
             }
             // Only a 204 has nothing to say; another success without a word is one that broke off.
@@ -464,9 +493,7 @@ impl Answer {
             };
         }
         if self.status.is_redirection() {
-            let to = self.location.as_deref().and_then(|to| Url::parse(to).ok());
-            let host = to.as_ref().and_then(Url::host_str).unwrap_or("another path");
-            let message = format!("the server sends us on to {host}, which is not followed");
+            let message = if discreet { discreet::REDIRECT.to_owned() } else { self.sent_on() };
             return Err(fail(Kind::Unexpected, message, Again::Never, false));
         }
         let page = failure::is_page(&self.body);
@@ -479,8 +506,18 @@ impl Answer {
             408 | 425 | 500.. => (Kind::Unexpected, Again::Maybe),
             _ => (Kind::Invalid, Again::Never),
         };
-        let message = failure::said(status, &self.body);
+        let message = match (discreet, page) {
+            (true, true) => discreet::PAGE.to_owned(),
+            (true, false) => discreet::said(status, &self.body),
+            (false, _) => failure::said(status, &self.body),
+        };
         Err(fail(kind, message, again, again == Again::Maybe))
+    }
+
+    fn sent_on(&self) -> String {
+        let to = self.location.as_deref().and_then(|to| Url::parse(to).ok());
+        let host = to.as_ref().and_then(Url::host_str).unwrap_or("another path");
+        format!("the server sends us on to {host}, which is not followed")
     }
 }
 
