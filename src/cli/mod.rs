@@ -58,7 +58,7 @@ pub fn run(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         }
     };
     let output = Output::new(arguments.globals.color);
-    logging::start(&arguments.globals, output.colored_notes());
+    logging::start(&arguments.globals, output);
     ended(&arguments, output).unwrap_or_else(|error| {
         output.error(&error);
         Exit::Failed

@@ -4,6 +4,7 @@ mod discreet;
 mod failure;
 mod in_flight;
 mod limits;
+mod patience;
 mod policy;
 mod pool;
 
@@ -26,6 +27,8 @@ use self::failure::Again;
 pub use self::failure::{Failure, Kind};
 use self::in_flight::Ledger;
 use self::limits::Said;
+use self::patience::Patience;
+pub use self::patience::WAITING;
 pub use self::policy::Policy;
 use self::pool::Pool;
 use crate::error::Error;
@@ -187,6 +190,7 @@ pub struct Transport {
     slots: Semaphore,
     under_way: AtomicUsize,
     hold: Mutex<Option<Instant>>,
+    patience: Patience,
     sent: AtomicU32,
     first_date: OnceLock<Timestamp>,
     writes: Ledger,
@@ -237,6 +241,7 @@ impl Transport {
             slots: Semaphore::new(policy.in_flight),
             under_way: AtomicUsize::new(0),
             hold: Mutex::new(None),
+            patience: Patience::default(),
             sent: AtomicU32::new(0),
             first_date: OnceLock::new(),
             writes: Ledger::default(),
@@ -301,7 +306,7 @@ impl Transport {
             Again::Never => false,
             Again::Slower(_) => {
                 limited += 1;
-                limited < policy.limited_attempts
+                limited < policy.limited_attempts && !self.patience.is_over(policy.limited_for)
             }
             Again::Maybe | Again::Untouched => {
                 tries += 1;
@@ -317,8 +322,26 @@ impl Transport {
                 Again::Slower(Some(_)) => Some(Duration::ZERO),
                 Again::Slower(None) | Again::Maybe | Again::Untouched | Again::Never => planned,
             })
+            .notify(|failure: &Failure, pause| match failure.again {
+                // That everybody is held back was told.
+                Again::Slower(Some(_)) => {}
+                Again::Slower(None) | Again::Maybe | Again::Untouched | Again::Never => {
+                    self.patience.tell_again(failure, pause);
+                }
+            })
             .await;
-        result.map_err(|failure| Failure { unheard: failure.unheard || unheard, ..failure })
+        result.map_err(|failure| Failure { unheard: failure.unheard || unheard, ..self.exhausted(failure) })
+    }
+
+    /// The last of many refusals says for how long there was nothing else.
+    fn exhausted(&self, failure: Failure) -> Failure {
+        let longest = self.policy.limited_for;
+        let refused = matches!(failure.again, Again::Slower(_)) && self.patience.is_over(longest);
+        if !refused {
+            return failure;
+        }
+        let message = format!("{}; nothing else came for over {}", failure.message, patience::words(longest));
+        Failure { message, ..failure }
     }
 
     async fn attempt<T>(
@@ -328,7 +351,7 @@ impl Transport {
     ) -> Result<Heard<T>, Failure> {
         // The semaphore is never closed; without a slot the request would only be sent a little early.
         let _slot = self.slots.acquire().await.ok();
-        self.wait_for_turn().await;
+        self.wait_for_turn(call).await?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay::begin(&self.under_way);
         let started = Instant::now();
@@ -362,11 +385,11 @@ impl Transport {
             // Only the first one is kept.
             let _ = self.first_date.set(date);
         }
-        self.heed(status, &said);
         let request_id = text(response.headers(), "x-request-id").and_then(|id| match call.body {
             Some(body) if body.carries_secret() => discreet::request_id(id, body.bytes()),
             Some(_) | None => Some(id),
         });
+        self.heed(call, status, &said, request_id.as_deref());
         let location = text(response.headers(), LOCATION.as_str());
         let limit = self.policy.body_limit;
         let too_large = || Failure {
@@ -417,9 +440,14 @@ impl Transport {
     }
 
     /// Holds everybody back when the server says that it is too much, or is about to.
-    fn heed(&self, status: StatusCode, said: &Said) {
+    fn heed(&self, call: &Call<'_>, status: StatusCode, said: &Said, request_id: Option<&str>) {
         let overdone = status == StatusCode::TOO_MANY_REQUESTS
             || (status == StatusCode::SERVICE_UNAVAILABLE && said.retry_after.is_some());
+        if overdone {
+            self.patience.tax();
+        } else {
+            self.patience.restore();
+        }
         let others = self.under_way.load(Ordering::Relaxed).saturating_sub(1);
         let used_up = said.remaining.is_some_and(|left| left <= u64::try_from(others).unwrap_or(u64::MAX));
         let pause = match (overdone, used_up) {
@@ -427,21 +455,33 @@ impl Transport {
             (false, true) => said.reset.unwrap_or_default(),
             (false, false) => return,
         };
-        let until = Instant::now() + pause.min(self.policy.longest_hold);
-        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        *hold = (*hold).max(Some(until));
+        let pause = pause.min(self.policy.longest_hold);
+        let (now, mut hold) = (Instant::now(), self.hold.lock().unwrap_or_else(PoisonError::into_inner));
+        // One that comes during a wait makes it longer and is no other one.
+        let begins = hold.is_none_or(|until| until <= now);
+        *hold = (*hold).max(Some(now + pause));
+        drop(hold);
+        if begins {
+            patience::tell_hold(pause, status.as_u16(), &format!("{} {}", call.method, call.path), request_id);
+        }
     }
 
     /// Waits until the server lets us, and then for a place under our own limit: whoever was held back goes on one after
     /// the other, not all at the same moment.
-    async fn wait_for_turn(&self) {
+    async fn wait_for_turn(&self, call: &Call<'_>) -> Result<(), Failure> {
         loop {
             while let Some(until) = self.held_until() {
+                let longest = self.policy.limited_for;
+                if self.patience.is_over(longest) {
+                    let longest = patience::words(longest);
+                    let message = format!("not sent: the server has done nothing but ask to wait for over {longest}");
+                    return Err(Failure::of(call.method, call.path, Kind::Limited, message));
+                }
                 tokio::time::sleep_until(until.into()).await;
             }
             self.limiter.until_ready().await;
             if self.held_until().is_none() {
-                return;
+                return Ok(());
             }
         }
     }
