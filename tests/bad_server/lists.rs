@@ -10,6 +10,7 @@ use reconcile::systems::Consent;
 use reconcile::systems::hcp::desired::Placement;
 use serde_json::json;
 
+use crate::lab::proxy::{Answered, Asked};
 use crate::lab::values::{discord, fleet};
 use crate::lab::{Lab, lines, plan_of};
 
@@ -177,6 +178,42 @@ async fn a_thing_that_comes_twice_may_hide_another() {
         let told = gaps.iter().any(|gap| gap.cause.contains("gives what was given") || gap.cause.contains("counts"));
         assert!(told || few, "{path}: {gaps:?}");
     }
+}
+
+/// Takes away what a list says of its pages.
+fn mute(asked: &Asked, answered: Answered, path: &str) -> Answered {
+    let mut body = answered.json();
+    match body.as_object_mut() {
+        Some(document) if asked.path.contains(path) && document["data"].is_array() => {
+            document.remove("meta");
+            document.remove("links");
+            answered.with_json(&body)
+        }
+        _ => answered,
+    }
+}
+
+#[tokio::test]
+async fn a_full_page_that_says_nothing_of_others_is_not_all() {
+    let mut want = fleet(130, 0);
+    let lab = Lab::new(&want).await;
+    lab.converge(&want).await;
+    want.hcp.workspaces.remove("ws-003");
+    let lab = lab.through_proxy(&want, |asked, answered| mute(asked, answered, "example/workspaces?")).await;
+    let plan = lab.plan(&want).await;
+    assert!(lines(&plan).is_empty(), "{:#?}", lines(&plan));
+    let told = |gap: &Gap| gap.cause.contains("its page 1 is full, and does not say whether it is the last one");
+    assert!(plan.gaps.iter().any(told), "{:#?}", plan.gaps);
+}
+
+#[tokio::test]
+async fn a_short_page_that_says_nothing_of_others_is_all() {
+    let want = fleet(3, 0);
+    let lab = Lab::new(&want).await;
+    lab.converge(&want).await;
+    let lab = lab.through_proxy(&want, |asked, answered| mute(asked, answered, "")).await;
+    let plan = lab.plan(&want).await;
+    assert!(plan.is_empty() && plan.gaps.is_empty(), "{:#?} {:#?}", lines(&plan), plan.gaps);
 }
 
 #[tokio::test]
