@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Method;
+use super::{Call, Method};
 
 /// What went wrong, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,18 @@ impl Failure {
             discreet: false,
             again: Again::Never,
         }
+    }
+
+    /// An answer that was heard, and is about something else than what was asked for. Where a secret was sent along, it
+    /// is not told what came instead.
+    pub(crate) fn mistaken(call: &Call<'_>, words: &str, request_id: Option<String>) -> Self {
+        let discreet = call.carries_secret();
+        let words = if discreet {
+            "the answer is about another thing than what was asked for".to_owned()
+        } else {
+            plain(words)
+        };
+        Self { status: Some(200), request_id, discreet, ..Self::of(call.method, call.path, Kind::Unexpected, words) }
     }
 
     /// What went wrong.

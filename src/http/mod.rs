@@ -15,6 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable as _};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
@@ -102,6 +103,28 @@ pub fn path(segments: &[&str]) -> String {
         }
     }
     path
+}
+
+/// A part of a path as it was before [`path`] escaped it.
+#[must_use]
+pub fn unescaped(part: &str) -> String {
+    String::from_utf8_lossy(&unescaped_bytes(part.as_bytes())).into_owned()
+}
+
+fn unescaped_bytes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        if let Some(byte) = digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok()) {
+            plain.extend(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            plain.push(*first);
+            rest = after;
+        }
+    }
+    plain
 }
 
 /// A body to send. It may hold a secret, so it cannot be printed and is wiped when it goes.
@@ -508,6 +531,7 @@ impl Answer {
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<(T, u16, Option<String>), Failure> {
         let status = self.status.as_u16();
+        let page = failure::is_page(&self.body);
         let discreet = call.carries_secret();
         let fail = |kind, message: String, again, unheard| Failure {
             status: Some(status),
@@ -518,7 +542,7 @@ impl Answer {
             ..Failure::of(call.method, call.path, kind, message)
         };
         if self.status.is_success() {
-            if failure::is_page(&self.body) {
+            if page {
                 let message = if discreet { discreet::PAGE.to_owned() } else { failure::page(&self.body) };
                 return Err(fail(Kind::Unexpected, message, Again::Never, true));
             }
@@ -536,7 +560,6 @@ impl Answer {
             let message = if discreet { discreet::REDIRECT.to_owned() } else { self.sent_on() };
             return Err(fail(Kind::Unexpected, message, Again::Never, false));
         }
-        let page = failure::is_page(&self.body);
         let (kind, again) = match status {
             401 | 403 => (Kind::Denied, Again::Never),
             404 if page => (Kind::Unexpected, Again::Never),

@@ -47,6 +47,7 @@ fn nothing_that_can_be_printed_holds_the_token() {
 #[test]
 fn a_path_escapes_what_would_end_a_segment() {
     assert_eq!(path(&["organizations", "a/b?c", "vars"]), "organizations/a%2Fb%3Fc/vars");
+    assert_eq!(unescaped("a%2Fb%3fc%"), "a/b?c%");
 }
 
 #[tokio::test]

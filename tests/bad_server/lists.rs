@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::lab::proxy::{Answered, Asked};
 use crate::lab::values::{discord, fleet};
-use crate::lab::{Lab, lines, plan_of};
+use crate::lab::{Lab, failures, lines, plan_of};
 
 /// A converged fleet that makes a plan read all of them.
 async fn everything() -> (Lab, Desired) {
@@ -214,6 +214,49 @@ async fn a_short_page_that_says_nothing_of_others_is_all() {
     let lab = lab.through_proxy(&want, |asked, answered| mute(asked, answered, "")).await;
     let plan = lab.plan(&want).await;
     assert!(plan.is_empty() && plan.gaps.is_empty(), "{:#?} {:#?}", lines(&plan), plan.gaps);
+}
+
+#[tokio::test]
+async fn an_answer_about_another_organization_stops_the_plan() {
+    let (lab, want) = everything().await;
+    let other = |asked: &Asked, answered: Answered| {
+        let mut body = answered.json();
+        if asked.path.starts_with("organizations/example?") {
+            body["data"]["id"] = json!("another");
+        }
+        answered.with_json(&body)
+    };
+    let gap = lab.through_proxy(&want, other).await.observe(&want).await.unwrap_err();
+    assert!(gap.cause.contains("asked for the id example, it has another (200)"), "{gap:?}");
+}
+
+#[tokio::test]
+async fn an_answer_about_another_thing_is_a_failure() {
+    for (method, part, value) in [
+        ("POST", "/data/attributes/name", "elsewhere"),
+        ("POST", "/data/type", "teams"),
+        ("PATCH", "/data/id", "ws-elsewhere"),
+    ] {
+        let mut want = fleet(2, 0);
+        let lab = Lab::new(&want).await;
+        if method == "PATCH" {
+            lab.converge(&want).await;
+            want.hcp.workspaces.get_mut("ws-000").unwrap().runs_on = Placement::Local;
+        }
+        let alter = move |asked: &Asked, answered: Answered| {
+            let mut body = answered.json();
+            let about = asked.method == method && asked.path.contains("workspaces") && !asked.path.contains("/vars");
+            match body.pointer_mut(part) {
+                Some(place) if about => *place = json!(value),
+                _ => return answered,
+            }
+            answered.with_json(&body)
+        };
+        let report = lab.through_proxy(&want, alter).await.run(&want).await;
+        let failed = failures(&report);
+        let told = |failure: &String| failure.contains("the answer is about another thing") && failure.contains(value);
+        assert!(failed.iter().any(told), "{method} {part}: {failed:#?}");
+    }
 }
 
 #[tokio::test]

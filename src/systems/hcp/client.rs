@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+use super::identity::{Identity, Wanted, identified};
 use super::observe::members;
 use super::wire::{self, Document, Included, Pagination, Resource};
 use super::witness::Fingerprints;
@@ -93,6 +94,20 @@ impl Reader {
         query: &[(&str, &str)],
     ) -> Result<Document<T>, Failure> {
         self.ask(path, query).await.map(|heard| heard.value)
+    }
+
+    /// Reads the one thing that has this path: another one in its place is none.
+    pub(super) async fn one<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Document<T>, Failure> {
+        let call = Call { method: Method::Get, path, query, body: None };
+        let Heard { value: (answered, document), request_id } = self.transport.send(&call, identified).await?;
+        match Wanted::at(path, &Identity::default()).mistaken(&answered) {
+            None => Ok(document),
+            Some(words) => Err(Failure::mistaken(&call, &words, request_id)),
+        }
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -389,8 +404,16 @@ impl Writer {
 
     async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, body: &Body) -> Result<T, Failure> {
         let call = Call { method, path, query: &[], body: Some(body) };
-        let document = self.transport().send(&call, wire::document).await?.value;
-        Ok(document.data)
+        let heard = self.transport().send(&call, identified).await?;
+        let (sent, (answered, document)) = (Identity::of(body.bytes()), heard.value);
+        let wanted = match method {
+            Method::Post => Wanted { id: None, ..Wanted::sent(&sent) },
+            Method::Patch | Method::Get | Method::Delete => Wanted { name: None, ..Wanted::at(path, &sent) },
+        };
+        match wanted.mistaken(&answered) {
+            None => Ok(document.data),
+            Some(words) => Err(Failure::mistaken(&call, &words, heard.request_id)),
+        }
     }
 
     /// A write whose answer holds nothing of worth, or nothing at all.

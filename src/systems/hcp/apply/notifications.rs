@@ -151,7 +151,7 @@ impl Task<'_> {
             return Err(failure.into());
         }
         // Gone, unless it can still be seen: then we may only not remove it.
-        match self.writer.reader().get::<Named>(&path, &[]).await {
+        match self.writer.reader().one::<Named>(&path, &[]).await {
             Err(gone) if gone.kind() == Kind::NotFound => Ok(()),
             Ok(_) | Err(_) => Err(failure.into()),
         }
