@@ -2,6 +2,8 @@
 //! escaped, encoded, in capitals. Such a text cannot be cleaned for certain, so no word of the server's is passed on, only
 //! words that stand in this file, where the answer has them.
 
+use std::collections::BTreeSet;
+
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -95,6 +97,18 @@ fn field(pointer: &str) -> Option<String> {
 /// A part of what was sent that is this long is no chance.
 const RUN: usize = 8;
 
+/// The same of a token, which begins as all of its kind do.
+const TOKEN_RUN: usize = 12;
+
+/// A refusal that is longer is not searched.
+const SEARCHED: usize = 1 << 20;
+
+/// Whether a refusal repeats the token that goes along with every request, as a proxy that shows what it got does.
+pub(super) fn quotes(body: &[u8], token: &[u8]) -> bool {
+    body.len() > SEARCHED
+        || [bare(body), bare(&super::unescaped_bytes(body))].iter().any(|text| repeats(text, token, TOKEN_RUN))
+}
+
 /// What a server calls the request, where it looks like a name that it gave: no run of letters and digits in it may be one of
 /// what was sent, as it is, or as base64 or hexadecimal digits of it, whatever the case.
 pub(super) fn request_id(id: String, sent: &[u8]) -> Option<String> {
@@ -102,15 +116,23 @@ pub(super) fn request_id(id: String, sent: &[u8]) -> Option<String> {
     if !fits {
         return None;
     }
-    let bare = bare(id.as_bytes());
-    let mut forms = vec![self::bare(sent), Zeroizing::new(HEXLOWER.encode(sent).into_bytes())];
+    (!repeats(&bare(id.as_bytes()), sent, RUN)).then_some(id)
+}
+
+/// Whether so many letters and digits in a row are in both: in the one that was sent as it is, or as base64 or hexadecimal
+/// digits of it.
+fn repeats(text: &[u8], sent: &[u8], run: usize) -> bool {
+    let whole = bare(sent);
+    // One that is shorter is whole at least.
+    let run = run.min(whole.len()).max(1);
+    let mut forms = vec![whole, Zeroizing::new(HEXLOWER.encode(sent).into_bytes())];
     // Three letters of the text make four digits, so that a part of it can begin at one of three places.
     forms.extend((0..3).filter_map(|start| {
         let encoded = Zeroizing::new(BASE64.encode(sent.get(start..)?).into_bytes());
-        Some(self::bare(&encoded))
+        Some(bare(&encoded))
     }));
-    let repeats = bare.windows(RUN).any(|part| forms.iter().any(|form| form.windows(RUN).any(|other| other == part)));
-    (!repeats).then_some(id)
+    let parts: BTreeSet<&[u8]> = text.windows(run).collect();
+    forms.iter().any(|form| form.windows(run).any(|part| parts.contains(part)))
 }
 
 /// The letters, in one case, and the digits alone.

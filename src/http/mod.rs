@@ -209,6 +209,8 @@ pub struct Transport {
     pool: Pool,
     root: String,
     policy: Policy,
+    /// To see whether an answer repeats it.
+    token: Zeroizing<Vec<u8>>,
     limiter: DefaultDirectRateLimiter,
     slots: Semaphore,
     under_way: AtomicUsize,
@@ -260,6 +262,7 @@ impl Transport {
         Ok(Self {
             pool,
             root: format!("{origin}/api/v2"),
+            token: Zeroizing::new(token.expose().as_bytes().to_vec()),
             limiter: RateLimiter::direct(quota(policy)),
             slots: Semaphore::new(policy.in_flight),
             under_way: AtomicUsize::new(0),
@@ -379,7 +382,7 @@ impl Transport {
         let _under_way = UnderWay::begin(&self.under_way);
         let started = Instant::now();
         let answer = self.exchange(call).await;
-        let result = answer.and_then(|answer| answer.read(call, read));
+        let result = answer.and_then(|answer| answer.read(call, &self.token, read));
         let (status, request_id) = match &result {
             Ok((_, status, id)) => (Some(*status), id.as_deref()),
             Err(failure) => (failure.status, failure.request_id()),
@@ -528,11 +531,13 @@ impl Answer {
     fn read<T>(
         self,
         call: &Call<'_>,
+        token: &[u8],
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<(T, u16, Option<String>), Failure> {
         let status = self.status.as_u16();
         let page = failure::is_page(&self.body);
-        let discreet = call.carries_secret();
+        let quoted = || (page || !self.status.is_success()) && discreet::quotes(&self.body, token);
+        let discreet = call.carries_secret() || quoted();
         let fail = |kind, message: String, again, unheard| Failure {
             status: Some(status),
             request_id: self.request_id.clone(),

@@ -209,6 +209,24 @@ async fn a_request_that_is_given_up_frees_its_place_and_stays_on_the_list_of_wri
 }
 
 #[tokio::test]
+async fn a_proxy_that_shows_the_token_is_not_quoted() {
+    let encoded = data_encoding::BASE64.encode(b"Bearer canary-token");
+    for shown in ["Bearer canary-token", "CANARY-TOKEN", "canary%2Dtoken", &encoded] {
+        for (status, body) in [
+            ("403 Forbidden", format!("<title>{shown}</title>")),
+            ("200 OK", format!("<title>{shown}</title>")),
+            ("422 Unprocessable Entity", format!(r#"{{"errors":[{{"detail":"{shown}"}}]}}"#)),
+            ("404 Not Found", format!(r#"{{"errors":["{shown}"]}}"#)),
+        ] {
+            let text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let told = Told::new(move |_| Some(text.clone())).await;
+            let said = get(&told.transport(&Policy::test())).await.unwrap_err().to_string();
+            assert!(!said.to_lowercase().contains("canary") && !said.contains(&encoded[12..]), "{status}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_says_that_it_is_too_large_is_not_read() {
     let told = Told::new(|_| Some("HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n".to_owned())).await;
     let failure = get(&told.transport(&Policy::test())).await.unwrap_err();
