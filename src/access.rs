@@ -163,7 +163,11 @@ async fn read_token(environment: &Environment, token: &Sourced<TokenSource>, com
         TokenSource::Reference(command @ SecretRef::Command(_)) => {
             let directory = std::env::current_dir().unwrap_or_default();
             let secret = Secrets::real(directory, commands).read(command).await;
-            secret.map_err(|cause| failed().because(cause))?.expose().to_owned()
+            let secret = secret.map_err(|cause| {
+                let remedy = cause.remedy();
+                failed().because(cause).hint(remedy)
+            })?;
+            secret.expose().to_owned()
         }
     };
     let secret = Secret::new(text.trim().to_owned());
@@ -178,7 +182,7 @@ async fn read_token(environment: &Environment, token: &Sourced<TokenSource>, com
 
 fn parse_address(text: &str, from: &str) -> Result<Url, Error> {
     let refused = |cause: &str| {
-        Error::new(format!("using the address `{text}` from {from}"))
+        Error::new(format!("using the address `{}` from {from}", shown(text)))
             .because(cause.to_owned())
             .hint("an address looks like https://app.terraform.io or app.eu.terraform.io")
     };
@@ -195,6 +199,25 @@ fn parse_address(text: &str, from: &str) -> Result<Url, Error> {
         "http" if is_loopback(&url) => Ok(url),
         "http" => Err(refused("without TLS the token would be readable on the way")),
         _ => Err(refused("it is not an https address")),
+    }
+}
+
+/// The schemes that addresses have.
+const SCHEMES: [&str; 6] = ["http", "https", "npipe", "ssh", "tcp", "unix"];
+
+/// An address as messages may show it: without what stands before the last `@`, where passwords and tokens are written,
+/// and without a query. Only the name of a user of ssh stays: it is no secret, and needed to see what is wrong.
+pub fn shown(address: &str) -> String {
+    let (before, rest) = address.rsplit_once('@').map_or((None, address), |(before, rest)| (Some(before), rest));
+    let end = rest.find(['?', '#']);
+    let rest = end.map_or_else(|| rest.to_owned(), |end| format!("{}…", rest.get(..=end).unwrap_or_default()));
+    let Some(before) = before else { return rest };
+    let (scheme, user) = before.split_once("://").unwrap_or_default();
+    let is_name = !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    match SCHEMES.iter().find(|known| **known == scheme) {
+        Some(&"ssh") if is_name => format!("ssh://{user}@{rest}"),
+        Some(scheme) => format!("{scheme}://…@{rest}"),
+        None => format!("…@{rest}"),
     }
 }
 

@@ -1,10 +1,20 @@
 //! Where a secret comes from, and the type that holds its value for as short a time as possible.
 
+mod command;
+
+use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
+
+pub use self::command::stop_all as stop_commands;
+
+/// How long a program may take to give a secret.
+pub const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A secret's value. It cannot be printed, copied or serialised, and is wiped when it goes.
 pub struct Secret(Zeroizing<String>);
@@ -21,6 +31,41 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The value as a part of a body that is sent.
+    #[must_use]
+    pub fn carried(&self) -> Carried<'_> {
+        Carried(self)
+    }
+}
+
+/// The only form in which a secret can be serialised, and only into a body. The body knows from then on that it carries
+/// one: a server may repeat what it was sent, in whatever form, so of its answers to such a body nothing is told but words
+/// of our own. Nobody has to think of saying so.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a>(&'a Secret);
+
+thread_local! {
+    /// Whether the body that is being written carries a secret; nothing where none is being written.
+    static CARRIES: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+impl Serialize for Carried<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if CARRIES.get().is_none() {
+            return Err(S::Error::custom("a secret is written into a body and nowhere else"));
+        }
+        CARRIES.set(Some(true));
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+/// Writes a body, and says whether a secret got into it.
+pub fn noticed<T>(write: impl FnOnce() -> T) -> (T, bool) {
+    let outer = CARRIES.replace(Some(false));
+    let written = write();
+    let carries = CARRIES.replace(outer).unwrap_or(false);
+    (written, carries)
 }
 
 impl fmt::Debug for Secret {
@@ -77,7 +122,7 @@ pub struct Secrets {
 #[derive(Debug)]
 enum Sources {
     /// The real ones; a relative file is one beside the spec.
-    Real { directory: PathBuf, commands: bool },
+    Real { directory: PathBuf, commands: bool, deadline: Duration },
     /// Values made up from a seed and the reference.
     Sandbox { seed: String },
 }
@@ -113,6 +158,14 @@ pub enum Unreadable {
         /// Why; part of the message, so it is not a source that would be told a second time.
         cause: std::io::Error,
     },
+    /// The program took too long.
+    #[error("{program} gave nothing within {} s, so it was stopped with all that it had started", deadline.as_secs_f64())]
+    TooSlow {
+        /// Which.
+        program: String,
+        /// After how long.
+        deadline: Duration,
+    },
     /// The program failed. Its output is not shown: it may hold the secret.
     #[error("{program} ended with {status}; what it said is not shown, since it may hold the secret")]
     Failed {
@@ -123,11 +176,40 @@ pub enum Unreadable {
     },
 }
 
+impl Unreadable {
+    /// What to do.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooSlow { .. } => {
+                "run the command by hand: it has no terminal here, so it must not ask for anything; unlock what it reads \
+                 from first"
+            }
+            Self::CommandsNotAllowed => "allow them with --allow-commands, or read the secret from `env` or `file`",
+            Self::NoVariable(_)
+            | Self::Empty(_)
+            | Self::NotText(_)
+            | Self::File { .. }
+            | Self::Command { .. }
+            | Self::Failed { .. } => "make the source readable for this process, and run it again",
+        }
+    }
+}
+
 impl Secrets {
     /// The real sources; files are relative to this directory.
     #[must_use]
     pub fn real(directory: PathBuf, commands: bool) -> Self {
-        Self { sources: Sources::Real { directory, commands } }
+        Self { sources: Sources::Real { directory, commands, deadline: COMMAND_DEADLINE } }
+    }
+
+    /// The same with another time for a program.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        if let Sources::Real { deadline, .. } = &mut self.sources {
+            *deadline = time;
+        }
+        self
     }
 
     /// Made-up values that depend on the seed and on the reference alone.
@@ -143,11 +225,11 @@ impl Secrets {
     pub async fn read(&self, source: &SecretRef) -> Result<Secret, Unreadable> {
         let secret = match &self.sources {
             Sources::Sandbox { seed } => return Ok(made_up(seed, source)),
-            Sources::Real { directory, commands } => match source {
+            Sources::Real { directory, commands, deadline } => match source {
                 SecretRef::Env(name) => from_environment(name, source)?,
                 SecretRef::File(path) => from_file(directory.join(path), source)?,
                 SecretRef::Command(_) if !commands => return Err(Unreadable::CommandsNotAllowed),
-                SecretRef::Command(words) => from_command(words, directory, source).await?,
+                SecretRef::Command(words) => command::read(words, directory, source, *deadline).await?,
             },
         };
         if secret.expose().is_empty() {
@@ -183,27 +265,6 @@ fn from_file(path: PathBuf, source: &SecretRef) -> Result<Secret, Unreadable> {
     }
 }
 
-async fn from_command(words: &[String], directory: &std::path::Path, source: &SecretRef) -> Result<Secret, Unreadable> {
-    let Some((program, arguments)) = words.split_first() else {
-        return Err(Unreadable::Empty(source.clone()));
-    };
-    let output = tokio::process::Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(std::process::Stdio::null())
-        // What a program says when it fails may hold the secret, so it goes nowhere.
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|cause| Unreadable::Command { program: program.clone(), cause })?;
-    if !output.status.success() {
-        drop(Zeroizing::new(output.stdout));
-        return Err(Unreadable::Failed { program: program.clone(), status: output.status });
-    }
-    text(output.stdout, source)
-}
-
 /// The text less one trailing line break: what editors and programs add and nobody means.
 fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
     match String::from_utf8(bytes) {
@@ -227,6 +288,17 @@ fn text(bytes: Vec<u8>, source: &SecretRef) -> Result<Secret, Unreadable> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_secret_is_serialised_into_a_body_and_nowhere_else() {
+        let secret = Secret::new("canary".to_owned());
+        assert!(serde_json::to_string(&secret.carried()).is_err());
+        let (text, carries) = noticed(|| serde_json::to_string(&[secret.carried()]));
+        assert_eq!((text.unwrap().as_str(), carries), (r#"["canary"]"#, true));
+        let (_, carries) = noticed(|| serde_json::to_string("plain"));
+        assert!(!carries);
+        assert!(serde_json::to_string(&secret.carried()).is_err());
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn what_a_failing_command_says_is_told_to_nobody() {
@@ -236,5 +308,47 @@ mod tests {
         let told = format!("{refused} {refused:?}");
         assert!(told.contains("sh ended with exit status: 3"), "{told}");
         assert!(!told.contains("canary"), "{told}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_command_that_does_not_end_is_stopped_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = ["sh", "-c", "sleep 300 & echo $! > pid; wait"].map(str::to_owned);
+        let secrets = Secrets::real(folder.path().to_owned(), true).within(Duration::from_millis(500));
+        let refused = secrets.read(&SecretRef::Command(words.into())).await.unwrap_err();
+        assert_eq!(refused.to_string(), "sh gave nothing within 0.5 s, so it was stopped with all that it had started");
+        assert!(refused.remedy().contains("by hand"));
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        let status = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        // Whoever adopts it may take a moment to bury it.
+        let gone = || status().is_empty() || status().contains(") Z");
+        for _ in 0..100 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("what it started still runs: {}", status());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_command_that_nobody_waits_for_any_more_is_stopped_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = ["sh", "-c", "sleep 300 & echo $! > pid; wait"].map(str::to_owned);
+        let secrets = Secrets::real(folder.path().to_owned(), true);
+        let source = SecretRef::Command(words.into());
+        let given_up = tokio::time::timeout(Duration::from_millis(500), secrets.read(&source)).await;
+        assert!(given_up.is_err());
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        for _ in 0..100 {
+            let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            if status.is_empty() || status.contains(") Z") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("what it started still runs");
     }
 }

@@ -120,6 +120,100 @@ async fn no_secret_is_in_anything_that_comes_out() {
     arrived(&lab);
 }
 
+/// A key of several lines, with signs that JSON escapes.
+const KEY: &str =
+    "-----BEGIN KEY-----\nCanary4f1dFirstLine+\"quoted\"\\slashed\nCanary4f1dSecondLine/=\n-----END KEY-----";
+
+/// Whatever is left of a canary when it is changed like this.
+fn forms(value: &str) -> Vec<String> {
+    let escaped = serde_json::to_string(value).unwrap();
+    let percent = value.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+    let base64: Vec<String> =
+        (0..3).map(|shift| data_encoding::BASE64.encode(format!("{}{value}", &"xyz"[..shift]).as_bytes())).collect();
+    let cut = value.get(..value.len() - 3).unwrap_or_default().to_owned();
+    let mut forms = vec![value.to_owned(), escaped, reconcile::http::path(&[value]), percent, cut];
+    forms.extend(base64);
+    forms.extend([value.to_uppercase(), data_encoding::HEXLOWER.encode(value.as_bytes())]);
+    forms
+}
+
+/// Answers every write that has a secret in it with that, in one form after the other.
+fn echo(asked: &lab::proxy::Asked, answered: lab::proxy::Answered, form: usize, status: u16) -> lab::proxy::Answered {
+    let sent: serde_json::Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let part = |name: &str| sent.pointer(&format!("/data/attributes/{name}")).and_then(serde_json::Value::as_str);
+    let secret = part("token").or(part("url")).or(part("value")).unwrap_or_default();
+    let mark = secret.to_lowercase().contains("canary");
+    if !mark {
+        return answered;
+    }
+    let value = &forms(secret)[form];
+    let padded = format!("{} {value}", "x".repeat(485));
+    let whole = String::from_utf8_lossy(&asked.body).into_owned();
+    let error = |detail: &str| serde_json::json!({ "title": value, "detail": detail, "status": value, "source": { "pointer": value } });
+    let mut answered = answered;
+    let id: String = secret.chars().filter(char::is_ascii_alphanumeric).collect();
+    answered.headers.insert("x-request-id", id.parse().unwrap());
+    answered.headers.insert("location", format!("https://{id}.example/").parse().unwrap());
+    match status {
+        500 => answered.with(500, format!("<html><title>{value}</title>{whole}")),
+        302 => answered.with(302, ""),
+        200 => answered.with_json(&serde_json::json!({ "data": { "id": value, "type": value, "attributes": value } })),
+        status => answered.with(
+            status,
+            serde_json::json!({ "errors": [error(value), error(&padded), error(&whole), value] }).to_string(),
+        ),
+    }
+}
+
+/// Ten letters and digits of a canary in a row, in any of its forms, which stand in a text whatever its capitals and signs.
+fn remains(text: &str) -> Option<String> {
+    let plain = |text: &str| text.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    let text = plain(text);
+    let values = [KEY, "https://hooks.example/canary-4f1d-chat", "canary-4f1d-hmac"];
+    // What comes before the canary itself is no secret.
+    let forms = values.into_iter().flat_map(forms).map(|form| plain(&form));
+    let parts = forms.flat_map(|form| {
+        let start = form.find("canary").unwrap_or(12);
+        let parts = form.as_bytes()[start..].windows(10);
+        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect::<Vec<_>>()
+    });
+    parts.into_iter().find(|part| text.contains(part.as_str()))
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_what_it_was_sent_makes_nothing_come_out() {
+    let everything = Everything::default();
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(everything.clone()).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, value) in CANARIES {
+        std::fs::write(folder.path().join(file), value).expect("a file");
+    }
+    for file in ["token", "key", "shared"] {
+        std::fs::write(folder.path().join(file), KEY).expect("a file");
+    }
+    let want = lab::fleet("fleet.yaml", FLEET);
+    for (form, status) in (0..forms(KEY).len()).flat_map(|form| [422, 400, 500, 302, 200].map(|status| (form, status)))
+    {
+        let sandbox = Sandbox::in_memory(&lab::seed(&want)).await.expect("the sandbox starts");
+        let mut lab = Lab::around(sandbox, &want)
+            .await
+            .through_proxy(&want, move |asked, answered| echo(asked, answered, form, status))
+            .await;
+        lab.secrets = Secrets::real(folder.path().to_owned(), true);
+        let report = lab.run(&want).await;
+        let failed = lab::failures(&report);
+        assert!(failed.len() >= 3, "{status}: {failed:?}");
+        let document = serde_json::to_string(&report.document(String::new())).unwrap();
+        let look = Look { color: false, full: true };
+        everything.note("report", &format!("{document} {report:#?} {failed:#?} {}", report.render(look, false, "")));
+        let written = String::from_utf8_lossy(&std::mem::take(&mut *everything.0.lock().unwrap())).into_owned();
+        // Bodies at that level are the HTTP library's business, which the program's own log leaves out.
+        let told: String = written.lines().filter(|line| !line.contains("hyper")).collect::<Vec<_>>().join("\n");
+        assert_eq!(remains(&told), None, "{status} in form {form}: {failed:#?}");
+    }
+}
+
 async fn run(lab: &Lab, want: &reconcile::spec::desired::Desired, everything: &Everything) {
     let seen: Observed = lab.look(want).await;
     everything.note("observed", &format!("{seen:#?} {}", serde_json::to_string(&seen).unwrap()));

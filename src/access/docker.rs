@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 
 use super::layers::{self, DockerLayers, Tls, Way as Said};
-use super::{Environment, Flags, is_loopback};
+use super::{Environment, Flags, is_loopback, shown};
 use crate::error::Error;
 use crate::systems::docker::client::{Access, Door, NoDoor, Way};
 
@@ -109,14 +109,6 @@ fn door(environment: &Environment, target: &str, said: DockerLayers, plain: bool
                 variable(target)
             ),
         )),
-    }
-}
-
-/// The address as messages may show it: a password does not belong there, and is not repeated.
-fn shown(host: &str) -> String {
-    match (host.split_once("://"), host.rsplit_once('@')) {
-        (Some((scheme, _)), Some((user, rest))) if user.matches(':').count() > 1 => format!("{scheme}://…@{rest}"),
-        _ => host.to_owned(),
     }
 }
 

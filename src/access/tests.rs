@@ -132,3 +132,46 @@ async fn what_is_read_never_shows_in_debug() {
     let found = resolve(&env, &Flags::default()).await;
     assert!(!format!("{env:?} {found:?}").contains("CANARY"));
 }
+
+#[tokio::test]
+async fn a_password_in_an_address_is_refused_without_being_shown() {
+    let file = |text: &'static str| [LOGIN, ("/fleet/access.yaml", text)];
+    for address in [
+        "https://user:CANARYpw@127.0.0.1:1/x",
+        "https://CANARYpw@127.0.0.1/",
+        "user:CANARYpw@app.terraform.io",
+        "https://user:CANARY/pw?@app.terraform.io",
+        "https://app.terraform.io/?token=CANARYpw",
+        "https://app.terraform.io/#CANARYpw",
+        "ftp://user:CANARYpw@app.terraform.io",
+        "https://user:CANARYpw@",
+    ] {
+        let flags = Flags { hcp_address: Some(address.to_owned()), ..Flags::default() };
+        let said = refused(&Environment::made_up([], "/home/u", [LOGIN]), &flags).await;
+        assert!(!said.contains("CANARY") && said.contains("--hcp-address"), "{address}: {said}");
+        let env = Environment::made_up([("RECONCILE_HCP_ADDRESS", address)], "/home/u", [LOGIN]);
+        let said = refused(&env, &Flags::default()).await;
+        assert!(!said.contains("CANARY"), "{address}: {said}");
+    }
+    let text = "default: { hcp: { address: 'https://user:CANARYpw@127.0.0.1:1/x' } }\n";
+    let said = refused(&Environment::made_up([], "/home/u", file(text)), &Flags::default()).await;
+    assert!(said.contains("`https://…@127.0.0.1:1/x` from /fleet/access.yaml"), "{said}");
+    assert!(!said.contains("CANARY"), "{said}");
+}
+
+#[test]
+fn an_address_is_shown_without_what_may_be_secret() {
+    use super::shown;
+    for (address, text) in [
+        ("https://app.terraform.io", "https://app.terraform.io"),
+        ("ssh://me@nas:22/run/docker.sock", "ssh://me@nas:22/run/docker.sock"),
+        ("ssh://me:pw@nas", "ssh://…@nas"),
+        ("tcp://token@nas:1", "tcp://…@nas:1"),
+        ("tcp:me:pw@nas", "…@nas"),
+        ("me:pw@nas", "…@nas"),
+        ("pw://x@nas", "…@nas"),
+        ("tcp://nas?pw", "tcp://nas?…"),
+    ] {
+        assert_eq!(shown(address), text);
+    }
+}

@@ -58,7 +58,7 @@ pub fn run(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Exit
         }
     };
     let output = Output::new(arguments.globals.color);
-    logging::start(&arguments.globals, output.colored_notes());
+    logging::start(&arguments.globals, output);
     ended(&arguments, output).unwrap_or_else(|error| {
         output.error(&error);
         Exit::Failed
@@ -105,6 +105,8 @@ fn on_runtime(work: impl AsyncFnOnce(Signals) -> Ended) -> Ended {
         (work(signals.clone()).await, signals)
     });
     runtime.shutdown_background();
+    // A group of its own hears nothing of a Ctrl-C, and is not waited for either.
+    crate::secret::stop_commands();
     match ended {
         // Whoever hung up reads nothing any more; that nothing could be written says no more than that.
         Err(_) if signals.hung_up() => Ok(signals.exit()),

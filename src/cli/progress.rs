@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use console::Term;
@@ -25,6 +26,18 @@ pub async fn show(mut events: UnboundedReceiver<Event>, output: Output, total: u
     board.close();
 }
 
+/// The board of now, for what is said beside it.
+static BOARD: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Says something while there may be a board: above it then.
+pub fn aside(output: Output, text: &str) {
+    let board = BOARD.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match board {
+        Some(all) => all.suspend(|| output.note(text)),
+        None => output.note(text),
+    }
+}
+
 struct Board {
     output: Output,
     live: Option<(MultiProgress, ProgressBar)>,
@@ -43,6 +56,7 @@ impl Board {
             count.enable_steady_tick(Duration::from_millis(200));
             (all, count)
         });
+        *BOARD.lock().unwrap_or_else(PoisonError::into_inner) = live.as_ref().map(|(all, _)| all.clone());
         Self { output, live, running: BTreeMap::new() }
     }
 
@@ -102,6 +116,7 @@ impl Board {
     }
 
     fn close(self) {
+        *BOARD.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some((_, count)) = self.live {
             count.finish_and_clear();
         }

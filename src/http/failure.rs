@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Method;
-use crate::secret::Secret;
+use super::{Call, Method};
 
 /// What went wrong, to branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +37,8 @@ pub struct Failure {
     pub(super) request_id: Option<String>,
     /// The server may have done what was asked, although nobody heard of it.
     pub(super) unheard: bool,
+    /// A secret was sent along, so no word of the server's stands in the message.
+    pub(super) discreet: bool,
     pub(super) again: Again,
 }
 
@@ -65,8 +66,21 @@ impl Failure {
             message: message.into(),
             request_id: None,
             unheard: false,
+            discreet: false,
             again: Again::Never,
         }
+    }
+
+    /// An answer that was heard, and is about something else than what was asked for. Where a secret was sent along, it
+    /// is not told what came instead.
+    pub(crate) fn mistaken(call: &Call<'_>, words: &str, request_id: Option<String>) -> Self {
+        let discreet = call.carries_secret();
+        let words = if discreet {
+            "the answer is about another thing than what was asked for".to_owned()
+        } else {
+            plain(words)
+        };
+        Self { status: Some(200), request_id, discreet, ..Self::of(call.method, call.path, Kind::Unexpected, words) }
     }
 
     /// What went wrong.
@@ -111,14 +125,10 @@ impl Failure {
         self.message.to_lowercase().contains(words)
     }
 
-    /// The same failure with a secret taken out of the server's words.
+    /// The request carried a secret, so the server's own words are not in here.
     #[must_use]
-    pub fn without(mut self, secret: &Secret) -> Self {
-        let value = secret.expose();
-        if !value.is_empty() {
-            self.message = self.message.replace(value, "(secret)");
-        }
-        self
+    pub fn is_discreet(&self) -> bool {
+        self.discreet
     }
 
     /// What to do, where nothing better is known.
@@ -136,6 +146,10 @@ impl Failure {
             (Kind::Limited, _) => {
                 "something else asks a lot with the same user's tokens: wait a minute, and run it again"
             }
+            (Kind::Invalid, _) if self.discreet => {
+                "look at the secret in the place that it is read from: it may be empty, too long, or no address where one is \
+                 needed"
+            }
             (Kind::Invalid, _) => "the server's words say which value it refuses; change that in the spec",
             (Kind::Unreachable, _) => {
                 "check the address, the proxy (HTTPS_PROXY), the CA and the network, and run it again"
@@ -150,7 +164,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, method, path, status, message, request_id, unheard: _, again: _ } = self;
+        let Self { kind, method, path, status, message, request_id, unheard: _, discreet: _, again: _ } = self;
         write!(f, "{method} {path}: {message}")?;
         match (status, kind) {
             (Some(404), _) => write!(f, " (404: missing or forbidden)")?,
@@ -232,7 +246,7 @@ fn plain(text: &str) -> String {
     line.trim().to_owned()
 }
 
-fn standard(status: u16) -> &'static str {
+pub(super) fn standard(status: u16) -> &'static str {
     reqwest::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())
@@ -273,12 +287,5 @@ mod tests {
         let text = said(400, body.to_string().as_bytes());
         assert!(text.starts_with("a b [31mx"), "{text}");
         assert!(text.chars().count() <= LONGEST + 1);
-    }
-
-    #[test]
-    fn a_secret_that_the_server_repeats_is_taken_out() {
-        let failure = Failure::of(Method::Post, "vars", Kind::Invalid, "https://x/hook-1 is not reachable");
-        let failure = failure.without(&Secret::new("https://x/hook-1".to_owned()));
-        assert_eq!(failure.to_string(), "POST vars: (secret) is not reachable");
     }
 }

@@ -1,8 +1,10 @@
 //! The one way in which this program speaks HTTP: timeouts, retries, rate limits, redaction and request ids.
 
+mod discreet;
 mod failure;
 mod in_flight;
 mod limits;
+mod patience;
 mod policy;
 mod pool;
 
@@ -13,6 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable as _};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
@@ -25,10 +28,12 @@ use self::failure::Again;
 pub use self::failure::{Failure, Kind};
 pub(crate) use self::in_flight::Unanswered;
 use self::limits::Said;
+use self::patience::Patience;
+pub use self::patience::WAITING;
 pub use self::policy::Policy;
 use self::pool::Pool;
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// What JSON:API is sent and asked for as. HCP answers 415 to a write without it, even one that has no body.
 const JSON_API: &str = "application/vnd.api+json";
@@ -100,17 +105,54 @@ pub fn path(segments: &[&str]) -> String {
     path
 }
 
+/// A part of a path as it was before [`path`] escaped it.
+#[must_use]
+pub fn unescaped(part: &str) -> String {
+    String::from_utf8_lossy(&unescaped_bytes(part.as_bytes())).into_owned()
+}
+
+fn unescaped_bytes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        if let Some(byte) = digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok()) {
+            plain.extend(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            plain.push(*first);
+            rest = after;
+        }
+    }
+    plain
+}
+
 /// A body to send. It may hold a secret, so it cannot be printed and is wiped when it goes.
-pub struct Body(Zeroizing<Vec<u8>>);
+pub struct Body {
+    bytes: Zeroizing<Vec<u8>>,
+    secret: bool,
+}
 
 impl Body {
-    /// The body that this serialises to.
+    /// The body that this serialises to. A secret in it is noticed, see [`Carried`](crate::secret::Carried).
     #[must_use]
     pub fn of(document: &impl Serialize) -> Self {
         let mut bytes = Zeroizing::new(Vec::new());
         // Documents are maps with texts as keys: serialising them cannot fail.
-        let _ = serde_json::to_writer(&mut *bytes, document);
-        Self(bytes)
+        let (_, secret) = secret::noticed(|| serde_json::to_writer(&mut *bytes, document));
+        Self { bytes, secret }
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A secret is in it.
+    #[must_use]
+    pub fn carries_secret(&self) -> bool {
+        self.secret
     }
 }
 
@@ -131,6 +173,13 @@ pub struct Call<'a> {
     pub query: &'a [(&'a str, &'a str)],
     /// With what body.
     pub body: Option<&'a Body>,
+}
+
+impl Call<'_> {
+    /// Its answer may repeat a secret.
+    fn carries_secret(&self) -> bool {
+        self.body.is_some_and(Body::carries_secret)
+    }
 }
 
 /// What came of a request, and what the server calls it.
@@ -160,10 +209,13 @@ pub struct Transport {
     pool: Pool,
     root: String,
     policy: Policy,
+    /// To see whether an answer repeats it.
+    token: Zeroizing<Vec<u8>>,
     limiter: DefaultDirectRateLimiter,
     slots: Semaphore,
     under_way: AtomicUsize,
     hold: Mutex<Option<Instant>>,
+    patience: Patience,
     sent: AtomicU32,
     first_date: OnceLock<Timestamp>,
     writes: Unanswered,
@@ -210,10 +262,12 @@ impl Transport {
         Ok(Self {
             pool,
             root: format!("{origin}/api/v2"),
+            token: Zeroizing::new(token.expose().as_bytes().to_vec()),
             limiter: RateLimiter::direct(quota(policy)),
             slots: Semaphore::new(policy.in_flight),
             under_way: AtomicUsize::new(0),
             hold: Mutex::new(None),
+            patience: Patience::default(),
             sent: AtomicU32::new(0),
             first_date: OnceLock::new(),
             writes: Unanswered::default(),
@@ -278,7 +332,7 @@ impl Transport {
             Again::Never => false,
             Again::Slower(_) => {
                 limited += 1;
-                limited < policy.limited_attempts
+                limited < policy.limited_attempts && !self.patience.is_over(policy.limited_for)
             }
             Again::Maybe | Again::Untouched => {
                 tries += 1;
@@ -294,8 +348,26 @@ impl Transport {
                 Again::Slower(Some(_)) => Some(Duration::ZERO),
                 Again::Slower(None) | Again::Maybe | Again::Untouched | Again::Never => planned,
             })
+            .notify(|failure: &Failure, pause| match failure.again {
+                // That everybody is held back was told.
+                Again::Slower(Some(_)) => {}
+                Again::Slower(None) | Again::Maybe | Again::Untouched | Again::Never => {
+                    self.patience.tell_again(failure, pause);
+                }
+            })
             .await;
-        result.map_err(|failure| Failure { unheard: failure.unheard || unheard, ..failure })
+        result.map_err(|failure| Failure { unheard: failure.unheard || unheard, ..self.exhausted(failure) })
+    }
+
+    /// The last of many refusals says for how long there was nothing else.
+    fn exhausted(&self, failure: Failure) -> Failure {
+        let longest = self.policy.limited_for;
+        let refused = matches!(failure.again, Again::Slower(_)) && self.patience.is_over(longest);
+        if !refused {
+            return failure;
+        }
+        let message = format!("{}; nothing else came for over {}", failure.message, patience::words(longest));
+        Failure { message, ..failure }
     }
 
     async fn attempt<T>(
@@ -305,12 +377,12 @@ impl Transport {
     ) -> Result<Heard<T>, Failure> {
         // The semaphore is never closed; without a slot the request would only be sent a little early.
         let _slot = self.slots.acquire().await.ok();
-        self.wait_for_turn().await;
+        self.wait_for_turn(call).await?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay::begin(&self.under_way);
         let started = Instant::now();
         let answer = self.exchange(call).await;
-        let result = answer.and_then(|answer| answer.read(call, read));
+        let result = answer.and_then(|answer| answer.read(call, &self.token, read));
         let (status, request_id) = match &result {
             Ok((_, status, id)) => (Some(*status), id.as_deref()),
             Err(failure) => (failure.status, failure.request_id()),
@@ -329,8 +401,8 @@ impl Transport {
             url.query_pairs_mut().extend_pairs(call.query);
         }
         let mut request = self.pool.client().request(call.method.wire(), url);
-        if let Some(Body(bytes)) = call.body {
-            request = request.body(bytes.to_vec());
+        if let Some(body) = call.body {
+            request = request.body(body.bytes.to_vec());
         }
         let mut response = request.send().await.map_err(|error| self.broken(call, &error))?;
         let status = response.status();
@@ -339,8 +411,11 @@ impl Transport {
             // Only the first one is kept.
             let _ = self.first_date.set(date);
         }
-        self.heed(status, &said);
-        let request_id = text(response.headers(), "x-request-id");
+        let request_id = text(response.headers(), "x-request-id").and_then(|id| match call.body {
+            Some(body) if body.carries_secret() => discreet::request_id(id, body.bytes()),
+            Some(_) | None => Some(id),
+        });
+        self.heed(call, status, &said, request_id.as_deref());
         let location = text(response.headers(), LOCATION.as_str());
         let limit = self.policy.body_limit;
         let too_large = || Failure {
@@ -384,15 +459,21 @@ impl Transport {
         };
         Failure {
             again,
+            discreet: call.carries_secret(),
             unheard: again == Again::Maybe && call.method.writes(),
             ..Failure::of(call.method, call.path, Kind::Unreachable, message)
         }
     }
 
     /// Holds everybody back when the server says that it is too much, or is about to.
-    fn heed(&self, status: StatusCode, said: &Said) {
+    fn heed(&self, call: &Call<'_>, status: StatusCode, said: &Said, request_id: Option<&str>) {
         let overdone = status == StatusCode::TOO_MANY_REQUESTS
             || (status == StatusCode::SERVICE_UNAVAILABLE && said.retry_after.is_some());
+        if overdone {
+            self.patience.tax();
+        } else {
+            self.patience.restore();
+        }
         let others = self.under_way.load(Ordering::Relaxed).saturating_sub(1);
         let used_up = said.remaining.is_some_and(|left| left <= u64::try_from(others).unwrap_or(u64::MAX));
         let pause = match (overdone, used_up) {
@@ -400,21 +481,33 @@ impl Transport {
             (false, true) => said.reset.unwrap_or_default(),
             (false, false) => return,
         };
-        let until = Instant::now() + pause.min(self.policy.longest_hold);
-        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        *hold = (*hold).max(Some(until));
+        let pause = pause.min(self.policy.longest_hold);
+        let (now, mut hold) = (Instant::now(), self.hold.lock().unwrap_or_else(PoisonError::into_inner));
+        // One that comes during a wait makes it longer and is no other one.
+        let begins = hold.is_none_or(|until| until <= now);
+        *hold = (*hold).max(Some(now + pause));
+        drop(hold);
+        if begins {
+            patience::tell_hold(pause, status.as_u16(), &format!("{} {}", call.method, call.path), request_id);
+        }
     }
 
     /// Waits until the server lets us, and then for a place under our own limit: whoever was held back goes on one after
     /// the other, not all at the same moment.
-    async fn wait_for_turn(&self) {
+    async fn wait_for_turn(&self, call: &Call<'_>) -> Result<(), Failure> {
         loop {
             while let Some(until) = self.held_until() {
+                let longest = self.policy.limited_for;
+                if self.patience.is_over(longest) {
+                    let longest = patience::words(longest);
+                    let message = format!("not sent: the server has done nothing but ask to wait for over {longest}");
+                    return Err(Failure::of(call.method, call.path, Kind::Limited, message));
+                }
                 tokio::time::sleep_until(until.into()).await;
             }
             self.limiter.until_ready().await;
             if self.held_until().is_none() {
-                return;
+                return Ok(());
             }
         }
     }
@@ -438,19 +531,24 @@ impl Answer {
     fn read<T>(
         self,
         call: &Call<'_>,
+        token: &[u8],
         read: &impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<(T, u16, Option<String>), Failure> {
         let status = self.status.as_u16();
+        let page = failure::is_page(&self.body);
+        let quoted = || (page || !self.status.is_success()) && discreet::quotes(&self.body, token);
+        let discreet = call.carries_secret() || quoted();
         let fail = |kind, message: String, again, unheard| Failure {
             status: Some(status),
             request_id: self.request_id.clone(),
             again,
             unheard: unheard && call.method.writes(),
+            discreet,
             ..Failure::of(call.method, call.path, kind, message)
         };
         if self.status.is_success() {
-            if failure::is_page(&self.body) {
-                let message = failure::page(&self.body);
+            if page {
+                let message = if discreet { discreet::PAGE.to_owned() } else { failure::page(&self.body) };
                 return Err(fail(Kind::Unexpected, message, Again::Never, true));
             }
             // Only a 204 has nothing to say; another success without a word is one that broke off.
@@ -464,12 +562,9 @@ impl Answer {
             };
         }
         if self.status.is_redirection() {
-            let to = self.location.as_deref().and_then(|to| Url::parse(to).ok());
-            let host = to.as_ref().and_then(Url::host_str).unwrap_or("another path");
-            let message = format!("the server sends us on to {host}, which is not followed");
+            let message = if discreet { discreet::REDIRECT.to_owned() } else { self.sent_on() };
             return Err(fail(Kind::Unexpected, message, Again::Never, false));
         }
-        let page = failure::is_page(&self.body);
         let (kind, again) = match status {
             401 | 403 => (Kind::Denied, Again::Never),
             404 if page => (Kind::Unexpected, Again::Never),
@@ -479,8 +574,18 @@ impl Answer {
             408 | 425 | 500.. => (Kind::Unexpected, Again::Maybe),
             _ => (Kind::Invalid, Again::Never),
         };
-        let message = failure::said(status, &self.body);
+        let message = match (discreet, page) {
+            (true, true) => discreet::PAGE.to_owned(),
+            (true, false) => discreet::said(status, &self.body),
+            (false, _) => failure::said(status, &self.body),
+        };
         Err(fail(kind, message, again, again == Again::Maybe))
+    }
+
+    fn sent_on(&self) -> String {
+        let to = self.location.as_deref().and_then(|to| Url::parse(to).ok());
+        let host = to.as_ref().and_then(Url::host_str).unwrap_or("another path");
+        format!("the server sends us on to {host}, which is not followed")
     }
 }
 
@@ -528,7 +633,9 @@ struct Cause(String);
 
 fn origin(address: &str, loopback_only: bool) -> Result<String, Error> {
     let refuse = |cause: &str, hint: &str| {
-        Err(Error::new(format!("using the address {address}")).because(Cause(cause.to_owned())).hint(hint))
+        Err(Error::new(format!("using the address {}", crate::access::shown(address)))
+            .because(Cause(cause.to_owned()))
+            .hint(hint))
     };
     let example = "an address looks like https://app.terraform.io";
     let trimmed = address.trim_end_matches('/');

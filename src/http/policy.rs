@@ -19,6 +19,9 @@ pub struct Policy {
     pub longest_pause: Duration,
     /// No pause that the server asks for is longer.
     pub longest_hold: Duration,
+    /// For how long a server is asked again that only says "not so fast": from then on each request that it says so of fails,
+    /// and none waits for it any more, until it answers again.
+    pub limited_for: Duration,
     /// For how long something is asked again that the server says will pass.
     pub patience: Duration,
     /// For how long one is watched of whom nobody knows whether it was asked to leave: twice as long as any request may
@@ -53,6 +56,7 @@ impl Policy {
             shortest_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(8),
             longest_hold: Duration::from_mins(1),
+            limited_for: Duration::from_mins(5),
             patience: Duration::from_mins(5),
             watch: Duration::from_mins(1),
             per_second: 29,
@@ -70,6 +74,7 @@ impl Policy {
             shortest_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(1),
             longest_hold: Duration::from_secs(5),
+            limited_for: Duration::from_secs(30),
             patience: Duration::from_secs(30),
             watch: Duration::from_secs(5),
             per_second: 5_000,
@@ -89,6 +94,7 @@ impl Policy {
             shortest_pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(5),
             longest_hold: Duration::from_millis(20),
+            limited_for: Duration::from_secs(5),
             patience: Duration::from_millis(200),
             watch: Duration::from_millis(200),
             per_second: 1_000_000,

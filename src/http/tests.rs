@@ -25,6 +25,12 @@ fn a_token_crosses_no_network_in_clear_and_leaves_no_sandbox() {
 }
 
 #[test]
+fn an_address_that_is_refused_is_shown_without_its_password() {
+    let error = origin("https://user:canary@app.terraform.io", false).unwrap_err();
+    assert!(!error.chain().contains("canary"), "{}", error.chain());
+}
+
+#[test]
 fn a_token_with_a_line_break_is_refused_without_being_shown() {
     let token = Secret::new("canary\nsecond line".to_owned());
     let error = Transport::new(&endpoint("https://app.terraform.io", &token), &Policy::test()).unwrap_err();
@@ -41,6 +47,7 @@ fn nothing_that_can_be_printed_holds_the_token() {
 #[test]
 fn a_path_escapes_what_would_end_a_segment() {
     assert_eq!(path(&["organizations", "a/b?c", "vars"]), "organizations/a%2Fb%3Fc/vars");
+    assert_eq!(unescaped("a%2Fb%3fc%"), "a/b?c%");
 }
 
 #[tokio::test]
@@ -202,9 +209,94 @@ async fn a_request_that_is_given_up_frees_its_place_and_stays_on_the_list_of_wri
 }
 
 #[tokio::test]
+async fn a_proxy_that_shows_the_token_is_not_quoted() {
+    let encoded = data_encoding::BASE64.encode(b"Bearer canary-token");
+    for shown in ["Bearer canary-token", "CANARY-TOKEN", "canary%2Dtoken", &encoded] {
+        for (status, body) in [
+            ("403 Forbidden", format!("<title>{shown}</title>")),
+            ("200 OK", format!("<title>{shown}</title>")),
+            ("422 Unprocessable Entity", format!(r#"{{"errors":[{{"detail":"{shown}"}}]}}"#)),
+            ("404 Not Found", format!(r#"{{"errors":["{shown}"]}}"#)),
+        ] {
+            let text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let told = Told::new(move |_| Some(text.clone())).await;
+            let said = get(&told.transport(&Policy::test())).await.unwrap_err().to_string();
+            assert!(!said.to_lowercase().contains("canary") && !said.contains(&encoded[12..]), "{status}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_says_that_it_is_too_large_is_not_read() {
     let told = Told::new(|_| Some("HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n".to_owned())).await;
     let failure = get(&told.transport(&Policy::test())).await.unwrap_err();
     assert_eq!(failure.message(), "the answer is larger than 64 MiB");
     assert_eq!(told.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_only_asks_to_wait_is_not_waited_for_for_ever() {
+    let told = Told::new(|_| Some(answer("429 Too Many Requests", "retry-after: 0.1\r\n"))).await;
+    let policy = Policy {
+        limited_attempts: 1_000,
+        limited_for: Duration::from_millis(350),
+        longest_hold: Duration::from_secs(1),
+        ..Policy::test()
+    };
+    let transport = told.transport(&policy);
+    let began = Instant::now();
+    let failure = get(&transport).await.unwrap_err();
+    assert_eq!(failure.kind(), Kind::Limited);
+    assert_eq!(failure.message(), "Too Many Requests; nothing else came for over 350 ms");
+    let failure = get(&transport).await.unwrap_err();
+    assert_eq!(failure.message(), "not sent: the server has done nothing but ask to wait for over 350 ms");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// What is told while somebody waits.
+#[derive(Clone, Default)]
+struct Notes(std::sync::Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Notes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_wait_is_told_once_however_many_wait() {
+    let notes = Notes::default();
+    let writer = notes.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let headers = "retry-after: 1\r\nx-request-id: abc\r\n";
+    let told = Told::new(move |number| {
+        Some(if number < 4 { answer("429 Too Many Requests", headers) } else { answer("200 OK", "") })
+    })
+    .await;
+    let transport = told.transport(&Policy { longest_hold: Duration::from_secs(2), ..Policy::test() });
+    let all = futures::future::join_all((0..4).map(|_| get(&transport))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    let text = String::from_utf8(notes.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("INFO")).collect();
+    let [line] = lines.as_slice() else { panic!("{text}") };
+    assert!(line.ends_with("HCP asks to wait 1 s (429): GET ping, request abc"), "{line}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_told() {
+    let notes = Notes::default();
+    let writer = notes.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let told =
+        Told::new(|number| Some(if number == 0 { answer("502 Bad Gateway", "") } else { answer("200 OK", "") })).await;
+    get(&told.transport(&Policy::test())).await.unwrap();
+    let text = String::from_utf8(notes.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("GET ping: Bad Gateway (502): asking again in 0.0 s"), "{text}");
 }

@@ -10,8 +10,9 @@ use reconcile::systems::Consent;
 use reconcile::systems::hcp::desired::Placement;
 use serde_json::json;
 
+use crate::lab::proxy::{Answered, Asked};
 use crate::lab::values::{discord, fleet};
-use crate::lab::{Lab, lines, plan_of};
+use crate::lab::{Lab, failures, lines, plan_of};
 
 /// A converged fleet that makes a plan read all of them.
 async fn everything() -> (Lab, Desired) {
@@ -176,6 +177,85 @@ async fn a_thing_that_comes_twice_may_hide_another() {
         let few = path == "projects/*/notification-configurations";
         let told = gaps.iter().any(|gap| gap.cause.contains("gives what was given") || gap.cause.contains("counts"));
         assert!(told || few, "{path}: {gaps:?}");
+    }
+}
+
+/// Takes away what a list says of its pages.
+fn mute(asked: &Asked, answered: Answered, path: &str) -> Answered {
+    let mut body = answered.json();
+    match body.as_object_mut() {
+        Some(document) if asked.path.contains(path) && document["data"].is_array() => {
+            document.remove("meta");
+            document.remove("links");
+            answered.with_json(&body)
+        }
+        _ => answered,
+    }
+}
+
+#[tokio::test]
+async fn a_full_page_that_says_nothing_of_others_is_not_all() {
+    let mut want = fleet(130, 0);
+    let lab = Lab::new(&want).await;
+    lab.converge(&want).await;
+    want.hcp.workspaces.remove("ws-003");
+    let lab = lab.through_proxy(&want, |asked, answered| mute(asked, answered, "example/workspaces?")).await;
+    let plan = lab.plan(&want).await;
+    assert!(lines(&plan).is_empty(), "{:#?}", lines(&plan));
+    let told = |gap: &Gap| gap.cause.contains("its page 1 is full, and does not say whether it is the last one");
+    assert!(plan.gaps.iter().any(told), "{:#?}", plan.gaps);
+}
+
+#[tokio::test]
+async fn a_short_page_that_says_nothing_of_others_is_all() {
+    let want = fleet(3, 0);
+    let lab = Lab::new(&want).await;
+    lab.converge(&want).await;
+    let lab = lab.through_proxy(&want, |asked, answered| mute(asked, answered, "")).await;
+    let plan = lab.plan(&want).await;
+    assert!(plan.is_empty() && plan.gaps.is_empty(), "{:#?} {:#?}", lines(&plan), plan.gaps);
+}
+
+#[tokio::test]
+async fn an_answer_about_another_organization_stops_the_plan() {
+    let (lab, want) = everything().await;
+    let other = |asked: &Asked, answered: Answered| {
+        let mut body = answered.json();
+        if asked.path.starts_with("organizations/example?") {
+            body["data"]["id"] = json!("another");
+        }
+        answered.with_json(&body)
+    };
+    let gap = lab.through_proxy(&want, other).await.observe(&want).await.unwrap_err();
+    assert!(gap.cause.contains("asked for the id example, it has another (200)"), "{gap:?}");
+}
+
+#[tokio::test]
+async fn an_answer_about_another_thing_is_a_failure() {
+    for (method, part, value) in [
+        ("POST", "/data/attributes/name", "elsewhere"),
+        ("POST", "/data/type", "teams"),
+        ("PATCH", "/data/id", "ws-elsewhere"),
+    ] {
+        let mut want = fleet(2, 0);
+        let lab = Lab::new(&want).await;
+        if method == "PATCH" {
+            lab.converge(&want).await;
+            want.hcp.workspaces.get_mut("ws-000").unwrap().runs_on = Placement::Local;
+        }
+        let alter = move |asked: &Asked, answered: Answered| {
+            let mut body = answered.json();
+            let about = asked.method == method && asked.path.contains("workspaces") && !asked.path.contains("/vars");
+            match body.pointer_mut(part) {
+                Some(place) if about => *place = json!(value),
+                _ => return answered,
+            }
+            answered.with_json(&body)
+        };
+        let report = lab.through_proxy(&want, alter).await.run(&want).await;
+        let failed = failures(&report);
+        let told = |failure: &String| failure.contains("the answer is about another thing") && failure.contains(value);
+        assert!(failed.iter().any(told), "{method} {part}: {failed:#?}");
     }
 }
 

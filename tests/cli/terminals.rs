@@ -201,6 +201,52 @@ async fn there_are_colours_on_a_terminal_that_wants_them() {
     assert!(colours(&stage.run("plan --sandbox=box --color always").out));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sits_before_it_or_asks_for_a_log_is_told_that_hcp_asks_to_wait() {
+    use reconcile::sandbox::faults::BodyKind;
+    let stage = Stage::new();
+    let sandbox = stage.sandbox().await;
+    let busy = || {
+        let headers = [("Retry-After".to_owned(), "1".to_owned())].into();
+        let mut faults = fault("*", "organizations/*", Fault::Status { code: 429, body: BodyKind::Jsonapi, headers });
+        faults.rules[0].method = None;
+        faults.rules[0].times = Some(2);
+        sandbox.script(faults).unwrap();
+    };
+    let words = "HCP asks to wait 1 s (429): GET organizations/";
+    busy();
+    let (_, written) = Terminal::open(&stage, "plan --sandbox=box", &[]).end().await;
+    assert_eq!(screen(&written).matches(words).count(), 2, "{written}");
+    busy();
+    let ran = stage.run("plan --sandbox=box");
+    assert!(!ran.err.contains("asks to wait"), "{}", ran.err);
+    busy();
+    let ran = stage.run("plan -v --sandbox=box");
+    assert!(ran.err.contains(words) && ran.err.contains("INFO"), "{}", ran.err);
+    busy();
+    let (_, written) = Terminal::open(&stage, "plan -v --sandbox=box", &[]).end().await;
+    assert_eq!(screen(&written).matches(words).count(), 2, "told twice:\n{written}");
+    sandbox
+        .script(fault(
+            "POST",
+            "organizations/*/projects",
+            Fault::Status {
+                code: 429,
+                body: BodyKind::Jsonapi,
+                headers: [("Retry-After".to_owned(), "1".to_owned())].into(),
+            },
+        ))
+        .unwrap();
+    let mut terminal = Terminal::open(&stage, "apply --yes --sandbox=box --only hcp/project/**", &[]);
+    terminal.wait_for("HCP asks to wait 1 s (429): POST organizations/").await;
+    sandbox.script(reconcile::sandbox::faults::Faults::default()).unwrap();
+    let (code, written) = terminal.end().await;
+    let screen = screen(&written);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.lines().any(|line| line.starts_with("HCP asks to wait 1 s (429): POST")), "{screen}");
+    assert!(!screen.contains("/2 done"), "left over:\n{screen}");
+}
+
 /// An apply whose first request waits at a gate.
 async fn at_the_door(stage: &Stage) -> (Sandbox, Terminal) {
     let sandbox = stage.sandbox().await;

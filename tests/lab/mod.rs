@@ -9,6 +9,7 @@
 
 pub mod neighbours;
 pub mod picture;
+pub mod proxy;
 pub mod schedules;
 pub mod values;
 
@@ -104,6 +105,21 @@ impl Lab {
         Self::through(sandbox, token, policy, want, ways).await
     }
 
+    /// The same organisation through somebody in between, see [`proxy`].
+    pub async fn through_proxy(
+        self,
+        want: &Desired,
+        alter: impl Fn(&proxy::Asked, proxy::Answered) -> proxy::Answered + Send + Sync + 'static,
+    ) -> Self {
+        let Self { sandbox, secrets, writers: _, readers: _, token, doors } = self;
+        let address = proxy::between(sandbox.address(), alter).await;
+        let loopback = |address: &str| Way::Loopback(address.trim_start_matches("tcp://").to_owned());
+        let ways = sandbox.engines().iter().map(|(target, address)| (target.clone(), loopback(address))).collect();
+        let hcp = hcp::client::Access { address, ..hcp_of(&sandbox, &token, want) };
+        let lab = Self::reaching(sandbox, token, hcp, &Policy::test(), want, ways).await;
+        Self { secrets, doors, ..lab }
+    }
+
     async fn with(sandbox: Arc<Sandbox>, token: String, policy: &Policy, want: &Desired) -> Self {
         let loopback = |address: &str| Way::Loopback(address.trim_start_matches("tcp://").to_owned());
         let ways = sandbox.engines().iter().map(|(target, address)| (target.clone(), loopback(address))).collect();
@@ -117,10 +133,22 @@ impl Lab {
         want: &Desired,
         ways: BTreeMap<String, Way>,
     ) -> Self {
+        let hcp = hcp_of(&sandbox, &token, want);
+        Self::reaching(sandbox, token, hcp, policy, want, ways).await
+    }
+
+    async fn reaching(
+        sandbox: Arc<Sandbox>,
+        token: String,
+        hcp: hcp::client::Access,
+        policy: &Policy,
+        want: &Desired,
+        ways: BTreeMap<String, Way>,
+    ) -> Self {
         let door = |way| Ok(Door { way, from: "the lab".to_owned() });
         let doors = ways.into_iter().map(|(target, way)| (target, door(way))).collect();
         let docker = docker::client::Access { doors };
-        let access = Access { hcp: hcp_of(&sandbox, &token, want), docker, policy: policy.clone() };
+        let access = Access { hcp, docker, policy: policy.clone() };
         let readers = Readers::new(&access).await.expect("readers");
         let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token, doors: None }

@@ -212,3 +212,21 @@ fn a_file_that_says_something_else_is_refused_by_its_name() {
         assert!(said.contains(words) && said.contains("/fleet/access.yaml"), "{text}: {said}");
     }
 }
+
+#[test]
+fn a_password_in_a_way_is_refused_without_being_shown() {
+    for host in [
+        "tcp://user:CANARYpw@nas:2376",
+        "tcp://CANARYpw@nas:2376",
+        "ssh://user:CANARYpw@nas",
+        "ssh://user%3ACANARYpw@nas",
+        "user:CANARYpw@nas",
+        "tcp://nas:2376?CANARYpw",
+        "http://user:CANARYpw@nas",
+    ] {
+        let env = Environment::made_up([("RECONCILE_DOCKER_NAS_HOST", host)], "/home/u", []);
+        let access = docker(&env, &Flags::default(), Path::new("/fleet"), &targets([("nas", false)])).unwrap();
+        let told = format!("{access:?}");
+        assert!(!told.contains("CANARY"), "{host}: {told}");
+    }
+}

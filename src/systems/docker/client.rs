@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::CreateContainerOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -14,6 +16,7 @@ use tokio::sync::OnceCell;
 use super::failure::Failure;
 use super::forward::Forward;
 use crate::http::{Policy, Unanswered};
+use crate::secret::Secret;
 use crate::systems::hcp::agents::Watch;
 
 /// How this process reaches the engines of a fleet. None of it is part of a fleet.
@@ -78,6 +81,21 @@ impl fmt::Display for Way {
             Self::Ssh { destination, port: None, .. } => write!(f, "ssh://{destination}"),
             Self::Ssh { destination, port: Some(port), .. } => write!(f, "ssh://{destination}:{port}"),
         }
+    }
+}
+
+/// A container to be made, with a secret in its environment. It can be sent and nothing else, and only in a way that tells
+/// nothing of what the engine says of it.
+pub(super) struct SecretBody(ContainerCreateBody);
+
+impl SecretBody {
+    /// Adds the secret to the environment.
+    pub(super) fn new(mut body: ContainerCreateBody, variable: &str, secret: &Secret) -> Self {
+        let line = format!("{variable}={}", secret.expose());
+        let environment = body.env.get_or_insert_default();
+        environment.push(line);
+        environment.sort();
+        Self(body)
     }
 }
 
@@ -206,6 +224,16 @@ impl Engine {
             Some(trouble) => Failure::through_ssh(&self.way, trouble),
             None => failure,
         }
+    }
+
+    /// Makes a container with a secret in it: of the engine's answer only words of ours are told.
+    pub(super) async fn make_container(&self, name: &str, body: SecretBody) -> Result<String, Failure> {
+        let SecretBody(body) = body;
+        let options = CreateContainerOptions { name: Some(name.to_owned()), ..CreateContainerOptions::default() };
+        let made = self.ask().create_container(Some(options), body);
+        let made = self.answer(format_args!("POST containers/create?name={name}"), made).await;
+        let made = made.map_err(|error| Failure::discreet(&self.way, "making the container", &error))?;
+        Ok(made.id)
     }
 
     pub(super) fn failure(&self, doing: &'static str, error: &bollard::errors::Error) -> Failure {

@@ -64,6 +64,25 @@ impl Failure {
         }
     }
 
+    /// What a client's error means, where a secret was sent along: an engine, or what stands before it, may repeat that
+    /// in any form, so its own words are told only where they are among these.
+    pub(super) fn discreet(way: &str, doing: &'static str, error: &bollard::errors::Error) -> Self {
+        use bollard::errors::Error;
+        let failure = Self::of(way, doing, error);
+        let words = match error {
+            Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message } => {
+                message.as_str()
+            }
+            _ if failure.status.is_none() && failure.kind == Kind::Unreachable => return failure,
+            _ => "",
+        };
+        let words = words.to_lowercase();
+        let known: Vec<&str> = PHRASES.into_iter().filter(|known| words.contains(known)).collect();
+        let known = if known.is_empty() { "it was refused".to_owned() } else { known.join(", ") };
+        let cause = format!("{known} (the engine's own words are not shown, since they may repeat the token)");
+        Self { cause, ..failure }
+    }
+
     /// A request without an answer: the innermost cause says what is the matter.
     fn broken(way: &str, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
         let Reason { kind, cause, hint, unheard } = cause::of(error, way);
@@ -189,6 +208,26 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What engines say of a container that they do not make, in small letters.
+const PHRASES: [&str; 16] = [
+    "is already in use",
+    "no such image",
+    "no such container",
+    "no such network",
+    "not found",
+    "invalid reference format",
+    "invalid container name",
+    "invalid mount config",
+    "bind source path does not exist",
+    "invalid volume specification",
+    "minimum memory limit",
+    "range of cpus",
+    "unknown log opt",
+    "logging driver",
+    "no space left on device",
+    "permission denied",
+];
+
 fn kind_of(status: u16) -> Kind {
     match status {
         401 | 403 => Kind::Denied,
@@ -208,5 +247,24 @@ fn remedy_of(status: u16) -> &'static str {
         409 => "run it again: somebody else may have been faster",
         500.. => "look at the engine's log on the host",
         _ => "please report it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_repeats_a_token_is_not_quoted() {
+        let refused = |status_code, message: &str| {
+            let error = bollard::errors::Error::DockerResponseServerError { status_code, message: message.to_owned() };
+            let failure = Failure::discreet("tcp://nas", "making the container", &error);
+            format!("{failure} {failure:?} {}", failure.remedy())
+        };
+        let told = refused(409, "The name \"/x\" is already in use by TFC_AGENT_TOKEN=canary");
+        assert!(told.starts_with("tcp://nas: making the container: is already in use ("), "{told}");
+        assert!(!told.contains("canary"), "{told}");
+        let told = refused(500, "Y2FuYXJ5");
+        assert!(told.contains("it was refused") && told.contains("(500)") && !told.contains("Y2Fu"), "{told}");
     }
 }

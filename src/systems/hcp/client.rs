@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+use super::identity::{Identity, Wanted, identified};
 use super::observe::members;
 use super::wire::{self, Document, Included, Pagination, Resource};
 use super::witness::Fingerprints;
@@ -32,6 +33,9 @@ pub struct Access {
 
 /// Pages of this size are the largest that HCP gives ("API Docs", Pagination).
 const PAGE_SIZE: &str = "100";
+
+/// As many things as a full page has: one of the size that is asked for, or of the one that HCP gives unasked.
+const FULL_PAGES: [usize; 2] = [100, 20];
 
 /// A list of more pages is a mistake of somebody's.
 const MOST_PAGES: u32 = 10_000;
@@ -92,6 +96,20 @@ impl Reader {
         self.ask(path, query).await.map(|heard| heard.value)
     }
 
+    /// Reads the one thing that has this path: another one in its place is none.
+    pub(super) async fn one<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Document<T>, Failure> {
+        let call = Call { method: Method::Get, path, query, body: None };
+        let Heard { value: (answered, document), request_id } = self.transport.send(&call, identified).await?;
+        match Wanted::at(path, &Identity::default()).mistaken(&answered) {
+            None => Ok(document),
+            Some(words) => Err(Failure::mistaken(&call, &words, request_id)),
+        }
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -126,7 +144,8 @@ impl Reader {
         let first = self.list_once(list, includes).await;
         match first.trouble {
             Some(Trouble::Moved { .. } | Trouble::Twice(_)) => self.list_once(list, includes).await,
-            Some(Trouble::Failed(_) | Trouble::Strange { .. } | Trouble::Astray { .. }) | None => first,
+            Some(Trouble::Failed(_) | Trouble::Strange { .. } | Trouble::Endless(_) | Trouble::Astray { .. })
+            | None => first,
         }
     }
 
@@ -155,12 +174,15 @@ impl Reader {
             if new < came {
                 twice.get_or_insert(at.clone());
             }
-            let next = match meta.pagination {
-                Some(Pagination { next_page, total_count }) => {
+            let next = match (meta.pagination, links.next) {
+                (Some(Pagination { next_page, total_count }), _) => {
                     totals.extend(total_count);
                     next_page
                 }
-                None => links.next.map(|_| page + 1),
+                (None, Some(_)) => Some(page + 1),
+                // A full page of a list with pages may be the first of many.
+                (None, None) if list.paged && FULL_PAGES.contains(&came) => break Some(Trouble::Endless(at)),
+                (None, None) => None,
             };
             match following(page, next) {
                 // Or it would go on for ever.
@@ -273,6 +295,8 @@ pub(super) enum Trouble {
     Twice(Page),
     /// A thing says of itself what nobody knows, in these words.
     Strange { at: Page, what: String },
+    /// A full page that says nothing of whether another one follows.
+    Endless(Page),
     /// A page names one as the next that cannot be.
     Astray { at: Page, next: u32 },
 }
@@ -284,7 +308,9 @@ impl Trouble {
             Self::Failed(failure) => failure.remedy(),
             Self::Moved { .. } | Self::Twice(_) => "somebody changes it at this moment: run it again",
             Self::Strange { .. } => "use a newer version of this program, or change it back in HCP's web pages",
-            Self::Astray { .. } => "something between here and HCP changes its answers: check the address and proxies",
+            Self::Endless(_) | Self::Astray { .. } => {
+                "something between here and HCP changes its answers: check the address and proxies"
+            }
         }
     }
 
@@ -292,7 +318,7 @@ impl Trouble {
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Failed(failure) => Some(failure.kind()),
-            Self::Moved { .. } | Self::Twice(_) | Self::Strange { .. } | Self::Astray { .. } => None,
+            Self::Moved { .. } | Self::Twice(_) | Self::Strange { .. } | Self::Endless(_) | Self::Astray { .. } => None,
         }
     }
 }
@@ -301,7 +327,11 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Page { path, number, request_id } = match self {
             Self::Failed(failure) => return failure.fmt(f),
-            Self::Moved { at, .. } | Self::Twice(at) | Self::Strange { at, .. } | Self::Astray { at, .. } => at,
+            Self::Moved { at, .. }
+            | Self::Twice(at)
+            | Self::Strange { at, .. }
+            | Self::Endless(at)
+            | Self::Astray { at, .. } => at,
         };
         write!(f, "GET {path}: ")?;
         match self {
@@ -311,6 +341,7 @@ impl fmt::Display for Trouble {
             }
             Self::Strange { what, .. } => f.write_str(what)?,
             Self::Twice(_) => write!(f, "its page {number} gives what was given already, at two attempts")?,
+            Self::Endless(_) => write!(f, "its page {number} is full, and does not say whether it is the last one")?,
             Self::Astray { next, .. } => write!(f, "its page {number} says that page {next} is the next one")?,
         }
         write!(f, " (200)")?;
@@ -373,8 +404,16 @@ impl Writer {
 
     async fn write<T: DeserializeOwned>(&self, method: Method, path: &str, body: &Body) -> Result<T, Failure> {
         let call = Call { method, path, query: &[], body: Some(body) };
-        let document = self.transport().send(&call, wire::document).await?.value;
-        Ok(document.data)
+        let heard = self.transport().send(&call, identified).await?;
+        let (sent, (answered, document)) = (Identity::of(body.bytes()), heard.value);
+        let wanted = match method {
+            Method::Post => Wanted { id: None, ..Wanted::sent(&sent) },
+            Method::Patch | Method::Get | Method::Delete => Wanted { name: None, ..Wanted::at(path, &sent) },
+        };
+        match wanted.mistaken(&answered) {
+            None => Ok(document.data),
+            Some(words) => Err(Failure::mistaken(&call, &words, heard.request_id)),
+        }
     }
 
     /// A write whose answer holds nothing of worth, or nothing at all.

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod apply;
 pub mod client;
 pub mod desired;
+mod identity;
 pub mod observe;
 pub mod observed;
 pub mod plan;

@@ -7,10 +7,10 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions,
-    StartContainerOptions,
+    InspectContainerOptions, RemoveContainerOptions, RenameContainerOptions, StartContainerOptions,
 };
 
+use super::super::client::SecretBody;
 use super::super::desired::{Log, NAME_VARIABLE, TOKEN_VARIABLE};
 use super::super::failure::Failure;
 use super::super::observed::Complaint;
@@ -40,12 +40,9 @@ impl Task<'_> {
         let token = self.outputs.credential(&new.token).ok_or_else(|| lost_token(&new.token))?;
         let minted = Output { of: new.token.of.clone(), what: What::Id };
         let token_id = self.outputs.id(&minted).ok_or_else(|| lost_token(&minted))?;
-        let options = CreateContainerOptions { name: Some(new.name.clone()), ..CreateContainerOptions::default() };
-        let made = self.engine.ask().create_container(Some(options), body(new, token_id, token));
-        let made = self.engine.answer(format_args!("POST containers/create?name={}", new.name), made).await;
-        let failure = match made {
-            Ok(made) => return Ok(Made { id: Some(made.id), credential: None }),
-            Err(error) => self.engine.failure("making the container", &error),
+        let failure = match self.engine.make_container(&new.name, body(new, token_id, token)).await {
+            Ok(id) => return Ok(Made { id: Some(id), credential: None }),
+            Err(failure) => failure,
         };
         if (failure.is_unheard() || failure.kind() == Kind::Conflict)
             && let Some(id) = self.made_with(&new.name, token_id).await?
@@ -174,7 +171,7 @@ fn lost_token(output: &Output) -> Stop {
 }
 
 /// The whole of what is sent. The token's value is in here, so nothing prints it.
-fn body(new: &NewContainer, token_id: &str, token: &Secret) -> ContainerCreateBody {
+fn body(new: &NewContainer, token_id: &str, token: &Secret) -> SecretBody {
     let NewContainer {
         name: _,
         works_as,
@@ -198,12 +195,12 @@ fn body(new: &NewContainer, token_id: &str, token: &Secret) -> ContainerCreateBo
         environment.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let agent = labels::agent_name(works_as, token_id);
     environment.insert(NAME_VARIABLE, &agent);
-    environment.insert(TOKEN_VARIABLE, token.expose());
+    environment.remove(TOKEN_VARIABLE);
     let mut labels = labels.clone();
     labels.insert(labels::TOKEN.to_owned(), token_id.to_owned());
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let restart = if *always { RestartPolicyNameEnum::UNLESS_STOPPED } else { RestartPolicyNameEnum::NO };
-    ContainerCreateBody {
+    let body = ContainerCreateBody {
         image: Some(image.exact()),
         env: Some(environment.into_iter().map(|(key, value)| format!("{key}={value}")).collect()),
         labels: Some(labels.into_iter().collect()),
@@ -221,7 +218,8 @@ fn body(new: &NewContainer, token_id: &str, token: &Secret) -> ContainerCreateBo
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
-    }
+    };
+    SecretBody::new(body, TOKEN_VARIABLE, token)
 }
 
 /// A path of the host begins with a slash, a volume's name does not.

@@ -13,8 +13,8 @@ use super::super::{NotificationId, ProjectId, WorkspaceId};
 use super::create::Created;
 use super::pools::refs;
 use super::{Named, Stop, Task};
-use crate::http::{Body, Failure, Kind, Method, path};
-use crate::secret::Secret;
+use crate::http::{Body, Kind, Method, path};
+use crate::secret::{Carried, Secret, SecretRef};
 
 /// HCP's documentation writes the singular, its `OpenAPI` file and go-tfe the plural.
 const KIND: &str = "notification-configurations";
@@ -30,13 +30,22 @@ struct Attributes<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'a str>,
+    url: Option<Carried<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
+    token: Option<SentToken<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     triggers: Option<&'a BTreeSet<String>>,
     #[serde(rename = "email_all_members", skip_serializing_if = "Option::is_none")]
     email_all_members: Option<bool>,
+}
+
+/// A key as it is sent.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SentToken<'a> {
+    /// "" takes the key away.
+    Off(&'static str),
+    Is(Carried<'a>),
 }
 
 /// What a destination takes, for the time of one request.
@@ -60,17 +69,6 @@ enum Token {
     Is(Secret),
 }
 
-impl Delivery {
-    fn hide(&self, failure: Failure) -> Failure {
-        let token = match &self.token {
-            Token::Is(token) => Some(token),
-            Token::Kept | Token::Off => None,
-        };
-        let secrets = self.url.iter().chain(token);
-        secrets.fold(failure, Failure::without)
-    }
-}
-
 impl Task<'_> {
     pub(super) async fn create_notification(
         &self,
@@ -89,7 +87,7 @@ impl Task<'_> {
         let find = async || Ok(namesakes().await?.into_iter().next());
         let created = match self.create(&path, &body, find).await {
             Ok(created) => created,
-            Err(stop) => return Err(stop.unverified(&delivery)),
+            Err(stop) => return Err(stop.unverified(notification)),
         };
         let (Created::Made(made) | Created::Found(made)) = created;
         // HCP takes several of one name, so two runs at once may each have made one. Both then keep the same.
@@ -140,7 +138,7 @@ impl Task<'_> {
         let updated = self.writer.patch::<Notification>(&path(&[KIND, &id.0]), &body).await;
         match updated {
             Ok(_) => Ok(()),
-            Err(failure) => Err(Stop::from(failure).unverified(&delivery)),
+            Err(failure) => Err(Stop::from(failure).unverified(notification)),
         }
     }
 
@@ -153,7 +151,7 @@ impl Task<'_> {
             return Err(failure.into());
         }
         // Gone, unless it can still be seen: then we may only not remove it.
-        match self.writer.reader().get::<Named>(&path, &[]).await {
+        match self.writer.reader().one::<Named>(&path, &[]).await {
             Err(gone) if gone.kind() == Kind::NotFound => Ok(()),
             Ok(_) | Err(_) => Err(failure.into()),
         }
@@ -204,20 +202,39 @@ impl Task<'_> {
 
 impl Stop {
     /// A save that HCP answers with 400 is one whose test delivery nobody took.
-    fn unverified(self, delivery: &Delivery) -> Self {
+    fn unverified(self, notification: &NotificationRequest) -> Self {
+        let sources = sources(notification);
         self.map_failure(|failure| {
-            let failure = delivery.hide(failure);
-            if failure.status() == Some(400) {
-                Self::said(
-                    "the test delivery failed, and HCP saved nothing",
-                    failure,
-                    "make the receiver answer 2xx to a delivery without a run, or write `enabled: false` until it does",
-                )
-            } else {
-                Self::from(failure)
+            if failure.status() != Some(400) {
+                return Self::from(failure).about(&sources);
             }
+            let at = match sources.first() {
+                Some(source) => format!("the receiver at the address in {source}"),
+                None => "the receiver".to_owned(),
+            };
+            Self::said(
+                "the test delivery failed, and HCP saved nothing",
+                failure,
+                format!("make {at} answer 2xx to a delivery without a run, or write `enabled: false` until it does"),
+            )
         })
     }
+}
+
+/// Where the secrets of a notification come from: its address first.
+fn sources(notification: &NotificationRequest) -> Vec<&SecretRef> {
+    let destination = notification.destination.as_ref();
+    let token = match destination {
+        Some(Destination::Generic { url: _, token }) => token.as_ref(),
+        Some(
+            Destination::Email { .. }
+            | Destination::Slack { .. }
+            | Destination::Discord { .. }
+            | Destination::Teams { .. },
+        )
+        | None => None,
+    };
+    destination.and_then(Destination::url).into_iter().chain(token).collect()
 }
 
 fn body(notification: &NotificationRequest, delivery: &Delivery, whole: bool) -> Body {
@@ -227,11 +244,11 @@ fn body(notification: &NotificationRequest, delivery: &Delivery, whole: bool) ->
         // It cannot be changed, and naming it again would be a change to some.
         destination_type: destination.as_ref().filter(|_| whole).map(Destination::wire_type),
         enabled: *enabled,
-        url: delivery.url.as_ref().map(Secret::expose),
+        url: delivery.url.as_ref().map(Secret::carried),
         token: match &delivery.token {
             Token::Kept => None,
-            Token::Off => (!whole).then_some(""),
-            Token::Is(token) => Some(token.expose()),
+            Token::Off => (!whole).then_some(SentToken::Off("")),
+            Token::Is(token) => Some(SentToken::Is(token.carried())),
         },
         triggers: triggers.as_ref(),
         email_all_members: delivery.all_members,

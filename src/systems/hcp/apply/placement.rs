@@ -57,7 +57,7 @@ impl Task<'_> {
 
     async fn look(&self, id: &WorkspaceId) -> Result<observed::Workspace, Stop> {
         let document: Document<Workspace> =
-            self.writer.reader().get(&path(&["workspaces", &id.0]), &[("include", "current_run")]).await?;
+            self.writer.reader().one(&path(&["workspaces", &id.0]), &[("include", "current_run")]).await?;
         let mut included = Included::default();
         included.extend(document.included);
         Ok(seen(&document.data, &included))

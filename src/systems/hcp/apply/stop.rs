@@ -5,8 +5,8 @@ use std::error::Error as StdError;
 use super::super::client::Trouble;
 use crate::address::Address;
 use crate::error::Error;
-use crate::http::Failure;
-use crate::secret::Unreadable;
+use crate::http::{Failure, Kind};
+use crate::secret::{SecretRef, Unreadable};
 
 /// A cause, and what to do.
 pub(super) struct Stop {
@@ -63,6 +63,22 @@ impl Stop {
         }
     }
 
+    /// A refusal of what was sent with secrets from these places in it: such a value is not corrected in the spec.
+    pub(super) fn about(self, sources: &[&SecretRef]) -> Self {
+        let places: Vec<String> = sources.iter().map(ToString::to_string).collect();
+        self.map_failure(|failure| match failure.kind() {
+            Kind::Invalid if !places.is_empty() => {
+                let places = places.join(" and ");
+                let hint = format!(
+                    "what was sent holds the value of {places}: look there whether it is whole and of the right form; the \
+                     other fields are those of the spec"
+                );
+                Self::hinted(failure, hint)
+            }
+            _ => failure.into(),
+        })
+    }
+
     pub(super) fn at(self, address: &Address) -> Error {
         let error = Error::new("applying").at(address).hint(self.hint);
         match self.cause {
@@ -92,9 +108,7 @@ impl From<Trouble> for Stop {
 
 impl From<Unreadable> for Stop {
     fn from(unreadable: Unreadable) -> Self {
-        Self {
-            cause: Cause::Other(Box::new(unreadable)),
-            hint: "make the source readable for this process, and run it again".to_owned(),
-        }
+        let hint = unreadable.remedy().to_owned();
+        Self { cause: Cause::Other(Box::new(unreadable)), hint }
     }
 }

@@ -64,7 +64,7 @@ impl Task<'_> {
         if failure.kind() != Kind::NotFound {
             return Err(failure.into());
         }
-        match self.writer.reader().get::<super::Named>(path, &[]).await {
+        match self.writer.reader().one::<super::Named>(path, &[]).await {
             Err(gone) if gone.kind() == Kind::NotFound => Ok(()),
             Ok(_) | Err(_) => Err(failure.into()),
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::super::client::{List, attributes};
 use super::super::request::{Home, ValueRequest, VariableRequest, WitnessId, WitnessRequest};
 use super::super::wire::Resource;
-use super::super::wire::variable::{KIND, VariableAttributes, VariableBody};
+use super::super::wire::variable::{KIND, SentValue, VariableAttributes, VariableBody};
 use super::super::witness::Witness;
 use super::super::{Category, VariableId, VariableSetId};
 use super::create::Created;
 use super::{Stop, Task};
-use crate::http::{Body, Failure, Kind, path};
-use crate::secret::Secret;
+use crate::http::{Body, Kind, path};
+use crate::secret::{Secret, SecretRef};
 
 type Variable = Resource<VariableAttributes>;
 
@@ -46,10 +46,10 @@ impl Task<'_> {
             Ok(Created::Found(found)) => {
                 // Whose value it holds is not known, so it is written once more: that answer tells its version.
                 let path = format!("{home}/{}", found.id);
-                self.patch_variable(&path, &body, &value).await?
+                self.patch_variable(&path, &body, variable).await?
             }
             Ok(Created::Made(made)) => made,
-            Err(stop) => return Err(stop.map_failure(|failure| value.hide(failure).into())),
+            Err(stop) => return Err(stop.about(&sources(variable))),
         };
         self.bear_witness(&created, &value).await?;
         Ok(created.id)
@@ -64,13 +64,13 @@ impl Task<'_> {
         let path = format!("{}/{}", self.home(home)?, path(&[&id.0]));
         let value = self.value(variable).await?;
         let body = body(variable, &value, false);
-        let written = self.patch_variable(&path, &body, &value).await?;
+        let written: Variable = self.patch_variable(&path, &body, variable).await?;
         self.bear_witness(&written, &value).await
     }
 
-    async fn patch_variable(&self, path: &str, body: &Body, value: &Value<'_>) -> Result<Variable, Stop> {
+    async fn patch_variable(&self, path: &str, body: &Body, variable: &VariableRequest) -> Result<Variable, Stop> {
         let written = self.writer.patch(path, body).await;
-        written.map_err(|failure| value.hide(failure).into())
+        written.map_err(|failure| Stop::from(failure).about(&sources(variable)))
     }
 
     pub(super) async fn delete_variable(
@@ -140,7 +140,7 @@ impl Task<'_> {
         value: &str,
         existing: Option<&VariableId>,
     ) -> Result<(), Stop> {
-        let change = VariableBody { value: Some(value), ..VariableBody::default() };
+        let change = VariableBody { value: Some(SentValue::Plain(value)), ..VariableBody::default() };
         if let Some(existing) = existing {
             let path = format!("{set}/{}", path(&[&existing.0]));
             match self.writer.patch::<Variable>(&path, &attributes(KIND, &change)).await {
@@ -184,12 +184,11 @@ enum Value<'a> {
     Sensitive(Arc<Secret>, &'a WitnessRequest),
 }
 
-impl Value<'_> {
-    fn hide(&self, failure: Failure) -> Failure {
-        match self {
-            Self::Kept | Self::Plain(_) => failure,
-            Self::Sensitive(secret, _) => failure.without(secret),
-        }
+/// Where the secret of a variable comes from.
+fn sources(variable: &VariableRequest) -> Vec<&SecretRef> {
+    match &variable.value {
+        Some(ValueRequest::Sensitive { source, witness: _ }) => vec![source],
+        Some(ValueRequest::Plain(_)) | None => Vec::new(),
     }
 }
 
@@ -197,8 +196,8 @@ fn body(variable: &VariableRequest, value: &Value<'_>, whole: bool) -> Body {
     let VariableRequest { key, value: _, hcl, description } = variable;
     let (value, sensitive) = match value {
         Value::Kept => (None, None),
-        Value::Plain(value) => (Some(*value), whole.then_some(false)),
-        Value::Sensitive(secret, _) => (Some(secret.expose()), Some(true)),
+        Value::Plain(value) => (Some(SentValue::Plain(value)), whole.then_some(false)),
+        Value::Sensitive(secret, _) => (Some(SentValue::Sensitive(secret.carried())), Some(true)),
     };
     let body = VariableBody {
         key: whole.then_some(&key.key),

@@ -89,7 +89,7 @@ impl Task<'_> {
         let name = workspace.name.as_deref().unwrap_or_default();
         let named = reader.within(&["workspaces", name]);
         let find = async || {
-            let found = match reader.get::<Named>(&named, &[]).await {
+            let found = match reader.one::<Named>(&named, &[]).await {
                 Ok(document) => Some(document.data.id),
                 Err(failure) if failure.kind() == Kind::NotFound => None,
                 Err(failure) => return Err(failure.into()),

@@ -46,8 +46,8 @@ pub(super) async fn read(reader: &Reader) -> Result<observed::Organization, Gap>
 /// With all that may come along, or, where the server does not know that, without it.
 async fn document(reader: &Reader) -> Result<Document<Organization>, Failure> {
     let path = reader.within(&[]);
-    match reader.get(&path, &INCLUDE).await {
-        Err(failure) if failure.status() == Some(400) => reader.get(&path, &[]).await,
+    match reader.one(&path, &INCLUDE).await {
+        Err(failure) if failure.status() == Some(400) => reader.one(&path, &[]).await,
         other => other,
     }
 }

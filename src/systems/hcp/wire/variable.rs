@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::observed::{self, SeenValue};
 use super::super::{Category, VariableId, VariableKey};
 use super::{Included, Resource, ToMany};
-use crate::secret::Compared;
+use crate::secret::{Carried, Compared};
 
 /// The type of a variable.
 pub const KIND: &str = "vars";
@@ -127,7 +127,7 @@ pub struct VariableBody<'a> {
     pub key: Option<&'a str>,
     /// Its value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<&'a str>,
+    pub value: Option<SentValue<'a>>,
     /// Text of a person's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
@@ -140,6 +140,16 @@ pub struct VariableBody<'a> {
     /// The value is never given back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitive: Option<bool>,
+}
+
+/// A value as it is sent.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+pub enum SentValue<'a> {
+    /// One that anybody may see.
+    Plain(&'a str),
+    /// One that nobody may.
+    Sensitive(Carried<'a>),
 }
 
 impl std::fmt::Debug for VariableBody<'_> {
