@@ -145,6 +145,9 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
         plan.keep_replacements(|address| consent.rotates(address));
     }
     plan.refusals.extend(strays);
+    if let Ok(observed) = observed {
+        plan.confirm_removals(desired, observed);
+    }
     plan
 }
 
@@ -164,7 +167,7 @@ pub fn release(desired: &Desired, observed: &Result<Observed, Gap>, what: &LetGo
 /// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do". What could not be read may be
 /// what is meant.
 fn strays(desired: &Desired, plan: &Plan, only: &[Pattern]) -> Vec<Refusal> {
-    let Plan { fleet: _, actions, waits, gaps, refusals, untouched } = plan;
+    let Plan { fleet: _, actions, waits, gaps, refusals, untouched, confirmation: _ } = plan;
     if !gaps.is_empty() {
         return Vec::new();
     }

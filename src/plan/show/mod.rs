@@ -117,7 +117,7 @@ pub fn counts(plan: &Plan) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(verb, count)| format!("{verb} {count}"))
         .collect();
-    let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched } = plan;
+    let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched, confirmation: _ } = plan;
     let rest: Vec<String> = [
         (waits.len(), "waiting"),
         (gaps.len(), "unread"),
