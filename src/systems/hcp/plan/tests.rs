@@ -669,6 +669,16 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
 }
 
 #[test]
+fn of_workspaces_in_an_unread_list_nothing_is_said() {
+    let want = fleet();
+    let mut seen = converged(&want);
+    seen.workspaces = Listing::Partial(Vec::new(), gap());
+    let plan = make(&want, &seen);
+    assert!(!plan.gaps.is_empty());
+    assert_eq!(plan.untouched, [], "they may well be in the spec");
+}
+
+#[test]
 fn an_heir_changes_its_project_only_while_no_run_is_under_way() {
     let mut want = fleet();
     let mut seen = converged(&want);
