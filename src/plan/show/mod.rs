@@ -128,7 +128,12 @@ pub fn counts(plan: &Plan) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    let done = if done.is_empty() { "no changes".to_owned() } else { done.join(", ") };
+    let done = match done.as_slice() {
+        // What could not be read may be what has to change.
+        [] if !gaps.is_empty() => "nothing planned".to_owned(),
+        [] => "no changes".to_owned(),
+        some => some.join(", "),
+    };
     if rest.is_empty() { done } else { format!("{done}; {}", rest.join(", ")) }
 }
 
