@@ -355,3 +355,22 @@ async fn the_mark_of_a_project_does_not_speak_of_tags_that_are_ignored() {
     assert_eq!(causes, [&reconcile::plan::Cause::Spec], "{:#?}", lines(&plan));
     lab.converge(&spec("new")).await;
 }
+
+/// The list may have shown only a part, or another run may have been faster: neither was somebody else.
+#[tokio::test]
+async fn what_is_ours_and_was_in_no_list_is_not_called_somebody_elses() {
+    let fleet = |color: &str| {
+        let text = format!(
+            "fleet: lab\nhcp: {{ organization: example-house }}\nprojects:\n  main:\n    workspaces:\n      \
+             dns: {{ name: dns, runsOn: local, tags: [{color}] }}\n"
+        );
+        lab::fleet("fleet.yaml", &text)
+    };
+    let (want, other) = (fleet("red"), fleet("blue"));
+    let lab = Lab::new(&want).await;
+    let plan = lab.plan(&want).await;
+    lab.converge(&other).await;
+    let failures = lab::failures(&lab.apply(&plan).await).join("\n");
+    assert!(failures.contains("carries this fleet's mark"), "{failures}");
+    assert!(!failures.contains("somebody else"), "{failures}");
+}
