@@ -102,6 +102,10 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn remove_workspace(&mut self, address: Address, seen: &observed::Workspace) {
+        if self.workspace_mark(seen).is_some_and(|mark| mark.is_of_another(&seen.name)) {
+            self.wait_for_copy(address);
+            return;
+        }
         if seen.resources > 0 {
             let what = format!("no longer in the spec, and its state holds {} resources", seen.resources);
             self.wait(address, what, "whoever destroys them, or writes `released: true` to keep the workspace");
@@ -121,6 +125,12 @@ impl<'a> Planner<'a, '_> {
         let request = Request::DeleteWorkspace { id: seen.id.clone(), witnesses: self.witnesses_of(&seen.variables) };
         let lost = self.lost_variables(seen);
         self.act(address, &Stewardship::default(), Verb::Remove, lost, gone(), request);
+    }
+
+    /// Whoever copies all tags of a thing of ours makes nothing ours by it, nor does a new name make it unwanted.
+    fn wait_for_copy(&mut self, address: Address) {
+        let what = "not in the spec, and its mark was made for another name: copied from there, or renamed by hand";
+        self.wait(address, what, "whoever takes its tag `reconcile` off, or renames it back");
     }
 
     /// Variables of others go down with their workspace, and nothing else would say so.
@@ -171,13 +181,14 @@ impl<'a> Planner<'a, '_> {
                 Ok(Owner::Ours) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {
                     self.release_project(&address, &Stewardship::default(), project);
                 }
-                Ok(Owner::Ours) => match mistaken.of(&project.name, project_address) {
-                    Some(cause) => self.refuse(Rule::LooksLikeRename, address, cause),
-                    None => {
-                        let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
-                        self.remove_project(address, project, inside);
+                Ok(Owner::Ours) => {
+                    if let Some(cause) = mistaken.of(&project.name, project_address) {
+                        self.refuse(Rule::LooksLikeRename, address, cause);
+                        continue;
                     }
-                },
+                    let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
+                    self.remove_project(address, project, inside);
+                }
                 Ok(Owner::Newer(version)) => self.refuse_newer(address, version),
                 Ok(Owner::Nobody) if Some(&project.id) == self.seen.organization.default_project.as_ref() => {}
                 Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
@@ -201,6 +212,10 @@ impl<'a> Planner<'a, '_> {
         if let Some(new) = self.project_looks_renamed(inside) {
             let cause = format!("would be removed while its workspaces move to {new}, which is created");
             self.refuse(Rule::LooksLikeRename, address, cause);
+            return;
+        }
+        if self.project_mark(seen).is_some_and(|mark| mark.is_of_another(&seen.name)) {
+            self.wait_for_copy(address);
             return;
         }
         let mut emptied = Vec::new();
