@@ -153,6 +153,7 @@ fn nothing() -> observed::Observed {
         pools: Listing::Complete(Vec::new()),
         connections: Listing::Complete(Vec::new()),
         jobs: Read::NotAsked,
+        unreadable_sources: Vec::new(),
         requests: 0,
     }
 }

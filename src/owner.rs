@@ -93,12 +93,12 @@ impl Marked {
     }
 }
 
-/// The value of the tag `reconcile` on a thing of ours: `FLEET.KIND.V-FIELDS-DIGEST-KINDS-TAGS`.
+/// The value of the tag `reconcile` on a thing of ours: `FLEET.KIND.V-FIELDS-DIGEST-KINDS-TAGS-NAME`.
 ///
 /// `V` is the format's version; `DIGEST` is over the fields that were last written, and `FIELDS` says which these
 /// were, so that it can be compared after the spec began to speak of another one; `KINDS` has a letter for each
 /// optional kind of content that was put inside; `TAGS` tells our own tags from those of others, so that one which
-/// left the spec can be removed. HCP allows 256 characters of `A-Z a-z 0-9 _ . = + - @ :`.
+/// left the spec can be removed; `NAME` tells a mark from its copy on another thing. HCP allows 256 characters of `A-Z a-z 0-9 _ . = + - @ :`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Whose.
@@ -115,6 +115,8 @@ pub struct Mark {
     pub contents: BTreeSet<Content>,
     /// Fingerprints of the keys of our tags.
     pub tags: BTreeSet<String>,
+    /// Fingerprint of the name of the thing that it was made for; the first marks have none.
+    pub name: Option<String>,
 }
 
 /// The newest format of a mark that this tool reads and the only one that it writes.
@@ -167,6 +169,12 @@ pub fn tag_fingerprint(key: &str) -> String {
     short(&Sha256::digest(key.as_bytes()), 5)
 }
 
+/// The fingerprint of a thing's name in a mark.
+#[must_use]
+pub fn name_fingerprint(name: &str) -> String {
+    short(&Sha256::digest(format!("name\0{name}").as_bytes()), 5)
+}
+
 fn short(bytes: &[u8], length: usize) -> String {
     BASE32HEX_NOPAD.encode(bytes.get(..length).unwrap_or(bytes)).to_ascii_lowercase()
 }
@@ -188,6 +196,12 @@ pub enum Reading {
 }
 
 impl Mark {
+    /// It was made for a thing of another name: it was copied from there, or the thing was renamed by hand.
+    #[must_use]
+    pub fn is_of_another(&self, name: &str) -> bool {
+        self.name.as_ref().is_some_and(|made_for| *made_for != name_fingerprint(name))
+    }
+
     /// Reads the value of a tag `reconcile`.
     #[must_use]
     pub fn read(value: &str) -> Reading {
@@ -219,13 +233,14 @@ impl Mark {
             digest,
             contents: Content::ALL.into_iter().filter(|content| letters.contains(content.letter())).collect(),
             tags: tags.split(':').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+            name: words.next().filter(|name| !name.is_empty()).map(str::to_owned),
         }))
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fleet, on, version, fields, digest, contents, tags } = self;
+        let Self { fleet, on, version, fields, digest, contents, tags, name } = self;
         write!(f, "{fleet}.{}.{version}-{fields:x}-{}-", on.as_str(), digest.0)?;
         for content in contents {
             write!(f, "{}", content.letter())?;
@@ -233,6 +248,9 @@ impl fmt::Display for Mark {
         f.write_str("-")?;
         for (n, tag) in tags.iter().enumerate() {
             write!(f, "{}{tag}", if n == 0 { "" } else { ":" })?;
+        }
+        if let Some(name) = name {
+            write!(f, "-{name}")?;
         }
         Ok(())
     }
@@ -282,6 +300,7 @@ mod tests {
             digest: FieldsDigest::of([]),
             contents: [Content::Notifications].into(),
             tags: ["a", "b"].into_iter().map(tag_fingerprint).collect(),
+            name: Some(name_fingerprint("main-vault")),
         }
     }
 
@@ -298,6 +317,14 @@ mod tests {
         };
         assert!(most.to_string().len() <= 256, "{most}");
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.=+-@:".contains(&b)), "{text}");
+    }
+
+    #[test]
+    fn a_mark_of_before_names_were_in_it_is_of_no_other_thing() {
+        let old = Mark { name: None, ..mark() };
+        assert_eq!(Mark::read(&old.to_string()), Reading::Mark(old.clone()));
+        assert!(!old.is_of_another("main-dns"));
+        assert!(mark().is_of_another("main-dns") && !mark().is_of_another("main-vault"));
     }
 
     #[test]

@@ -136,7 +136,8 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
             plan
         }
     };
-    let strays = strays(desired, &plan, only);
+    let mut strays = strays(desired, &plan, ("--only", only));
+    strays.extend(self::strays(desired, &plan, ("--adopt", &consent.adopt)));
     if consent.rotate.is_empty() {
         if !only.is_empty() {
             plan.keep_only(|address| only.iter().any(|pattern| pattern.covers(address)));
@@ -145,6 +146,9 @@ pub fn decide(desired: &Desired, observed: &Result<Observed, Gap>, consent: &Con
         plan.keep_replacements(|address| consent.rotates(address));
     }
     plan.refusals.extend(strays);
+    if let Ok(observed) = observed {
+        plan.confirm_removals(desired, observed);
+    }
     plan
 }
 
@@ -163,8 +167,8 @@ pub fn release(desired: &Desired, observed: &Result<Observed, Gap>, what: &LetGo
 
 /// Patterns that cover nothing at all: a slip of the pen must not read as "nothing to do". What could not be read may be
 /// what is meant.
-fn strays(desired: &Desired, plan: &Plan, only: &[Pattern]) -> Vec<Refusal> {
-    let Plan { fleet: _, actions, waits, gaps, refusals, untouched } = plan;
+fn strays(desired: &Desired, plan: &Plan, (flag, patterns): (&str, &[Pattern])) -> Vec<Refusal> {
+    let Plan { fleet: _, actions, waits, gaps, refusals, untouched, confirmation: _ } = plan;
     if !gaps.is_empty() {
         return Vec::new();
     }
@@ -175,12 +179,13 @@ fn strays(desired: &Desired, plan: &Plan, only: &[Pattern]) -> Vec<Refusal> {
         let untouched = untouched.iter().map(|thing| &thing.address);
         wanted.chain(actions.keys()).chain(waits).chain(refusals).chain(untouched)
     };
-    only.iter()
+    patterns
+        .iter()
         .filter(|pattern| !known().any(|address| pattern.covers(address)))
         .map(|pattern| Refusal {
             rule: Rule::UnknownReference,
             address: Address::new(pattern.as_str().split('/').filter(|part| !part.is_empty())),
-            cause: format!("`--only {pattern}` covers nothing of this fleet"),
+            cause: format!("`{flag} {pattern}` covers nothing of this fleet"),
         })
         .collect()
 }

@@ -21,7 +21,10 @@ fn it_has_no_finding_and_says_what_was_not_checked() {
     let loaded = example();
     let messages: Vec<&str> = loaded.findings.iter().map(|finding| finding.message.as_str()).collect();
     assert!(messages.is_empty(), "{messages:#?}");
-    assert_eq!(loaded.unchecked, ["the VCS connection github", "2 secrets", "terraform ~> 1.14.0", "entitlements"]);
+    assert_eq!(
+        loaded.unchecked,
+        ["the VCS connection github", "2 secrets (read by `plan`)", "terraform ~> 1.14.0", "entitlements"]
+    );
 }
 
 #[test]

@@ -379,3 +379,22 @@ async fn what_lost_its_mark_since_the_plan_is_not_removed() {
     assert_eq!(world.projects.len(), before.projects.len(), "{:#?}", failures(&report));
     assert!(removed > 2 && said > 2, "{removed} {:#?}", failures(&report));
 }
+
+/// The list may have shown only a part, or another run may have been faster: neither was somebody else.
+#[tokio::test]
+async fn what_is_ours_and_was_in_no_list_is_not_called_somebody_elses() {
+    let fleet = |color: &str| {
+        let text = format!(
+            "fleet: lab\nhcp: {{ organization: example-house }}\nprojects:\n  main:\n    workspaces:\n      \
+             dns: {{ name: dns, runsOn: local, tags: [{color}] }}\n"
+        );
+        lab::fleet("fleet.yaml", &text)
+    };
+    let (want, other) = (fleet("red"), fleet("blue"));
+    let lab = Lab::new(&want).await;
+    let plan = lab.plan(&want).await;
+    lab.converge(&other).await;
+    let failures = lab::failures(&lab.apply(&plan).await).join("\n");
+    assert!(failures.contains("carries this fleet's mark"), "{failures}");
+    assert!(!failures.contains("somebody else"), "{failures}");
+}

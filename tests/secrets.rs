@@ -237,3 +237,29 @@ fn arrived(lab: &Lab) {
         }
     });
 }
+
+/// What cannot be read stops an apply in the middle, unless the plan has said so.
+#[tokio::test]
+async fn a_source_that_cannot_be_read_is_a_gap_before_anything_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, value) in CANARIES.into_iter().filter(|(file, _)| !["token", "hook"].contains(file)) {
+        std::fs::write(folder.path().join(file), value).expect("a file");
+    }
+    let want = lab::fleet("fleet.yaml", FLEET);
+    let sandbox = Sandbox::in_memory(&lab::seed(&want)).await.expect("the sandbox starts");
+    let mut lab = Lab::around(sandbox, &want).await;
+    lab.secrets = Secrets::real(folder.path().to_owned(), true);
+    let seen = lab.look(&want).await;
+    assert!(!format!("{seen:?}").contains("canary"), "no value is kept");
+    let plan = reconcile::plan::plan(&want, &seen, &reconcile::systems::Consent::default());
+    let unread: Vec<String> = plan.gaps.iter().map(|gap| format!("{}: {}", gap.address, gap.follows)).collect();
+    let expected = ["hcp/workspace/dns/env/TOKEN: not created", "hcp/workspace/dns/notification/hook: not created"];
+    assert_eq!(unread, expected);
+    assert!(plan.gaps.iter().all(|gap| gap.cause.contains("cannot read the file")), "{:?}", plan.gaps);
+    let report = lab.apply(&plan).await;
+    assert!(report.is_complete(), "{:#?}", lab::failures(&report));
+    for (file, value) in CANARIES {
+        std::fs::write(folder.path().join(file), value).expect("a file");
+    }
+    lab.converge(&want).await;
+}

@@ -167,15 +167,15 @@ async fn agreed(assent: &Assent, planned: &Planned, output: Output, signals: &Si
 
 /// Why the removals of a plan are not done without their number, or not with this one.
 fn doubt(assent: &Assent, planned: &Planned) -> Option<Error> {
-    let Planned { session, observed, plan, header: _, readers: _ } = planned;
+    let Planned { session, observed: _, plan, header: _, readers: _ } = planned;
     let removals = plan.removals();
     let (said, cause) = match assent.removals {
         Some(number) if number == removals => return None,
         Some(number) => (format!("not {number}"), format!("the plan removes {removals}")),
-        None => {
-            let observed = observed.as_ref().ok()?;
-            ("nobody agreed to".to_owned(), plan.doubts(&session.fleet.desired, observed)?)
-        }
+        None => (
+            "nobody agreed to".to_owned(),
+            format!("{}, and their number was not given", plan.confirmation.as_ref()?.because),
+        ),
     };
     let hint = format!(
         "was a file of the spec left out? This run read {}. If all of them are meant, --removals {removals}",

@@ -88,7 +88,7 @@ impl Exit {
     /// How a run ends that only plans.
     #[must_use]
     pub fn of_plan(plan: &Plan) -> Self {
-        let Plan { fleet: _, actions, waits, gaps, refusals, untouched: _ } = plan;
+        let Plan { fleet: _, actions, waits, gaps, refusals, untouched: _, confirmation: _ } = plan;
         let holds = |yes: bool, exit: Self| if yes { exit } else { Self::Converged };
         holds(!actions.is_empty(), Self::Changes)
             .or(holds(!waits.is_empty(), Self::Waits))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Plan, Verb, Wait, What};
+use super::{Action, Confirmation, Plan, Verb, Wait, What};
 use crate::address::Address;
 use crate::spec::desired::Desired;
 use crate::systems::{Observed, Request, hcp};
@@ -30,26 +30,19 @@ impl Plan {
         }
     }
 
-    /// Why its removals have to be confirmed with their number; `None`: they need not be. A few things that left the
-    /// spec one by one are not worth a question; a whole project that did is what a file that was left out looks like.
-    #[must_use]
-    pub fn doubts(&self, desired: &Desired, observed: &Observed) -> Option<String> {
+    /// Notes whether its removals have to be confirmed with their number. A few things that left the spec one by one are
+    /// not worth a question; a whole project that did is what a file that was left out looks like.
+    pub fn confirm_removals(&mut self, desired: &Desired, observed: &Observed) {
         let Desired { hcp: want, docker: _, origins: _ } = desired;
         let Observed { hcp: seen, docker: _ } = observed;
-        let emptied = hcp::plan::emptied(want, seen, self);
-        let reason = match emptied.as_slice() {
-            [] if self.removals() <= HANDFUL => return None,
-            [] => format!("more than {HANDFUL} removals need their exact number"),
-            [project] => format!("project {project} loses every workspace, which needs the exact number of removals"),
-            several => format!(
-                "projects {} lose every workspace, which needs the exact number of removals",
-                several.join(", ")
-            ),
+        let removals = self.removals();
+        let because = match hcp::plan::emptied(want, seen, self).as_slice() {
+            [] if removals <= HANDFUL => None,
+            [] => Some(format!("more than {HANDFUL} things are removed")),
+            [project] => Some(format!("project {project} loses every workspace")),
+            several => Some(format!("projects {} lose every workspace", several.join(", "))),
         };
-        let verbs = [Verb::Replace, Verb::Remove].into_iter();
-        let counts = verbs.map(|verb| (verb, self.count(verb))).filter(|(_, count)| *count > 0);
-        let counts: Vec<String> = counts.map(|(verb, count)| format!("{verb} {count}")).collect();
-        Some(format!("{reason}: {}", counts.join(", ")))
+        self.confirmation = because.map(|because| Confirmation { removals, because });
     }
 
     /// Keeps only the actions that are asked for; what then lacks something it needs becomes a wait.

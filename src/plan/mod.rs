@@ -35,6 +35,17 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What is there, is not in the spec, and stays as it is.
     pub untouched: Vec<Untouched>,
+    /// What has to be said for its removals to be done.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// That removals are only done by who names their number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Confirmation {
+    /// How many they are.
+    pub removals: usize,
+    /// Why they are not done without it.
+    pub because: String,
 }
 
 /// One thing that is done.
@@ -453,6 +464,7 @@ pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
     docker::Docker::plan(want_docker, seen_docker, &context, &mut plan);
     plan.hold_unmet();
     plan.sort();
+    plan.confirm_removals(desired, observed);
     plan
 }
 
@@ -499,6 +511,7 @@ impl Plan {
             gaps: Vec::new(),
             refusals: Vec::new(),
             untouched: Vec::new(),
+            confirmation: None,
         }
     }
 

@@ -36,7 +36,7 @@ pub struct Loaded {
     pub desired: Option<Desired>,
     /// Everything that is wrong with it.
     pub findings: Findings,
-    /// What could not be checked without a network.
+    /// What `check` does not look at: it needs a network, or is for who applies to read.
     pub unchecked: Vec<String>,
 }
 

@@ -87,6 +87,9 @@ async fn what_is_not_ours_is_refused_until_it_is_adopted() {
     let ran = stage.run_beside("apply --yes --sandbox=box").await;
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert_output!(stage.steady(&ran.out));
+    let ran = stage.run_beside("plan --sandbox=box --adopt hcp/zzz").await;
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("`--adopt hcp/zzz` covers nothing of this fleet"), "{}", ran.out);
     let ran = stage.run_beside("plan --sandbox=box --adopt hcp/workspace/main-*").await;
     assert_eq!(ran.code, 2, "{}", ran.out);
     assert_output!(stage.steady(&ran.out));

@@ -54,6 +54,11 @@ fn a_file_of_the_spec_that_was_left_out_removes_no_project() {
     let stage = Stage::new();
     stage.write("prod.yaml", "projects: { prod: { workspaces: { web: { runsOn: local } } } }\n");
     assert_eq!(stage.run("apply --yes --sandbox=box fleet.yaml prod.yaml").code, 0);
+    let ran = stage.run("plan --sandbox=box fleet.yaml");
+    assert!(ran.out.contains("Needs --removals 2: project prod loses every workspace."), "{}", ran.out);
+    let ran = stage.run("plan --sandbox=box --format json fleet.yaml");
+    let document: reconcile::plan::show::json::Document = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document.confirmation.unwrap().removals, 2);
     let ran = stage.run("apply --yes --sandbox=box fleet.yaml");
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert_output!(stage.steady(&ran.err));

@@ -49,6 +49,18 @@ pub struct Document {
     pub refusals: Vec<Refusal>,
     /// What is there, is not in the spec, and stays as it is.
     pub left_alone: Vec<LeftAlone>,
+    /// What `apply` has to be told for the removals to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
+}
+
+/// That removals are only done by who names their number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// What `--removals` has to say.
+    pub removals: usize,
+    /// Why.
+    pub because: String,
 }
 
 /// How `plan` ends.
@@ -205,7 +217,7 @@ impl Document {
     /// The document of a plan.
     #[must_use]
     pub fn new(plan: &Plan, header: &Header, exit: Exit) -> Self {
-        let Plan { fleet, actions, waits, gaps, refusals, untouched } = plan;
+        let Plan { fleet, actions, waits, gaps, refusals, untouched, confirmation } = plan;
         Self {
             format_version: FORMAT_VERSION,
             tool: header.version.clone(),
@@ -226,6 +238,7 @@ impl Document {
             gaps: gaps.iter().map(Gap::from).collect(),
             refusals: refusals.iter().map(Refusal::from).collect(),
             left_alone: untouched.iter().map(LeftAlone::from).collect(),
+            confirmation: confirmation.as_ref().map(Confirmation::from),
         }
     }
 }
@@ -328,6 +341,13 @@ impl From<&plan::Refusal> for Refusal {
     fn from(refusal: &plan::Refusal) -> Self {
         let plan::Refusal { rule, address, cause } = refusal.clone();
         Self { rule, address, cause, remedy: rule.remedy().to_owned() }
+    }
+}
+
+impl From<&plan::Confirmation> for Confirmation {
+    fn from(confirmation: &plan::Confirmation) -> Self {
+        let plan::Confirmation { removals, because } = confirmation.clone();
+        Self { removals, because }
     }
 }
 

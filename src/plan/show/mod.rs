@@ -117,7 +117,7 @@ pub fn counts(plan: &Plan) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(verb, count)| format!("{verb} {count}"))
         .collect();
-    let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched } = plan;
+    let Plan { fleet: _, actions: _, waits, gaps, refusals, untouched, confirmation: _ } = plan;
     let rest: Vec<String> = [
         (waits.len(), "waiting"),
         (gaps.len(), "unread"),
@@ -128,7 +128,12 @@ pub fn counts(plan: &Plan) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, word)| format!("{count} {word}"))
     .collect();
-    let done = if done.is_empty() { "no changes".to_owned() } else { done.join(", ") };
+    let done = match done.as_slice() {
+        // What could not be read may be what has to change.
+        [] if !gaps.is_empty() => "nothing planned".to_owned(),
+        [] => "no changes".to_owned(),
+        some => some.join(", "),
+    };
     if rest.is_empty() { done } else { format!("{done}; {}", rest.join(", ")) }
 }
 

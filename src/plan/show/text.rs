@@ -10,7 +10,7 @@ use super::layout::{Page, Text, Tone, WIDTH};
 use super::words::clean;
 use super::{Header, Look, Reading, SystemLine, World, counts, sections, things};
 use crate::origin::{FileName, Origin, Place};
-use crate::plan::{Effect, Plan};
+use crate::plan::{Confirmation, Effect, Plan};
 
 /// A plan with more lines says what it comes to at its top too.
 const SCREEN: usize = 50;
@@ -36,6 +36,10 @@ pub fn render(plan: &Plan, header: &Header, look: Look, ending: &str) -> String 
         last(&mut page, &summary, ending);
     } else {
         page.beside(&Text::default(), 0, &Text::plain(&summary));
+        if let Some(Confirmation { removals, because }) = &plan.confirmation {
+            let text = format!("Needs --removals {removals}: {because}. Was a file of the spec left out?");
+            page.beside(&Text::default(), 0, &Text::plain(&clean(&text)));
+        }
         last(&mut page, &effect(plan.effect()), ending);
     }
     text.push_str(&page.finished());

@@ -48,7 +48,7 @@ pub fn render(findings: &Findings, unchecked: &[String], style: Style) -> String
     let warnings = counted(findings.warnings(), "warning");
     let _ = writeln!(text, "{errors}, {warnings}.");
     if !unchecked.is_empty() {
-        for line in wrapped(&format!("Not checked without network: {}.", unchecked.join(", ")), WIDTH) {
+        for line in wrapped(&format!("Not checked here: {}.", unchecked.join(", ")), WIDTH) {
             let _ = writeln!(text, "{line}");
         }
     }

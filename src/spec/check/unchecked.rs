@@ -1,4 +1,4 @@
-//! What cannot be known without a network, said in words.
+//! What cannot be known without a network, or without the secrets, said in words.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,8 @@ pub(super) fn list(fleet: &Fleet<'_>) -> Vec<String> {
     let real = |source: &&SecretRef| **source != SecretRef::Env(String::new());
     let secrets: BTreeSet<_> = secrets::all(fleet).map(|source| &source.source).filter(real).collect();
     if !secrets.is_empty() {
-        unchecked.push(counted(secrets.len(), "secret"));
+        // No matter of the network: who checks a spec need not be who can read its secrets.
+        unchecked.push(format!("{} (read by `plan`)", counted(secrets.len(), "secret")));
     }
     if !versions.is_empty() {
         unchecked.push(format!("terraform {}", names(&versions)));

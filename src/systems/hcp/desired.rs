@@ -294,4 +294,18 @@ impl Destination {
             Self::Email { .. } => None,
         }
     }
+
+    /// Where the token is read from that deliveries are signed with.
+    #[must_use]
+    pub fn token(&self) -> Option<&SecretRef> {
+        match self {
+            Self::Generic { url: _, token } => token.as_ref(),
+            Self::Slack { .. } | Self::Discord { .. } | Self::Teams { .. } | Self::Email { .. } => None,
+        }
+    }
+
+    /// All that is secret of it.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.url().into_iter().chain(self.token())
+    }
 }

@@ -12,7 +12,7 @@ use super::{
     WorkspaceId,
 };
 use crate::plan::{Gap, Listing, Read};
-use crate::secret::Compared;
+use crate::secret::{Compared, SecretRef};
 
 /// Everything that a plan needs to know of an organisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Observed {
     pub connections: Listing<Connection>,
     /// Runs that want an agent of a pool that we run, or have one.
     pub jobs: Read<Vec<Job>>,
+    /// Sources of secrets that could not be read, and why. A command is only tried where there is something to compare.
+    #[serde(default)]
+    pub unreadable_sources: Vec<(SecretRef, String)>,
     /// Requests that it took to read all this.
     pub requests: u32,
 }
@@ -438,6 +441,7 @@ impl Observed {
             pools,
             connections,
             jobs,
+            unreadable_sources: _,
             requests: _,
         } = self;
         let mut gaps: Vec<Gap> =

@@ -90,6 +90,7 @@ fn hcp(tokens: Vec<seen::Token>, agents: Vec<seen::Agent>) -> seen::Observed {
         pools: Listing::Complete(vec![pool]),
         connections: Listing::Complete(Vec::new()),
         jobs: Read::Seen(Vec::new()),
+        unreadable_sources: Vec::new(),
         requests: 0,
     }
 }

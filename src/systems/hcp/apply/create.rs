@@ -63,6 +63,24 @@ impl Task<'_> {
     }
 }
 
+/// Why a thing that is there, is ours, and was in no list is not taken for the one that was to be made.
+pub(super) fn unlisted() -> Stop {
+    Stop::because(
+        "it exists and carries this fleet's mark, but the list that was read before did not show it: the token may see \
+         only a part of the organisation, or another run has just made it",
+        "run it again; if it is said again, use a token that may read all of the organisation",
+    )
+}
+
+/// The same of one that is not ours.
+pub(super) fn of_others() -> Stop {
+    Stop::because(
+        "one of that name exists without this fleet's mark, but the list that was read before did not show it: the token \
+         may see only a part of the organisation, or somebody else has just made it",
+        "look at it, and run it again: the plan says whether it can be adopted",
+    )
+}
+
 /// HCP's words for a name or a key that exists.
 fn is_taken(failure: &Failure) -> bool {
     failure.status() == Some(422) && failure.says("already been taken")

@@ -11,10 +11,11 @@ use super::super::request::{ModeRequest, ProjectRequest};
 use super::super::settings::{Fields, OrganizationSettings};
 use super::super::wire::tags::{TagAttributes, TagRelations, seen};
 use super::super::wire::{Resource, Unrelated};
+use super::create::{of_others, unlisted};
 use super::remove::pages;
 use super::{Named, Stop, Task};
 use crate::http::{Body, path};
-use crate::owner::{Marked, TAG_KEY};
+use crate::owner::{Mark, Marked, Reading, TAG_KEY};
 
 /// The attribute of which "" has to be sent as null: its text is a duration.
 const DURATION: &str = "auto-destroy-activity-duration";
@@ -108,7 +109,8 @@ impl Task<'_> {
         };
         let path = path(&[kind, &id, "effective-tag-bindings"]);
         let tags: Vec<Resource<TagAttributes, TagRelations>> = self.things(&path, false).await?;
-        if seen(tags).own.get(TAG_KEY) == sent.and_then(|tags| tags.get(TAG_KEY)) {
+        let own = seen(tags).own;
+        if own.get(TAG_KEY) == sent.and_then(|tags| tags.get(TAG_KEY)) {
             return Ok(Some(Resource {
                 id,
                 attributes: Unrelated {},
@@ -116,10 +118,11 @@ impl Task<'_> {
                 links: BTreeMap::new(),
             }));
         }
-        Err(Stop::because(
-            "somebody else made one of that name at the same moment",
-            "look at it, and run it again: the plan says whether it can be adopted",
-        ))
+        Err(match own.get(TAG_KEY).map(|value| Mark::read(value)) {
+            Some(Reading::Mark(mark)) if mark.fleet == self.writer.fleet().as_str() => unlisted(),
+            Some(Reading::Newer { fleet, version: _ }) if fleet == self.writer.fleet().as_str() => unlisted(),
+            Some(Reading::Mark(_) | Reading::Newer { .. } | Reading::Foreign) | None => of_others(),
+        })
     }
 
     pub(super) async fn update_project(&self, id: &ProjectId, change: &ProjectRequest) -> Result<(), Stop> {

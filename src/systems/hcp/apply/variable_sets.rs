@@ -7,6 +7,7 @@ use super::super::client::{attributes, related};
 use super::super::request::VariableSetRequest;
 use super::super::wire::Resource;
 use super::super::{ProjectId, VariableSetId, WorkspaceId};
+use super::create::{of_others, unlisted};
 use super::pools::refs;
 use super::remove::{not_ours_any_more, pages};
 use super::{Named, Stop, Task};
@@ -45,10 +46,14 @@ impl Task<'_> {
             let found = sets.into_iter().find(|found| Some(&found.attributes.name) == set.name.as_ref());
             match found {
                 Some(found) if found.attributes.description == set.description => Ok(Some(found)),
-                Some(_) => Err(Stop::because(
-                    "somebody else made one of that name at the same moment",
-                    "look at it, and run it again: the plan says whether it can be adopted",
-                )),
+                Some(found) => {
+                    let mark = Suffix::description(self.writer.fleet());
+                    Err(if found.attributes.description.is_some_and(|text| mark.take(&text).is_some()) {
+                        unlisted()
+                    } else {
+                        of_others()
+                    })
+                }
                 None => Ok(None),
             }
         };

@@ -8,9 +8,10 @@ use super::super::wire::Resource;
 use super::super::wire::variable::{KIND, SentValue, VariableAttributes, VariableBody};
 use super::super::witness::Witness;
 use super::super::{Category, VariableId, VariableSetId};
-use super::create::Created;
+use super::create::{Created, of_others, unlisted};
 use super::{Stop, Task};
 use crate::http::{Body, Kind, path};
+use crate::owner::Suffix;
 use crate::secret::{Secret, SecretRef};
 
 type Variable = Resource<VariableAttributes>;
@@ -35,10 +36,11 @@ impl Task<'_> {
             let found = self.variable_of(&home, variable).await?;
             match found {
                 Some(found) if found.attributes.description == variable.description => Ok(Some(found)),
-                Some(_) => Err(Stop::because(
-                    "somebody else made one of that key at the same moment",
-                    "look at it, and run it again",
-                )),
+                Some(found) => {
+                    let mark = Suffix::description(self.writer.fleet());
+                    let ours = found.attributes.description.as_deref().is_some_and(|text| mark.take(text).is_some());
+                    Err(if ours { unlisted() } else { of_others() })
+                }
                 None => Ok(None),
             }
         };

@@ -70,6 +70,7 @@ pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Resu
     let mut sources = Sources::default();
     variables::sources(&workspaces, &sets, &mut sources);
     notifications::sources(look, &projects, &workspaces, &mut sources);
+    sources.test_all(want);
     let sources = sources.read(secrets).await;
     let witnesses = variable_sets::witnesses(look, &sets);
     let compare = Compare { look, sources: &sources, witnesses: &witnesses, members: &members };
@@ -84,6 +85,7 @@ pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Resu
         pools,
         connections,
         jobs,
+        unreadable_sources: sources.unreadable(),
         requests: reader.transport().requests() - before,
     })
 }

@@ -13,7 +13,7 @@ use super::super::request::{Request, Subject};
 use super::{Planner, shown};
 use crate::address::Address;
 use crate::owner::{Content, Mark, Reading, Stewardship, TAG_KEY};
-use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Read, Verb, What, Why};
+use crate::plan::{Cause, Change, Fact, Holds, Later, Output, Read, Shown, Verb, What, Why};
 use crate::systems::hcp::{NotificationId, consumers_address};
 
 /// A kind of content of which this plan removes the last, and the proof that it is gone.
@@ -45,6 +45,13 @@ pub(super) fn content_change(old: Option<&Mark>, new: &BTreeSet<Content>) -> Opt
     }
     let because = if new.is_subset(old) { "the last of it is gone" } else { "so that a later run looks there" };
     Some(letters(because, old, new))
+}
+
+/// The change of a mark that was made for a thing of another name, as one that was renamed by hand has.
+pub(super) fn name_change(old: Option<&Mark>, name: &str) -> Option<Change> {
+    let why = Why { cause: Cause::Because("renamed by hand, or copied".to_owned()), origin: None };
+    let (field, old_name) = ("mark".to_owned(), Shown::text("made for another name"));
+    old?.is_of_another(name).then(|| Change { field, old: old_name, new: Shown::text(name), why })
 }
 
 /// The change of what a mark says that a thing holds.

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::super::settings::{Fields, ProjectSettings, WorkspaceSettings};
 use super::compare::canonical;
-use crate::owner::{Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, Reading, TAG_KEY, tag_fingerprint};
+use crate::owner::{
+    Content, FieldsDigest, FleetName, MARK_VERSION, Mark, Marked, Reading, TAG_KEY, name_fingerprint, tag_fingerprint,
+};
 use crate::plan::Cause;
 use crate::systems::hcp::ProjectId;
 
@@ -32,10 +34,10 @@ fn with(names: &[String], more: &[&str]) -> Vec<String> {
     names.iter().cloned().chain(more.iter().map(ToString::to_string)).collect()
 }
 
-/// A mark for these fields.
+/// A mark for the thing of this name with these fields.
 pub(super) fn mark(
     fleet: &FleetName,
-    on: Marked,
+    (on, name): (Marked, &str),
     fields: &Fields,
     contents: BTreeSet<Content>,
     tags: &BTreeMap<String, String>,
@@ -48,6 +50,7 @@ pub(super) fn mark(
         digest: digest(fields),
         contents,
         tags: tags.keys().map(|key| tag_fingerprint(key)).collect(),
+        name: Some(name_fingerprint(name)),
     }
 }
 
@@ -145,7 +148,7 @@ mod tests {
     }
 
     fn marked(fields: &Fields) -> Mark {
-        mark(&"f".parse().unwrap(), Marked::Workspace, fields, BTreeSet::new(), &BTreeMap::new())
+        mark(&"f".parse().unwrap(), (Marked::Workspace, "w"), fields, BTreeSet::new(), &BTreeMap::new())
     }
 
     #[test]
@@ -176,8 +179,13 @@ mod tests {
     #[test]
     fn tags_of_others_stay_and_ours_that_left_the_spec_go() {
         let map = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), String::new())).collect::<BTreeMap<_, _>>();
-        let old =
-            mark(&"f".parse().unwrap(), Marked::Workspace, &Fields::new(), BTreeSet::new(), &map(&["mine", "old"]));
+        let old = mark(
+            &"f".parse().unwrap(),
+            (Marked::Workspace, "w"),
+            &Fields::new(),
+            BTreeSet::new(),
+            &map(&["mine", "old"]),
+        );
         let tags = tags(&map(&["mine", "new"]), &map(&["mine", "old", "theirs", TAG_KEY]), Some(&old), false);
         assert_eq!(tags.wanted, map(&["mine", "new", "theirs"]));
         assert_eq!(tags.ours, map(&["mine", "old"]));

@@ -5,6 +5,7 @@ mod connections;
 mod consumers;
 mod contents;
 mod inputs;
+mod likeness;
 mod limits;
 mod links;
 mod marks;

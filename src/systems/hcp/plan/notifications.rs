@@ -110,6 +110,9 @@ impl Planner<'_, '_> {
         name: &str,
         want: &Notification,
     ) {
+        if self.lacks_secret(&address, subscription.stewardship, want.destination.secrets(), "not created") {
+            return;
+        }
         let changes = self.whole_notification(&address, want);
         let why = self.why(Cause::Spec, &address, "");
         let request = Request::CreateNotification {
@@ -155,6 +158,9 @@ impl Planner<'_, '_> {
         adopt_as: Option<String>,
     ) {
         if seen.destination != want.destination.wire_type() {
+            if self.lacks_secret(&address, subscription.stewardship, want.destination.secrets(), "not replaced") {
+                return;
+            }
             let (old, new) = (Shown::text(&seen.destination), Shown::text(want.destination.wire_type()));
             let change = self.change(&Cause::Differs, &address, "type", old, new);
             let why = change.why.clone();

@@ -233,7 +233,9 @@ impl Planner<'_, '_> {
             let user = self.workspace_name(id);
             let in_spec = self.wanted_name(id).and_then(|name| self.want.workspaces.get(name));
             let project = in_spec.and_then(|workspace| workspace.project.as_ref());
-            let unknown = in_spec.is_none() && !self.want.workspaces.contains_key(&user);
+            // Where the list could not be read, nothing tells what it is called, and so whether the spec has it.
+            let listed = self.seen.workspaces.gap().is_none();
+            let unknown = listed && in_spec.is_none() && !self.want.workspaces.contains_key(&user);
             if project.is_some_and(|project| projects.contains(project)) {
                 continue;
             }

@@ -9,7 +9,7 @@ use super::super::observed;
 use super::super::request::{ProjectRequest, Request};
 use super::super::settings::{Fields, ProjectSettings, spec_name};
 use super::compare::differing;
-use super::contents::{content_change, project_contents};
+use super::contents::{content_change, name_change, project_contents};
 use super::marks::{self, tags_value};
 use super::standing::Standing;
 use super::{Planner, shown};
@@ -51,7 +51,7 @@ impl Planner<'_, '_> {
         forget_ignored(&project.stewardship, |ignored| settings.retain(|field| !ignored(field)));
         let fields = wanted_fields(&settings, project);
         let mut tags = project.tags.clone();
-        let mark = self.project_mark_for(project, &fields, project_contents(project));
+        let mark = self.project_mark_for((name, project), &fields, project_contents(project));
         tags.insert(TAG_KEY.to_owned(), mark.to_string());
         let changes = fields
             .iter()
@@ -94,9 +94,10 @@ impl Planner<'_, '_> {
         }
         let contents = self.contents_of_project(project, seen, mark.as_ref());
         if !adopted && !self.is_verified(&project.stewardship) {
+            changes.extend(name_change(mark.as_ref(), &seen.name));
             changes.extend(content_change(mark.as_ref(), &contents));
         }
-        let new_mark = self.project_mark_for(project, &want, contents);
+        let new_mark = self.project_mark_for((name, project), &want, contents);
         if changes.is_empty() && !adopted {
             return;
         }
@@ -124,8 +125,13 @@ impl Planner<'_, '_> {
         self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
-    fn project_mark_for(&self, project: &desired::Project, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
-        marks::mark(&self.want.fleet, Marked::Project, fields, contents, &project.tags)
+    fn project_mark_for(
+        &self,
+        (name, project): (&str, &desired::Project),
+        fields: &Fields,
+        contents: BTreeSet<Content>,
+    ) -> Mark {
+        marks::mark(&self.want.fleet, (Marked::Project, name), fields, contents, &project.tags)
     }
 
     /// Fields that differ, as changes; names on the wire become names of the spec.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::desired;
-use super::super::observed;
+use super::super::observed::{self, SeenValue};
 use super::super::request::{Request, WitnessId};
+use super::likeness::Mistaken;
 use super::placement::lock_reason;
 use super::standing::Owner;
 use super::{Planner, witness_set_name};
 use crate::address::Address;
 use crate::owner::Stewardship;
-use crate::plan::{Cause, Fact, Later, Output, Plan, Read, Rule, Verb, What, Why};
+use crate::plan::{Cause, Change, Fact, Later, Output, Plan, Read, Rule, Shown, Verb, What, Why};
 use crate::systems::hcp::{
     ProjectId, VariableKey, WorkspaceId, project_address, variable_set_address, workspace_address,
 };
@@ -76,10 +77,22 @@ impl<'a> Planner<'a, '_> {
             .filter(|workspace| !kept.contains(&workspace.id) && !self.want.workspaces.contains_key(&workspace.name))
             .filter(|workspace| !renamed.contains(workspace.name.as_str()))
             .collect();
+        let ours = surplus.iter().filter(|workspace| self.workspace_owner(workspace) == Ok(Owner::Ours));
+        let mistaken = Mistaken::new(
+            self.want.workspaces.iter().map(|(name, wanted)| (name.as_str(), wanted.was.as_deref())),
+            &self.links.workspaces,
+            ours.map(|workspace| workspace.name.as_str()),
+        );
         for workspace in surplus {
             let address = workspace_address(&workspace.name);
             match self.workspace_owner(workspace) {
-                Ok(Owner::Ours) => self.remove_workspace(address, workspace),
+                Ok(Owner::Ours) => {
+                    let renamed = mistaken.of(&workspace.name, workspace_address);
+                    match renamed.or_else(|| self.looks_renamed(workspace)) {
+                        Some(cause) => self.refuse(Rule::LooksLikeRename, address, cause),
+                        None => self.remove_workspace(address, workspace),
+                    }
+                }
                 Ok(Owner::Nobody) => self.leave(address, "not in the spec, not ours"),
                 Ok(Owner::Fleet(fleet)) => self.leave(address, format!("of the fleet {fleet}")),
                 Ok(Owner::Newer(version)) => self.refuse_newer(address, version),
@@ -89,9 +102,8 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn remove_workspace(&mut self, address: Address, seen: &observed::Workspace) {
-        if let Some(new) = self.looks_renamed(seen) {
-            let cause = format!("would be removed while {new} is created, which looks like the same one");
-            self.refuse(Rule::LooksLikeRename, address, cause);
+        if self.workspace_mark(seen).is_some_and(|mark| mark.is_of_another(&seen.name)) {
+            self.wait_for_copy(address);
             return;
         }
         if seen.resources > 0 {
@@ -111,34 +123,36 @@ impl<'a> Planner<'a, '_> {
             return;
         }
         let request = Request::DeleteWorkspace { id: seen.id.clone(), witnesses: self.witnesses_of(&seen.variables) };
-        self.act(address, &Stewardship::default(), Verb::Remove, Vec::new(), gone(), request);
+        let lost = self.lost_variables(seen);
+        self.act(address, &Stewardship::default(), Verb::Remove, lost, gone(), request);
+    }
+
+    /// Whoever copies all tags of a thing of ours makes nothing ours by it, nor does a new name make it unwanted.
+    fn wait_for_copy(&mut self, address: Address) {
+        let what = "not in the spec, and its mark was made for another name: copied from there, or renamed by hand";
+        self.wait(address, what, "whoever takes its tag `reconcile` off, or renames it back");
+    }
+
+    /// Variables of others go down with their workspace, and nothing else would say so.
+    fn lost_variables(&self, seen: &observed::Workspace) -> Vec<Change> {
+        let variables = seen.variables.seen().into_iter().flatten();
+        let of_others = variables.filter(|variable| self.descriptions.take(&variable.description).is_none());
+        of_others
+            .map(|variable| Change {
+                field: format!("{}/{}", variable.key.category.as_str(), variable.key.key),
+                old: match &variable.value {
+                    SeenValue::Plain(value) => Shown::text(value),
+                    SeenValue::Sensitive(_) => Shown::Secret("of somebody else's".to_owned()),
+                },
+                new: Shown::Nothing,
+                why: Why { cause: Cause::Because("not ours, goes with it".to_owned()), origin: None },
+            })
+            .collect()
     }
 
     fn witnesses_of(&self, variables: &Read<Vec<observed::Variable>>) -> Vec<WitnessId> {
         let variables = variables.seen().into_iter().flatten();
         variables.filter_map(|variable| self.witness(&variable.id)).collect()
-    }
-
-    /// A workspace that this plan creates and that has the same code, or the same project when neither has any.
-    fn looks_renamed(&self, seen: &observed::Workspace) -> Option<Address> {
-        let created = self.want.workspaces.iter().filter(|(name, _)| {
-            let action = self.plan.actions.get(&workspace_address(name));
-            action.is_some_and(|action| action.verb == Verb::Create)
-        });
-        let mut alike = created.filter(|(_, workspace)| self.same_code(workspace, seen));
-        alike.next().map(|(name, _)| workspace_address(name))
-    }
-
-    fn same_code(&self, want: &desired::Workspace, seen: &observed::Workspace) -> bool {
-        match (&want.vcs, &seen.vcs) {
-            (Some(vcs), Some(old)) => {
-                vcs.repository == old.repository
-                    && want.settings.working_directory.as_deref().unwrap_or_default()
-                        == seen.settings.working_directory.as_deref().unwrap_or_default()
-            }
-            (None, None) => seen.resources > 0 && want.project == seen.project.as_ref().map(|id| self.project_name(id)),
-            _ => false,
-        }
     }
 
     fn remove_projects(&mut self) {
@@ -154,6 +168,12 @@ impl<'a> Planner<'a, '_> {
             .filter(|project| !renamed.contains(project.name.as_str()))
             .collect();
         let holders = self.workspaces_by_project();
+        let ours = surplus.iter().filter(|project| self.project_owner(project) == Ok(Owner::Ours));
+        let mistaken = Mistaken::new(
+            self.want.projects.iter().map(|(name, wanted)| (name.as_str(), wanted.was.as_deref())),
+            &self.links.projects,
+            ours.map(|project| project.name.as_str()),
+        );
         for project in surplus {
             let address = project_address(&project.name);
             match self.project_owner(project) {
@@ -162,6 +182,10 @@ impl<'a> Planner<'a, '_> {
                     self.release_project(&address, &Stewardship::default(), project);
                 }
                 Ok(Owner::Ours) => {
+                    if let Some(cause) = mistaken.of(&project.name, project_address) {
+                        self.refuse(Rule::LooksLikeRename, address, cause);
+                        continue;
+                    }
                     let inside = holders.get(&project.id).map_or(&[][..], Vec::as_slice);
                     self.remove_project(address, project, inside);
                 }
@@ -188,6 +212,10 @@ impl<'a> Planner<'a, '_> {
         if let Some(new) = self.project_looks_renamed(inside) {
             let cause = format!("would be removed while its workspaces move to {new}, which is created");
             self.refuse(Rule::LooksLikeRename, address, cause);
+            return;
+        }
+        if self.project_mark(seen).is_some_and(|mark| mark.is_of_another(&seen.name)) {
+            self.wait_for_copy(address);
             return;
         }
         let mut emptied = Vec::new();
@@ -249,10 +277,19 @@ impl<'a> Planner<'a, '_> {
             .filter(|set| !renamed.contains(set.name.as_str()))
             .filter(|set| set.name != witnesses || !sensitive_left)
             .collect();
+        let ours = surplus.iter().filter(|set| set.name != witnesses && self.variable_set_owner(set) == Owner::Ours);
+        let mistaken = Mistaken::new(
+            self.want.variable_sets.iter().map(|(name, wanted)| (name.as_str(), wanted.was.as_deref())),
+            &self.links.variable_sets,
+            ours.map(|set| set.name.as_str()),
+        );
         for set in surplus {
             let address = variable_set_address(&set.name);
             match self.variable_set_owner(set) {
-                Owner::Ours => self.remove_set(address, set),
+                Owner::Ours => match mistaken.of(&set.name, variable_set_address) {
+                    Some(cause) => self.refuse(Rule::LooksLikeRename, address, cause),
+                    None => self.remove_set(address, set),
+                },
                 Owner::Nobody => self.leave(address, "not in the spec, not ours"),
                 Owner::Fleet(fleet) => self.leave(address, format!("of the fleet {fleet}")),
                 Owner::Newer(_) => {}

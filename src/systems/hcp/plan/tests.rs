@@ -93,6 +93,7 @@ fn nothing() -> observed::Observed {
         pools: Listing::Complete(Vec::new()),
         connections: Listing::Complete(Vec::new()),
         jobs: Read::NotAsked,
+        unreadable_sources: Vec::new(),
         requests: 0,
     }
 }
@@ -666,6 +667,16 @@ fn a_default_does_not_move_while_a_run_of_an_heir_is_under_way() {
     assert_lines(&make(&want, &seen), &[&format!("wait hcp/organization: {what}")]);
     seen.projects.seen_mut()[0].placement = SeenPlacement { mode: Mode::Remote, own: true };
     assert_lines(&make(&want, &seen), &["change hcp/organization [runsOn]"]);
+}
+
+#[test]
+fn of_workspaces_in_an_unread_list_nothing_is_said() {
+    let want = fleet();
+    let mut seen = converged(&want);
+    seen.workspaces = Listing::Partial(Vec::new(), gap());
+    let plan = make(&want, &seen);
+    assert!(!plan.gaps.is_empty());
+    assert_eq!(plan.untouched, [], "they may well be in the spec");
 }
 
 #[test]

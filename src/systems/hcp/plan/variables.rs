@@ -79,6 +79,11 @@ impl Planner<'_, '_> {
     }
 
     fn create_variable(&mut self, drawer: &Drawer<'_>, address: Address, key: &VariableKey, variable: &Variable) {
+        if let VariableValue::Sensitive(source) = &variable.value
+            && self.lacks_secret(&address, drawer.stewardship, [source], "not created")
+        {
+            return;
+        }
         let new = match &variable.value {
             VariableValue::Plain(value) => Shown::text(value),
             VariableValue::Sensitive(source) => Shown::Secret(format!("from {source}")),
@@ -195,6 +200,9 @@ impl Planner<'_, '_> {
                 ValueRequest::Plain(value.clone())
             }),
             (VariableValue::Sensitive(source), SeenValue::Plain(_)) => {
+                if self.lacks_secret(address, &Stewardship::default(), [source], "not made sensitive") {
+                    return None;
+                }
                 let new = Shown::Secret(format!("from {source}, from now on sensitive"));
                 changes.push(self.change(&Cause::Differs, address, "value", Shown::Secret("readable".to_owned()), new));
                 Some(self.sensitive(source, Some(&seen.id)))
@@ -250,6 +258,31 @@ fn is_as_wanted(want: &Variable, seen: &observed::Variable) -> bool {
         _ => false,
     };
     value && want.description.is_none() && want.hcl == seen.hcl
+}
+
+impl Planner<'_, '_> {
+    /// Notes that something cannot be written, because one of its secrets cannot be read.
+    pub(super) fn lacks_secret<'s>(
+        &mut self,
+        address: &Address,
+        stewardship: &Stewardship,
+        sources: impl IntoIterator<Item = &'s SecretRef>,
+        follows: &str,
+    ) -> bool {
+        // What is only compared is not written, whatever can be read.
+        if self.is_verified(stewardship) {
+            return false;
+        }
+        let seen = self.seen;
+        let lacking = sources
+            .into_iter()
+            .find_map(|source| seen.unreadable_sources.iter().find(|(unreadable, _)| unreadable == source));
+        if let Some((source, cause)) = lacking {
+            let gap = Gap { follows: follows.to_owned(), ..unreadable(address, source, cause) };
+            self.plan.gaps.push(gap);
+        }
+        lacking.is_some()
+    }
 }
 
 /// The gap that an unreadable source of a secret is.

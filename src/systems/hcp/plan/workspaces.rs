@@ -10,7 +10,7 @@ use super::super::request::{ModeRequest, Request, VcsChange, VcsRequest, Workspa
 use super::super::settings::{Fields, WorkspaceSettings, spec_name};
 use super::compare::differing;
 use super::connections::{Vcs, vcs_fields};
-use super::contents::{content_change, workspace_contents};
+use super::contents::{content_change, name_change, workspace_contents};
 use super::marks::{self, PROJECT_ID, tags_value};
 use super::placement::ignores_placement;
 use super::projects::{forget_ignored, verb, without_mark};
@@ -126,7 +126,7 @@ impl Planner<'_, '_> {
         let mut tags = workspace.tags.clone();
         tags.insert(
             TAG_KEY.to_owned(),
-            self.workspace_mark_for(workspace, &fields, workspace_contents(workspace)).to_string(),
+            self.workspace_mark_for((name, workspace), &fields, workspace_contents(workspace)).to_string(),
         );
         let mut changes = Vec::new();
         changes.push(self.change(
@@ -205,13 +205,14 @@ impl Planner<'_, '_> {
             changes.insert(0, self.change(&Cause::Spec, address, "name", old, new));
         }
         if !adopted && !self.is_verified(&workspace.stewardship) {
+            changes.extend(name_change(old_mark.as_ref(), &seen.name));
             changes.extend(content_change(old_mark.as_ref(), &contents));
         }
         if changes.is_empty() && !adopted {
             return depth;
         }
         let mut all_tags = tags.wanted;
-        let mark = self.workspace_mark_for(workspace, &want, contents);
+        let mark = self.workspace_mark_for((name, workspace), &want, contents);
         all_tags.insert(TAG_KEY.to_owned(), mark.to_string());
         let because = if adopted { Cause::Because("adopted".to_owned()) } else { cause };
         let why = self.why(because, address, "");
@@ -302,8 +303,13 @@ impl Planner<'_, '_> {
         self.act(address.clone(), stewardship, Verb::Release, Vec::new(), why, request);
     }
 
-    fn workspace_mark_for(&self, workspace: &desired::Workspace, fields: &Fields, contents: BTreeSet<Content>) -> Mark {
-        marks::mark(&self.want.fleet, Marked::Workspace, fields, contents, &workspace.tags)
+    fn workspace_mark_for(
+        &self,
+        (name, workspace): (&str, &desired::Workspace),
+        fields: &Fields,
+        contents: BTreeSet<Content>,
+    ) -> Mark {
+        marks::mark(&self.want.fleet, (Marked::Workspace, name), fields, contents, &workspace.tags)
     }
 }
 
