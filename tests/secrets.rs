@@ -204,6 +204,9 @@ async fn a_server_that_repeats_what_it_was_sent_makes_nothing_come_out() {
         let report = lab.run(&want).await;
         let failed = lab::failures(&report);
         assert!(failed.len() >= 3, "{status}: {failed:?}");
+        let names = |words: &str| failed.iter().any(|failure| failure.contains(words));
+        assert!(status != 422 || names("hint: what was sent holds the value of file chat"), "{failed:?}");
+        assert!(status != 400 || names("hint: make the receiver at the address in file chat"), "{failed:?}");
         let document = serde_json::to_string(&report.document(String::new())).unwrap();
         let look = Look { color: false, full: true };
         everything.note("report", &format!("{document} {report:#?} {failed:#?} {}", report.render(look, false, "")));

@@ -64,7 +64,8 @@ fn unknown(target: &str, targets: &BTreeMap<String, bool>) -> Error {
     } else {
         format!("the fleet's Docker targets are {}", known.join(", "))
     };
-    Error::new(format!("reading --docker-host {target}=…")).because(cause).hint("write --docker-host TARGET=URL")
+    let about = if target.is_empty() { "…".to_owned() } else { format!("{target}=…") };
+    Error::new(format!("reading --docker-host {about}")).because(cause).hint("write --docker-host TARGET=URL")
 }
 
 /// One variable must not speak of two targets.

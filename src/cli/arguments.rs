@@ -389,8 +389,13 @@ pub struct Serve {
 }
 
 fn target_and_url(text: &str) -> Result<(String, String), String> {
+    let is_key = |target: &str| target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     match text.split_once('=') {
-        Some((target, url)) if !target.is_empty() && !url.is_empty() => Ok((target.to_owned(), url.to_owned())),
+        Some((target, url)) if !target.is_empty() && !url.is_empty() && is_key(target) => {
+            Ok((target.to_owned(), url.to_owned()))
+        }
+        // Where it is refused later, it is not shown: whatever is refused here is, and there may be a password in it.
+        _ if text.contains('@') => Ok((String::new(), String::new())),
         _ => Err("write TARGET=URL, such as nas=ssh://nas".to_owned()),
     }
 }
@@ -400,6 +405,15 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn a_way_without_its_target_is_not_shown_where_it_may_hold_a_password() {
+        assert_eq!(target_and_url("nas=ssh://nas").unwrap(), ("nas".to_owned(), "ssh://nas".to_owned()));
+        for text in ["tcp://me:pw@nas", "tcp://me:p=w@nas"] {
+            assert_eq!(target_and_url(text).unwrap(), (String::new(), String::new()), "{text}");
+        }
+        assert!(target_and_url("ssh://nas").is_err());
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -229,4 +229,8 @@ fn a_password_in_a_way_is_refused_without_being_shown() {
         let told = format!("{access:?}");
         assert!(!told.contains("CANARY"), "{host}: {told}");
     }
+    let flags = Flags { docker_hosts: vec![(String::new(), String::new())], ..Flags::default() };
+    let env = Environment::made_up([], "/home/u", []);
+    let error = docker(&env, &flags, Path::new("/fleet"), &targets([("nas", false)])).unwrap_err();
+    assert_eq!(error.chain(), "reading --docker-host …: the fleet's Docker targets are nas");
 }
