@@ -100,7 +100,7 @@ fn forget(value: &mut Value, names: &BTreeMap<&str, String>) {
                 // Its digest is over ids too; that it is right is what a change by hand shows.
                 let parts: Vec<&str> = mark.split('-').collect();
                 let blank =
-                    parts.iter().enumerate().map(|(n, part)| if n + 3 == parts.len() { "DIGEST" } else { part });
+                    parts.iter().enumerate().map(|(n, part)| if n + 4 == parts.len() { "DIGEST" } else { part });
                 *mark = blank.collect::<Vec<_>>().join("-");
             }
             for inner in map.values_mut() {

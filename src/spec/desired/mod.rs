@@ -212,7 +212,7 @@ impl<'s> Builder<'_, 's> {
             None => self.origins.note(&address, "tier", Origin::Documented),
         }
         Organization {
-            name: hcp.organization.value.clone(),
+            name: hcp.organization.value.0.clone(),
             external_id: hcp.external_id.as_ref().map(|id| id.value.clone()),
             tier: hcp.tier.as_ref().map_or(Tier::Free, |tier| tier.value),
             settings,

@@ -5,7 +5,8 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use super::super::node::{Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record, words};
 use super::{
-    Agents, Defaults, Duration, Event, FilesWish, PlacementWord, Project, SecretSource, Target, Tls, VariableSet,
+    Agents, Defaults, Duration, Event, FilesWish, OrganizationName, PlacementWord, Project, SecretSource, Target, Tls,
+    VariableSet,
 };
 use crate::owner::FleetName;
 use crate::systems::hcp::desired::Tier;
@@ -49,7 +50,7 @@ record! {
     /// The organisation in HCP Terraform.
     pub struct Hcp {
         /// Its name.
-        organization: Located<String>,
+        organization: Located<OrganizationName>,
         /// Its external id (`org-…`): any other organisation is refused before the first write. `plan` prints it.
         external_id: Option<Located<String>>,
         /// HCP's tier, whose limits `check` holds the fleet to; `free` if it is not said.

@@ -13,6 +13,6 @@ pub use agents::{
 };
 pub use fleet::{Delivery, Hcp, Notify, NotifyType, OrganizationDefaults, Pool, ScopeWish, Spec};
 pub use secrets::SecretSource;
-pub use values::{Duration, Event, PlacementWord, TerraformVersion};
+pub use values::{Duration, Event, OrganizationName, PlacementWord, TerraformVersion};
 pub use variables::{ReachWish, SetReach, VariableSet, VariableWish, Variables, WishedValue};
 pub use workspaces::{Accept, Common, Defaults, Project, Vcs, VcsWish, Workspace};

@@ -32,6 +32,32 @@ impl Read for FleetName {
     }
 }
 
+/// The name of an organisation in HCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationName(pub String);
+
+impl Deref for OrganizationName {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl Read for OrganizationName {
+    fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
+        String::read(node, reader).map(Self)
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self("organization".to_owned()))
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        <String as Read>::schema(generator)
+    }
+}
+
 impl Read for Tier {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
         const WORDS: &[(&str, Tier)] = &[
