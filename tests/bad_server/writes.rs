@@ -32,12 +32,14 @@ const FIRST: [&str; 15] = [
 ];
 
 /// Every endpoint that an apply of changes asks.
-const LATER: [&str; 14] = [
+const LATER: [&str; 16] = [
     "DELETE notification-configurations/*",
     "DELETE varsets/*",
     "DELETE varsets/*/relationships/vars/*",
     "DELETE workspaces/*/vars/*",
+    "GET varsets/*",
     "GET workspaces/*",
+    "GET workspaces/*/effective-tag-bindings",
     "PATCH agent-pools/*",
     "PATCH notification-configurations/*",
     "PATCH projects/*",
