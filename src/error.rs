@@ -12,13 +12,14 @@ pub struct Error {
     address: Option<Address>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     hint: Option<String>,
+    undone: bool,
 }
 
 impl Error {
     /// An error while doing this: `applying`, `reading the access file /etc/…`.
     #[must_use]
     pub fn new(doing: impl Into<String>) -> Self {
-        Self { doing: doing.into(), address: None, source: None, hint: None }
+        Self { doing: doing.into(), address: None, source: None, hint: None, undone: false }
     }
 
     /// To what.
@@ -40,6 +41,19 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Nothing came of it, and nothing will: the other side said so.
+    #[must_use]
+    pub fn undone(mut self) -> Self {
+        self.undone = true;
+        self
+    }
+
+    /// Whether it is sure that nothing came of it.
+    #[must_use]
+    pub fn is_undone(&self) -> bool {
+        self.undone
     }
 
     /// What to do, if that is known.

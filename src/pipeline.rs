@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::owner::FleetName;
 use crate::plan::order::Cycle;
-use crate::plan::{self, Action, Gap, LetGo, Plan, Refusal, Rule};
+use crate::plan::{self, Action, Gap, LetGo, Output, Plan, Refusal, Rule, What};
 use crate::report::Report;
 use crate::secret::Secrets;
 use crate::spec::desired::Desired;
@@ -218,6 +218,26 @@ async fn perform(
     let Writers { hcp, docker } = writers;
     match &action.request {
         Request::Hcp(request) => Hcp::apply(hcp, request, address, outputs, secrets).await,
-        Request::Docker(request) => Docker::apply(docker, request, address, outputs, secrets).await,
+        Request::Docker(request) => {
+            let done = Docker::apply(docker, request, address, outputs, secrets).await;
+            if done.as_ref().is_err_and(Error::is_undone) {
+                give_back(hcp, action, outputs, secrets).await;
+            }
+            done
+        }
+    }
+}
+
+/// Revokes a token whose receiver was surely not made. Left to the next run it would have to be an hour old first, as one
+/// may be on its way; and two of them keep a third from being minted.
+async fn give_back(hcp: &hcp::client::Writer, action: &Action, outputs: &Outputs, secrets: &Secrets) {
+    let taken = action.request.needs().into_iter().filter(|output| output.what == What::Credential);
+    for Output { of, what: _ } in taken {
+        let Some(id) = outputs.id(&Output { of: of.clone(), what: What::Id }) else { continue };
+        let request = hcp::request::Request::RevokeToken { id: id.to_owned().into(), unused: Vec::new() };
+        match Hcp::apply(hcp, &request, &of, outputs, secrets).await {
+            Ok(_) => tracing::info!(token = id, "revoked again: nobody got it"),
+            Err(error) => tracing::warn!(token = id, error = error.chain(), "not revoked, though nobody got it"),
+        }
     }
 }

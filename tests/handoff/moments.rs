@@ -103,6 +103,24 @@ fn ours_adrift(world: &World, suffix: &Suffix) -> usize {
     ours.filter(|(id, _)| !held.contains(*id)).count()
 }
 
+/// Who knows that nobody got a token does not leave it to the next run.
+#[tokio::test]
+async fn a_container_that_is_refused_costs_no_token() {
+    let case = case("first apply, always").await;
+    let suffix = Suffix::description(&case.want.hcp.fleet);
+    let lab = resume(&case.start, &case.want).await;
+    let refused = Fault::Status { code: 400, body: BodyKind::Jsonapi, headers: [].into() };
+    let rule = Rule::short(&format!("POST docker/{HOST}/containers/create"), refused);
+    lab.sandbox.script(Faults { seed: 0, rules: vec![rule] }).unwrap();
+    for _ in 0..4 {
+        let report = lab.anew(&policy(), &case.want).await.run(&case.want).await;
+        assert!(lab::failures(&report).iter().any(|it| it.contains("making the container")), "{report:#?}");
+        assert_eq!(ours_adrift(&lab.sandbox.snapshot(), &suffix), 0);
+    }
+    lab.sandbox.script(Faults::default()).unwrap();
+    settle(&lab, &case.want, "a container that is refused").await;
+}
+
 #[tokio::test]
 async fn a_host_that_takes_no_container_costs_two_tokens_and_not_one_for_each_run() {
     let case = case("first apply, always").await;

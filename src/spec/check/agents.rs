@@ -37,6 +37,9 @@ impl Slot<'_> {
 
 pub(super) fn check(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) {
     targets(fleet, findings);
+    for (key, _, pool) in fleet.spec.pools.iter() {
+        environment(key, pool, findings);
+    }
     let mut work: BTreeMap<&str, usize> = BTreeMap::new();
     for workspace in &fleet.workspaces {
         if let RunsOn::Pool(key) = workspace.runs_in_the_end_on {
@@ -124,6 +127,24 @@ fn slots_of_the_tier(slots: &[Slot<'_>], tier: Tier, findings: &mut Vec<Finding>
             .note(format!("{} > {most}; {}", sum(), work()))
             .remedy("agents: { min: 0, max: 1 }, or drop the pool, or another tier"),
         );
+    }
+}
+
+/// Variables that have a key of their own, and those that an agent of ours gets from us.
+fn environment(pool: &str, agents: &Pool, findings: &mut Vec<Finding>) {
+    for (name, at, _) in agents.agents.iter().flat_map(|agents| agents.environment.iter()) {
+        let remedy = match name {
+            "TFC_AGENT_TOKEN" | "TFC_AGENT_NAME" => "take it out: each agent gets a token and a name of its own",
+            "TFC_AGENT_AUTO_UPDATE" => "take it out: what runs is the image of the spec, so it is off",
+            "TFC_AGENT_SINGLE" => "take it out: an agent goes on until it is asked to finish",
+            "TFC_AGENT_ACCEPT" => "write agents.accept",
+            "TFC_AGENT_LOG_LEVEL" => "write agents.logLevel",
+            "TFC_AGENT_OTLP_ADDRESS" => "write agents.otlp",
+            "TFC_AGENT_REQUEST_FORWARDING" => "write agents.requestForwarding",
+            _ => continue,
+        };
+        let message = format!("pools.{pool}.agents.environment has {name}, which is said elsewhere");
+        findings.push(Finding::error(Rule::Exclusive, at, message).remedy(remedy));
     }
 }
 

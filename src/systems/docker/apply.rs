@@ -153,6 +153,14 @@ impl Task<'_> {
             Ok(())
         });
         let what = format_args!("POST images/create?fromImage={}", image.exact());
-        self.heard(self.engine.answer(what, pulled).await, "pulling the image")
+        self.engine.answer(what, pulled).await.map_err(|error| {
+            let failure = self.engine.failure("pulling the image", &error);
+            match failure.kind() {
+                Kind::NotFound => {
+                    Stop::hinted(failure, "correct its name or tag in the spec: the registry has no such image")
+                }
+                _ => failure.into(),
+            }
+        })
     }
 }

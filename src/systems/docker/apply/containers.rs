@@ -49,7 +49,7 @@ impl Task<'_> {
         {
             return Ok(Made { id: Some(id), credential: None });
         }
-        Err(failure.into())
+        Err(Stop::refused(failure))
     }
 
     async fn made_with(&self, name: &str, token_id: &str) -> Result<Option<String>, Stop> {

@@ -131,19 +131,31 @@ impl<'a> Planner<'a, '_> {
         holders.extend(self.started.iter().map(|of| format!("this plan starts {}", of.in_system())));
         let (ceiling, holders) = (self.links.ceiling(), holders.join(", "));
         let what = format!("{why}; the organisation may have {ceiling} at once: {holders}");
-        let until = match self.links.lost_agents().first() {
+        let until = self.until_a_slot_is_free();
+        self.wait(slot.address.within(["start"]), what, until);
+        None
+    }
+
+    /// Who holds the organisation's slots, if they all do.
+    pub(super) fn full(&self) -> Option<String> {
+        let (used, holders) = self.links.holders()?;
+        let ceiling = self.links.ceiling();
+        (used >= ceiling).then(|| format!("it may have {ceiling} at once: {}", holders.join(", ")))
+    }
+
+    /// Who ends it that no agent can come.
+    pub(super) fn until_a_slot_is_free(&self) -> String {
+        match self.links.lost_agents().first() {
             Some((pool, agent)) => {
                 let address = agent_address(pool, &agent.name);
                 format!("HCP giving it up five minutes after its last word, or --forget '{address}' if it is gone")
             }
             None => "one of these agents stopping".to_owned(),
-        };
-        self.wait(slot.address.within(["start"]), what, until);
-        None
+        }
     }
 
     /// Takes one agent that HCP lost sight of off its list, if that is allowed; each gives back one slot.
-    fn forget_one(&mut self) -> Option<Later<Holds>> {
+    pub(super) fn forget_one(&mut self) -> Option<Later<Holds>> {
         let lost = self.links.lost_agents();
         let (pool, agent) = lost.into_iter().find(|(pool, agent)| {
             let address = agent_address(pool, &agent.name);

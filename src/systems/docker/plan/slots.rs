@@ -80,7 +80,7 @@ impl<'a> Planner<'a, '_> {
 
     fn slot(&mut self, slot: &Slot<'a>, wish: &Wish) {
         let blueprint = match self.blueprint(slot.service, slot.number) {
-            Ok(blueprint) => blueprint,
+            Ok(blueprint) => self.as_rotated(slot, blueprint),
             Err(gap) => {
                 self.unread(&slot.address, &gap, "not made, not replaced");
                 // What is there works as it did: files that cannot be read here keep no run waiting.
@@ -109,6 +109,15 @@ impl<'a> Planner<'a, '_> {
                 }
                 Some(misfit) => self.replace(slot, (live, misfit), next, &blueprint, wish),
             },
+        }
+    }
+
+    /// A rotation stays with the image that is there: a token that leaked is not to wait for one that cannot be pulled.
+    fn as_rotated(&self, slot: &Slot<'a>, blueprint: Blueprint) -> Blueprint {
+        let image = slot.live.filter(|_| self.context.consent.rotates(&slot.address)).map(|live| live.image.parse());
+        match image {
+            Some(Ok(image)) => Blueprint { image, ..blueprint },
+            Some(Err(_)) | None => blueprint,
         }
     }
 
@@ -251,9 +260,20 @@ impl<'a> Planner<'a, '_> {
     /// One that runs, and whose agent HCP does not list.
     fn silent(&mut self, slot: &Slot<'a>, live: &'a Container) {
         let Some(Complaint { reason, said }) = &live.complaint else { return };
-        let name = live.agent_name().unwrap_or_default();
-        let what = format!("its agent {name} is not in HCP; it is {}, and says: {said}", live.state.word());
-        self.wait(slot.address.clone(), what, reason.remedy());
+        let (name, state) = (live.agent_name().unwrap_or_default(), live.state.word());
+        let Some(holders) = self.full() else {
+            let what = format!("its agent {name} is not in HCP; it is {state}, and says: {said}");
+            self.wait(slot.address.clone(), what, reason.remedy());
+            return;
+        };
+        // Whatever it says: HCP takes no more of them.
+        if self.forget_one().is_none() {
+            let what = format!(
+                "its agent {name} is not in HCP, which takes no more: {holders}; it is {state}, and says: {said}"
+            );
+            let until = self.until_a_slot_is_free();
+            self.wait(slot.address.clone(), what, until);
+        }
     }
 
     fn replace(

@@ -123,3 +123,41 @@ fn what_is_only_compared_is_told_of_every_field() {
     let plan = super::plan(&want, hcp(tokens, Vec::new()), host(vec![there], vec![network("n", 90, true)]));
     assert!(waits(&plan, "differs from the spec in image, network"), "{:#?}", plan.waits);
 }
+
+/// Whatever its log says, an agent that HCP has no slot for comes when there is one.
+#[test]
+fn one_that_does_not_come_for_want_of_a_slot_is_told_who_has_it() {
+    let want = fleet("free", IMAGE);
+    let complaint = Some(Complaint { reason: Reason::Other, said: "code=422".to_owned() });
+    let silent = || Container { complaint: complaint.clone(), ..container(&want, NAME, "at-000001", State::Running) };
+    let other = |status| seen::Agent { name: "theirs-1-abcdef".to_owned(), ..agent("at-000009", status) };
+    let plan_of = |status, consent| {
+        let seen = hcp(vec![token("at-000001", 90)], vec![other(status)]);
+        plan_allowing(&want, seen, host(vec![silent()], vec![network("n", 90, true)]), &consent)
+    };
+    let busy = plan_of(seen::AgentStatus::Busy, Consent::default());
+    let [slot] = &*busy.waits else { panic!("{:#?}", busy.waits) };
+    assert!(slot.what.contains("theirs-1-abcdef is busy") && slot.what.contains("code=422"), "{slot:#?}");
+    assert_eq!(slot.until, "one of these agents stopping");
+    let lost = plan_of(seen::AgentStatus::Unknown, Consent::default());
+    assert!(lost.waits.iter().any(|it| it.until.contains("--forget 'hcp/pool/nas/agent/")), "{:#?}", lost.waits);
+    let consent = Consent { forget: vec!["hcp/pool/*/agent/*".parse().unwrap()], ..Consent::default() };
+    let forgotten = plan_of(seen::AgentStatus::Unknown, consent);
+    let gone = "hcp/pool/nas/agent/theirs-1-abcdef".parse().unwrap();
+    assert!(forgotten.actions.contains_key(&gone) && forgotten.waits.is_empty(), "{:#?}", forgotten.waits);
+}
+
+/// A token that leaked does not wait for an image that cannot be pulled.
+#[test]
+fn a_rotation_stays_with_the_image_that_is_there() {
+    let old = fleet("standard", "hashicorp/tfc-agent:1.28.1");
+    let want = fleet("standard", "hashicorp/tfc-agent:9.9.9");
+    let there = || host(vec![container(&old, NAME, "at-000001", State::Exited)], vec![network("n", 90, true)]);
+    let seen = || hcp(vec![token("at-000001", 90)], Vec::new());
+    let consent = Consent { rotate: vec!["docker/**".parse().unwrap()], ..Consent::default() };
+    let rotated = plan_allowing(&want, seen(), there(), &consent);
+    let images = |plan: &Plan| plan.actions.keys().filter(|it| it.as_str().contains("/image/")).count();
+    assert_eq!((rotated.count(Verb::Mint), images(&rotated)), (1, 0), "{:?}", lines(&rotated));
+    let upgraded = plan(&want, seen(), there());
+    assert_eq!((upgraded.count(Verb::Mint), images(&upgraded)), (1, 1), "{:?}", lines(&upgraded));
+}
