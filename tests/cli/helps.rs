@@ -25,6 +25,8 @@ helps! {
     diff "diff --help"
     schema "schema --help"
     sandbox_serve "sandbox serve --help"
+    sandbox_queue "sandbox queue --help"
+    sandbox_advance "sandbox advance --help"
     completions "completions --help"
     man "man --help"
 }
