@@ -10,7 +10,6 @@
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -43,7 +42,7 @@ fn main() {
     let workspaces = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(1_000);
     let directory = tempfile::tempdir().expect("a directory");
     let spec = directory.path().join("fleet.yaml");
-    std::fs::write(&spec, fleet(workspaces)).expect("a spec");
+    std::fs::write(&spec, lab::many::spec(workspaces)).expect("a spec");
     stopped_in_the_middle(&spec);
     first_apply(&spec, workspaces);
 }
@@ -244,23 +243,4 @@ fn first_apply(spec: &Path, workspaces: usize) {
     assert!(ended.memory <= MOST_MEMORY, "it took {} MB", ended.memory >> 20);
     assert!(ended.silence <= LONGEST_SILENCE, "nothing was said for {:?}", ended.silence);
     assert!(ratio <= MOST_RATIO, "{ratio:.3} times what its writes take");
-}
-
-fn fleet(workspaces: usize) -> String {
-    let mut text = String::from(
-        "fleet: bench\n\
-         hcp: { organization: example-house, tier: premium }\n\
-         targets: { nas: { docker: {} } }\n\
-         pools: { nas: { name: nas, target: nas, agents: { min: 0, max: 1 } } }\n\
-         defaults: { runsOn: nas, directory: \"tf/{key}\", terraformVersion: \"~> 1.14.0\" }\n\
-         projects:\n  main:\n    workspaces:\n",
-    );
-    for n in 0..workspaces {
-        let _ = write!(text, "      w{n}: {{ variables: {{ env: {{ ");
-        for variable in 0..10 {
-            let _ = write!(text, "KEY_{variable}: value, ");
-        }
-        text.push_str("} } }\n");
-    }
-    text
 }

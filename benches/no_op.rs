@@ -8,8 +8,6 @@
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 
-use std::fmt::Write as _;
-
 use divan::Bencher;
 use reconcile::http::Policy;
 use reconcile::sandbox::IncludeVars;
@@ -22,7 +20,7 @@ fn main() {
 
 #[divan::bench(args = ["served", "refused"], sample_count = 3, sample_size = 1)]
 fn thousand_workspaces(bencher: Bencher, include_vars: &str) {
-    let want = lab::fleet("fleet.yaml", &spec(1_000));
+    let want = lab::fleet("fleet.yaml", &lab::many::spec(1_000));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let lab = runtime.block_on(async {
         let lab = Lab::new(&want).await;
@@ -38,23 +36,4 @@ fn thousand_workspaces(bencher: Bencher, include_vars: &str) {
         let plan = runtime.block_on(lab.plan(&want));
         assert!(plan.is_empty() && plan.gaps.is_empty(), "{:?} {:?}", plan.waits, plan.gaps);
     });
-}
-
-fn spec(workspaces: usize) -> String {
-    let mut text = String::from(
-        "fleet: bench\n\
-         hcp: { organization: example-house, tier: premium }\n\
-         targets: { nas: { docker: {} } }\n\
-         pools: { nas: { name: nas, target: nas, agents: { min: 0, max: 1 } } }\n\
-         defaults: { runsOn: nas, directory: \"tf/{key}\", terraformVersion: \"~> 1.14.0\" }\n\
-         projects:\n  main:\n    workspaces:\n",
-    );
-    for n in 0..workspaces {
-        let _ = write!(text, "      w{n}: {{ variables: {{ env: {{ ");
-        for variable in 0..10 {
-            let _ = write!(text, "KEY_{variable}: value, ");
-        }
-        text.push_str("} } }\n");
-    }
-    text
 }

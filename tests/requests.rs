@@ -115,3 +115,9 @@ async fn a_first_apply_takes_one_write_for_each_thing_and_hardly_a_read() {
     assert!(reads <= 10, "{reads} reads beside {writes} writes");
     assert_eq!(reads, few_reads, "reads do not grow with the fleet ({few_writes} and {writes} writes)");
 }
+
+#[tokio::test]
+async fn the_fleet_of_the_benchmarks_is_converged_as_they_demand() {
+    let want = lab::fleet("fleet.yaml", &lab::many::spec(3));
+    Lab::new(&want).await.converge(&want).await;
+}

@@ -7,6 +7,7 @@
 #![allow(dead_code)] // Each test target uses a part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
+pub mod many;
 pub mod neighbours;
 pub mod picture;
 pub mod proxy;
