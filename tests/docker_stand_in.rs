@@ -105,7 +105,7 @@ async fn an_agent_beyond_the_ceiling_waits_for_a_slot() {
     agent(&address, "second").await;
     assert_eq!((status(&sandbox, "first"), status(&sandbox, "second")), (Some(AgentStatus::Idle), None));
     let said = log(&address, "second").await;
-    assert!(said.contains("the organization holds 1 of 1 agents"), "{said}");
+    assert!(said.contains("the organization has 1 of 1"), "{said}");
     sandbox.advance(SignedDuration::from_mins(10));
     assert_eq!(log(&address, "second").await, said, "a complaint is made once");
     ask(&address, "POST", "/containers/first/kill?signal=TERM", "", b"").await;

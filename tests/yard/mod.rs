@@ -23,6 +23,7 @@ use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::{Consent, docker, hcp};
 use serde_json::Value;
 
+#[allow(dead_code)] // Each test target uses a part of it.
 pub struct Yard {
     folder: tempfile::TempDir,
     pub sandbox: Sandbox,
@@ -74,6 +75,11 @@ impl Yard {
     }
 
     fn access(&self) -> Access {
+        // A pull and an upload may take longer where many tests run at once.
+        self.access_within(Duration::from_secs(20))
+    }
+
+    fn access_within(&self, patience: Duration) -> Access {
         let engine = self.sandbox.engine_address("nas").unwrap();
         let way = Way::Loopback(engine.trim_start_matches("tcp://").to_owned());
         Access {
@@ -87,20 +93,31 @@ impl Yard {
             docker: docker::client::Access {
                 doors: [("nas".to_owned(), Ok(Door { way, from: "the test".to_owned() }))].into(),
             },
-            // A pull and an upload may take longer where many tests run at once.
-            policy: Policy { patience: Duration::from_secs(20), ..Policy::test() },
+            policy: Policy { patience, ..Policy::test() },
         }
     }
 
     pub async fn plan(&self, want: &Desired) -> Plan {
+        self.plan_with(want, &Consent::default()).await
+    }
+
+    pub async fn plan_with(&self, want: &Desired, consent: &Consent) -> Plan {
         let readers = Readers::new(&self.access()).await.unwrap();
         let seen = pipeline::observe(&readers, want, &self.secrets).await;
-        pipeline::decide(want, &seen, &Consent::default(), &[])
+        pipeline::decide(want, &seen, consent, &[])
     }
 
     /// Applies a plan; what failed, with causes and hints.
     pub async fn failures(&self, plan: &Plan) -> Vec<String> {
-        let access = self.access();
+        self.failures_of(plan, self.access()).await
+    }
+
+    /// The same by one who waits no longer for what the server says will pass.
+    pub async fn failures_within(&self, plan: &Plan, patience: Duration) -> Vec<String> {
+        self.failures_of(plan, self.access_within(patience)).await
+    }
+
+    async fn failures_of(&self, plan: &Plan, access: Access) -> Vec<String> {
         let readers = Readers::new(&access).await.unwrap();
         let writers = Writers::new(&access, &readers, &plan.fleet).await.unwrap();
         let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();
@@ -154,7 +171,15 @@ impl Yard {
     }
 
     pub async fn stop(&self, container: &str) {
-        let url = format!("{}/v1.41/containers/{container}/stop", self.engine());
+        self.ask_of(container, "stop").await;
+    }
+
+    pub async fn start(&self, container: &str) {
+        self.ask_of(container, "start").await;
+    }
+
+    async fn ask_of(&self, container: &str, what: &str) {
+        let url = format!("{}/v1.41/containers/{container}/{what}", self.engine());
         let answer = reqwest::Client::new().post(&url).send().await.unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
     }

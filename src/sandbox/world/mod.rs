@@ -215,7 +215,7 @@ impl World {
         let ceiling = self.organization.tier.agents();
         let counted = self.agents.values().filter(|agent| agent.status.counts()).count();
         if counted >= ceiling {
-            return Err(format!("the organization holds {counted} of {ceiling} agents"));
+            return Err(format!("agent limit reached: the organization has {counted} of {ceiling}"));
         }
         let now = self.now;
         let Some(used) = self.agent_tokens.get_mut(token) else {

@@ -35,11 +35,19 @@ fn told(lines: &[String]) -> Complaint {
     let has = |words: &[&str]| words.iter().any(|word| whole.contains(word));
     let reason = if has(&["401", "unauthorized", "invalid token"]) {
         Reason::Token
-    } else if has(&["limit", "no available slot", "too many agents"]) {
+    } else if has(&["limit", "maximum", "no available slot", "too many agents"]) {
         Reason::Slot
     } else if has(&["x509", "certificate"]) {
         Reason::Certificate
-    } else if has(&["no such host", "timeout", "connection refused", "no route", "dial tcp", "unreachable"]) {
+    } else if has(&[
+        "no such host",
+        "timeout",
+        "deadline exceeded",
+        "connection refused",
+        "no route",
+        "dial tcp",
+        "unreachable",
+    ]) {
         Reason::Route
     } else {
         Reason::Other
@@ -69,6 +77,7 @@ mod tests {
         for (line, reason) in [
             ("[ERROR] core: Unexpected HTTP response code 401", Reason::Token),
             ("dial tcp: lookup app.terraform.io: no such host", Reason::Route),
+            ("Get \"https://app.terraform.io\": context deadline exceeded", Reason::Route),
             ("tls: failed to verify certificate: x509: certificate signed by unknown authority", Reason::Certificate),
             ("agent limit reached", Reason::Slot),
             ("Agent: starting", Reason::Other),

@@ -128,7 +128,9 @@ impl Reason {
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Token => "another token, which the next apply gives it if HCP does not know this one",
+            Self::Token => {
+                "another token: the next apply gives it one if HCP lists this one no more; else `reconcile rotate agent-tokens` does"
+            }
             Self::Slot => "a free slot: another agent that stops, or another tier",
             Self::Route => {
                 "a way to HCP: look at the host's network and resolver, and at app.terraform.io:443 from there"
@@ -136,7 +138,7 @@ impl Reason {
             Self::Certificate => {
                 "trust in the certificate that it is shown: `tls.ca` gives it an authority of your own"
             }
-            Self::Other => "whoever reads its log on the host: `docker logs`",
+            Self::Other => "whoever reads its whole log on the host: `docker logs`",
         }
     }
 }
