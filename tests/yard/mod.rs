@@ -1,6 +1,8 @@
 //! A folder with a spec and what it uploads, a Docker host and an organisation of the sandbox, and this program's real
 //! clients between them.
 
+#![allow(dead_code)] // Each test target uses a part of it.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
@@ -23,7 +25,6 @@ use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::{Consent, docker, hcp};
 use serde_json::Value;
 
-#[allow(dead_code)] // Each test target uses a part of it.
 pub struct Yard {
     folder: tempfile::TempDir,
     pub sandbox: Sandbox,
