@@ -53,8 +53,10 @@ fn serve(spec: &Path) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let sandbox = runtime.block_on(Sandbox::in_memory(&lab::seed(&want))).expect("the sandbox starts");
     sandbox.with_world(|world| world.switches.rate_limit.enforced = true);
-    println!("{} {}", sandbox.address(), sandbox.token());
+    let engine = sandbox.engine_address("nas").expect("the fleet's host");
+    println!("{} {} {engine}", sandbox.address(), sandbox.token());
     for _ in std::io::stdin().lines() {
+        // The handful to the Docker host, which are not limited, count as well.
         let requests = sandbox.requests();
         let limited = requests.iter().filter(|request| request.status == 429).count();
         let writes = requests.iter().filter(|request| request.done && request.is_write()).count();
@@ -70,6 +72,8 @@ struct Server {
     output: BufReader<ChildStdout>,
     address: String,
     token: String,
+    /// Where the fleet's Docker host is.
+    engine: String,
 }
 
 struct Counted {
@@ -90,10 +94,14 @@ impl Server {
             .expect("a second process");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut server = Self { child, input, output, address: String::new(), token: String::new() };
+        let (address, token, engine) = (String::new(), String::new(), String::new());
+        let mut server = Self { child, input, output, address, token, engine };
         let line = server.line();
-        let (address, token) = line.trim().split_once(' ').expect("an address and a token");
-        (server.address, server.token) = (address.to_owned(), token.to_owned());
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [address, token, engine] = words.as_slice() else { panic!("no addresses: {line:?}") };
+        (*address).clone_into(&mut server.address);
+        (*token).clone_into(&mut server.token);
+        (*engine).clone_into(&mut server.engine);
         server
     }
 
@@ -117,6 +125,8 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
             .args(verb)
             .arg(spec)
+            .arg("--docker-host")
+            .arg(format!("nas={}", self.engine))
             .env_clear()
             .env("HOME", spec.parent().unwrap_or(Path::new("/")))
             .env("RECONCILE_HCP_ADDRESS", &self.address)
