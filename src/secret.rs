@@ -1,6 +1,7 @@
 //! Where a secret comes from, and the type that holds its value for as short a time as possible.
 
 mod command;
+pub(crate) mod fingerprint;
 
 use std::cell::Cell;
 use std::fmt;

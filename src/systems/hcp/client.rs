@@ -10,11 +10,11 @@ use tokio::sync::OnceCell;
 use super::identity::{Identity, Wanted, identified};
 use super::observe::members;
 use super::wire::{self, Document, Included, Pagination, Resource};
-use super::witness::Fingerprints;
 use crate::error::Error;
 use crate::http::{Body, Call, Endpoint, Failure, Heard, Kind, Method, Policy, Transport, path};
 use crate::owner::FleetName;
 use crate::secret::Secret;
+use crate::secret::fingerprint::Fingerprints;
 
 /// How this process reaches an organisation. None of it is part of a fleet.
 #[derive(Debug)]

@@ -122,7 +122,7 @@ impl Task<'_> {
         };
         let id = VariableId(written.id.clone());
         let fingerprints = self.writer.reader().fingerprints();
-        let Some(fingerprint) = fingerprints.of(self.writer.fleet(), &id, secret).await else {
+        let Some(fingerprint) = fingerprints.of(self.writer.fleet(), &id.0, secret).await else {
             return Err(Stop::because(
                 "the value was written, and there is no memory for its fingerprint",
                 "run it again with 16 MiB more: the value is written once more then",

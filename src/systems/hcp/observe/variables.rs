@@ -87,7 +87,7 @@ impl Compare<'_> {
             return Compared::ReceiverChanged;
         }
         let fingerprints = self.look.reader.fingerprints();
-        match fingerprints.of(&self.look.want.fleet, &variable.id, value).await {
+        match fingerprints.of(&self.look.want.fleet, &variable.id.0, value).await {
             Some(now) => witness.compare(&now),
             None => Compared::Unreadable("there is no memory for its fingerprint".to_owned()),
         }
