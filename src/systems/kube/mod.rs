@@ -1,3 +1,5 @@
 //! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
 
+pub mod object;
 pub mod operator;
+pub mod yaml;
