@@ -2,6 +2,7 @@
 
 pub mod docker;
 pub mod hcp;
+pub mod kube;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -1,0 +1,4 @@
+//! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
+
+pub mod client;
+pub mod failure;
