@@ -12,6 +12,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+pub(crate) use self::command::Group;
 pub use self::command::stop_all as stop_commands;
 
 /// How long a program may take to give a secret.

@@ -119,6 +119,11 @@ pub(super) fn request_id(id: String, sent: &[u8]) -> Option<String> {
     (!repeats(&bare(id.as_bytes()), sent, RUN)).then_some(id)
 }
 
+/// Whether a text has a part of a secret in it, in one of the forms in which servers repeat what they were sent.
+pub(crate) fn tells(text: &str, secret: &[u8]) -> bool {
+    repeats(&bare(text.as_bytes()), secret, RUN)
+}
+
 /// Whether so many letters and digits in a row are in both: in the one that was sent as it is, or as base64 or hexadecimal
 /// digits of it.
 fn repeats(text: &[u8], sent: &[u8], run: usize) -> bool {

@@ -238,7 +238,7 @@ pub(super) fn page(body: &[u8]) -> String {
 }
 
 /// One line without control characters, cut where it gets long.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
     if line.len() < text.len() && text.chars().count() > LONGEST {
         line.push('…');

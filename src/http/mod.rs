@@ -24,7 +24,9 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+pub(crate) use self::discreet::tells;
 use self::failure::Again;
+pub(crate) use self::failure::plain;
 pub use self::failure::{Failure, Kind};
 pub(crate) use self::in_flight::Unanswered;
 use self::limits::Said;

@@ -61,15 +61,17 @@ pub fn stop_all() {
 }
 
 /// A program and all that it starts, which is stopped when nobody waits for it any more.
-struct Group(Option<u32>);
+pub(crate) struct Group(Option<u32>);
 
 impl Group {
-    fn of(leader: Option<u32>) -> Self {
+    /// Of a program that was started as the leader of a group.
+    pub(crate) fn of(leader: Option<u32>) -> Self {
         GROUPS.lock().unwrap_or_else(PoisonError::into_inner).extend(leader);
         Self(leader)
     }
 
-    fn let_go(mut self) {
+    /// It ended by itself.
+    pub(crate) fn let_go(mut self) {
         if let Some(leader) = self.0.take() {
             GROUPS.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
         }

@@ -1,6 +1,8 @@
 //! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
 
+pub mod client;
 pub mod compare;
+pub mod failure;
 pub mod object;
 pub mod operator;
 pub mod yaml;
