@@ -5,7 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use reconcile::systems::docker::desired::Purpose;
+use reconcile::systems::kube::agent_pool::{self, Agent, DeletionPolicy, Scale, SecretKey};
+use reconcile::systems::kube::chart::{self, Chart, Lock};
 use reconcile::systems::kube::object::without_nulls;
 use reconcile::systems::kube::operator::{self, Options, Release, Version};
 use reconcile::systems::kube::yaml;
@@ -192,4 +196,136 @@ fn a_difference_is_found_and_named() {
              Helm has true, we have nothing",
         ]
     );
+}
+
+/// The CRDs of a version, packed as a chart's archive.
+fn archive(charts: &Path, version: Version) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(gzip);
+    let mut append = |path: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, format!("hcp-terraform-operator/{path}"), bytes).unwrap();
+    };
+    append("Chart.yaml", format!("name: hcp-terraform-operator\nversion: {version}\n").as_bytes());
+    for entry in fs::read_dir(charts.join(version.as_str()).join("crds")).unwrap() {
+        let path = entry.unwrap().path();
+        append(&format!("crds/{}", path.file_name().unwrap().to_str().unwrap()), &fs::read(&path).unwrap());
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+fn crds(charts: &Path, version: Version) -> Chart {
+    let archive = archive(charts, version);
+    let mut lock = Lock::default();
+    lock.pin(version, "chart.tgz", &archive).unwrap();
+    let started = Instant::now();
+    let chart = chart::read(&archive, version, lock.chart(version).unwrap()).unwrap();
+    println!("the {} CRDs of {version} were read in {:?}", chart.crds.len(), started.elapsed());
+    // Ten times what an unoptimised build takes on a busy machine; a loop that grows with the square takes longer.
+    assert!(started.elapsed() < Duration::from_secs(20));
+    chart
+}
+
+#[test]
+fn the_crds_of_a_chart_are_read() {
+    let Some(charts) = charts() else { return };
+    for (version, kinds) in [
+        (Version::V2_9_2, &["agentpools", "modules", "projects", "workspaces"][..]),
+        (Version::V2_12_0, &["agentpools", "agenttokens", "modules", "projects", "runscollectors", "workspaces"]),
+    ] {
+        let names: Vec<String> = crds(&charts, version).crds.into_iter().map(|crd| crd.name).collect();
+        assert_eq!(names, kinds.iter().map(|kind| format!("{kind}.app.terraform.io")).collect::<Vec<_>>());
+    }
+}
+
+/// The schema of agent pools, closed as a cluster closes it: a field that it does not know is an error.
+fn agent_pools(charts: &Path, version: Version) -> jsonschema::Validator {
+    let crd = crds(charts, version).crds.remove(0);
+    assert_eq!(crd.name, "agentpools.app.terraform.io");
+    let mut schema = crd.value["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+    close(&mut schema);
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+fn close(schema: &mut Value) {
+    let Some(members) = schema.as_object_mut() else { return };
+    let open =
+        members.contains_key("additionalProperties") || members.contains_key("x-kubernetes-preserve-unknown-fields");
+    if members.contains_key("properties") && !open {
+        members.insert("additionalProperties".to_owned(), json!(false));
+    }
+    for key in ["items", "additionalProperties"] {
+        members.get_mut(key).into_iter().for_each(close);
+    }
+    if let Some(Value::Object(properties)) = members.get_mut("properties") {
+        properties.values_mut().for_each(close);
+    }
+}
+
+fn pool() -> agent_pool::Options {
+    let mut agent = Agent::new("hashicorp/tfc-agent:1.29.0".parse().unwrap());
+    let text = |text: &str| text.to_owned();
+    let pairs = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    agent.image_pull_policy = Some(text("Always"));
+    agent.image_pull_secrets = vec![text("registry")];
+    agent.service_account_name = Some(text("agents"));
+    agent.automount_service_account_token = Some(true);
+    agent.node_selector = pairs("kubernetes.io/arch", "arm64");
+    agent.affinity = Some(serde_json::from_value(json!({"podAntiAffinity": {}})).unwrap());
+    agent.tolerations = vec![serde_json::from_value(json!({"key": "a", "operator": "Exists"})).unwrap()];
+    agent.priority_class_name = Some(text("high"));
+    agent.security_context = Some(serde_json::from_value(json!({"runAsUser": 1000})).unwrap());
+    agent.container_security_context = Some(serde_json::from_value(json!({"privileged": false})).unwrap());
+    agent.env = pairs("TF_LOG", "warn");
+    agent.files = [
+        (Purpose::Ca, json!({"name": "", "configMap": {"name": "ca"}})),
+        (Purpose::Providers, json!({"name": "", "nfs": {"server": "nas", "path": "/p"}})),
+    ]
+    .map(|(purpose, volume)| (purpose, serde_json::from_value(volume).unwrap()))
+    .into();
+    agent.volumes = vec![serde_json::from_value(json!({"name": "scratch", "emptyDir": {"sizeLimit": "4Gi"}})).unwrap()];
+    agent.volume_mounts = vec![serde_json::from_value(json!({"name": "scratch", "mountPath": "/scratch"})).unwrap()];
+    agent.annotations = pairs("karpenter.sh/do-not-disrupt", "true");
+    agent.labels = pairs("team", "infra");
+    agent_pool::Options {
+        name: text("cluster"),
+        namespace: text("hcp-terraform"),
+        pool: text("example-house-k8s"),
+        organization: text("example-house"),
+        token: SecretKey { name: text("api"), key: text("token") },
+        agent_tokens: vec![text("agents")],
+        scale: Scale::Auto { min: 0, max: 3, cooldown_up: 15, cooldown_down: 600 },
+        agent,
+        deletion_policy: DeletionPolicy::Retain,
+    }
+}
+
+#[test]
+fn an_agent_pool_is_accepted_by_its_crd() {
+    let Some(charts) = charts() else { return };
+    for version in Version::KNOWN {
+        let schema = agent_pools(&charts, version);
+        let problems = |value: &Value| -> Vec<String> {
+            schema.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+        };
+        let fixed = agent_pool::Options { scale: Scale::Fixed(2), ..pool() };
+        for options in [pool(), fixed] {
+            assert_eq!(problems(&options.object().value), Vec::<String>::new(), "{version}");
+        }
+        // The schema that is used here is one that refuses.
+        for (path, value) in [
+            ("/spec/autoscaling/cooldownPeriod", json!("10m")),
+            ("/spec/cooldownPeriod", json!("10m")),
+            ("/spec/agentDeployment/spec/containers/0/imagePull", json!("Always")),
+            ("/spec/name", json!("")),
+            ("/spec/deletionPolicy", json!("keep")),
+        ] {
+            let mut wrong = pool().object().value;
+            let (parent, key) = path.rsplit_once('/').unwrap();
+            wrong.pointer_mut(parent).unwrap()[key] = value;
+            assert!(!problems(&wrong).is_empty(), "{version}: {path}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
 
+pub mod agent_pool;
+pub mod chart;
 pub mod client;
 pub mod compare;
 pub mod failure;
