@@ -1,3 +1,4 @@
 //! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
 
+pub mod desired;
 pub mod operator;
