@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub use check::CheckOptions;
 use desired::Desired;
 use finding::{Finding, Findings, Rule, Severity};
-pub use load::Format;
+pub use load::{Format, document};
 use model::Spec;
 use node::{At, Sources};
 use read::{Read as _, Reader};

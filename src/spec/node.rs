@@ -157,6 +157,11 @@ impl Map {
         self.0.iter().map(|(key, member)| (&**key, member))
     }
 
+    /// All values, to be changed where they stand.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.0.values_mut()
+    }
+
     /// How many members.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -48,6 +48,12 @@ pub(super) fn tree(sources: &Sources, files: &[(u16, Format)], findings: &mut Ve
     merged
 }
 
+/// Reads one document of YAML that is no spec, such as a manifest. `None` if it says nothing, or after an error that
+/// leaves no tree. The text is as long as the caller lets it be.
+pub fn document(file: u16, text: &str, budget: Budget, findings: &mut Vec<Finding>) -> Option<Node> {
+    yaml::read(file, text, budget, findings)
+}
+
 fn one(sources: &Sources, file: u16, format: Format, budget: Budget, findings: &mut Vec<Finding>) -> Option<Node> {
     let text = sources.text(file);
     let top = At { file, line: 1, column: 1 };

@@ -1,4 +1,6 @@
 //! A Kubernetes cluster: the HCP Terraform operator in it, and the agent pools that the operator runs.
 
 pub mod desired;
+pub mod object;
 pub mod operator;
+pub mod yaml;

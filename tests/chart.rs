@@ -1,0 +1,195 @@
+//! The operator's objects against what Helm renders of its chart, for every version and set of values that was rendered.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reconcile::systems::kube::object::without_nulls;
+use reconcile::systems::kube::operator::{self, Options, Release, Version};
+use reconcile::systems::kube::yaml;
+use serde_json::{Value, json};
+
+/// What is meant to differ from Helm's: the kind, the path inside it, and why. An entry that nothing needs is an error.
+const DELIBERATE: [(&str, &str, &str); 4] = [
+    ("ServiceAccount", "/metadata/labels/app.kubernetes.io~1managed-by", "ours says `reconcile`, never `Helm`"),
+    ("Deployment", "/metadata/labels/app.kubernetes.io~1managed-by", "ours says `reconcile`, never `Helm`"),
+    ("ServiceAccount", "/metadata/labels/helm.sh~1chart", "no chart was rendered; the version has a label of its own"),
+    ("Deployment", "/metadata/labels/helm.sh~1chart", "no chart was rendered; the version has a label of its own"),
+];
+
+/// The sets of values, and the name of the release that each was rendered with.
+const SETS: [(&str, &str); 3] =
+    [("default", "hcp-terraform-operator"), ("no-rbac", "hcp-terraform-operator"), ("many-values", "tfc-operator")];
+
+/// The folder of rendered charts, from `RECONCILE_REFERENCE` or beside the crate.
+fn charts() -> Option<PathBuf> {
+    let asked = std::env::var_os("RECONCILE_REFERENCE").map(PathBuf::from);
+    let root = asked.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let charts = root.join("data/operator-chart");
+    if charts.is_dir() {
+        return Some(charts);
+    }
+    assert!(asked.is_none(), "RECONCILE_REFERENCE is {}, which has no data/operator-chart", root.display());
+    println!("skipped: no rendered charts at {}; set RECONCILE_REFERENCE", root.display());
+    None
+}
+
+fn read(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    yaml::values(text, yaml::BUDGET).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The options that a file of values means: the version's defaults with the file laid over them, as Helm does it.
+fn options(version: Version, values: Option<Value>) -> Options {
+    let mut all = serde_json::to_value(Options::new(version)).unwrap();
+    if let Some(values) = values {
+        overlay(&mut all, values);
+    }
+    serde_json::from_value(all).unwrap()
+}
+
+fn overlay(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                overlay(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above,
+    }
+}
+
+/// Every path at which two values differ, with both sides.
+fn differences(helm: &Value, ours: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    let mut below = |key: &str, helm: Option<&Value>, ours: Option<&Value>| {
+        let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+        let shown = |side: Option<&Value>| side.map_or("nothing".to_owned(), ToString::to_string);
+        match (helm, ours) {
+            (Some(helm), Some(ours)) => differences(helm, ours, &path, found),
+            _ => found.push((path, format!("Helm has {}, we have {}", shown(helm), shown(ours)))),
+        }
+    };
+    match (helm, ours) {
+        (Value::Object(helm), Value::Object(ours)) => {
+            let keys: BTreeSet<&String> = helm.keys().chain(ours.keys()).collect();
+            for key in keys {
+                below(key, helm.get(key), ours.get(key));
+            }
+        }
+        (Value::Array(helm), Value::Array(ours)) => {
+            let length = helm.len().max(ours.len());
+            for index in 0..length {
+                below(&index.to_string(), helm.get(index), ours.get(index));
+            }
+        }
+        (helm, ours) if helm != ours => found.push((path.to_owned(), format!("Helm has {helm}, we have {ours}"))),
+        _ => {}
+    }
+}
+
+fn key(value: &Value) -> [String; 3] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    [text(&value["kind"]), text(&value["metadata"]["namespace"]), text(&value["metadata"]["name"])]
+}
+
+/// Compares one rendering; returns the deliberate differences that it needed, and everything that is wrong.
+fn compare(helm: Vec<Value>, release: &Release, options: &Options) -> (BTreeSet<usize>, Vec<String>) {
+    let mut helm: BTreeMap<_, _> = helm.into_iter().map(|value| (key(&value), without_nulls(value))).collect();
+    let (mut needed, mut wrong) = (BTreeSet::new(), Vec::new());
+    for object in operator::objects(release, options) {
+        let Some(theirs) = helm.remove(&key(&object.value)) else {
+            wrong.push(format!("{object}: Helm has no such object"));
+            continue;
+        };
+        let mut found = Vec::new();
+        differences(&theirs, &object.value, "", &mut found);
+        for (path, text) in found {
+            match DELIBERATE.iter().position(|(kind, at, _)| (*kind, *at) == (object.kind.as_str(), path.as_str())) {
+                Some(entry) => drop(needed.insert(entry)),
+                None => wrong.push(format!("{object}{path}: {text}")),
+            }
+        }
+    }
+    wrong.extend(
+        helm.keys().map(|[kind, namespace, name]| format!("{kind} {namespace}/{name}: we have no such object")),
+    );
+    (needed, wrong)
+}
+
+#[test]
+fn objects_are_those_that_helm_renders() {
+    let Some(charts) = charts() else { return };
+    let (mut needed, mut wrong, mut compared) = (BTreeSet::new(), Vec::new(), 0);
+    for version in Version::KNOWN {
+        for (set, name) in SETS {
+            let values = charts.join(format!("{set}.values.yaml"));
+            let values = (set != "default").then(|| read(&values).remove(0));
+            let helm = read(&charts.join(version.as_str()).join(format!("{set}.yaml")));
+            let release = Release { name: name.to_owned(), namespace: "hcp-terraform".to_owned() };
+            compared += helm.len();
+            let (entries, problems) = compare(helm, &release, &options(version, values));
+            needed.extend(entries);
+            wrong.extend(problems.into_iter().map(|problem| format!("{version} {set}: {problem}")));
+        }
+    }
+    for (index, (kind, path, _)) in DELIBERATE.iter().enumerate() {
+        if !needed.contains(&index) {
+            wrong.push(format!("{kind}{path}: listed as deliberate, and does not differ"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    // Ten by default, eleven with certificates, two without roles and without an account.
+    assert_eq!(compared, 2 * (10 + 11 + 2));
+}
+
+#[test]
+fn defaults_are_those_of_the_chart() {
+    let Some(charts) = charts() else { return };
+    for version in Version::KNOWN {
+        let mut chart = read(&charts.join(version.as_str()).join("values.yaml")).remove(0);
+        // An empty text, map or list is the chart's word for what we leave out.
+        drop_empty(&mut chart);
+        let mut ours = without_nulls(serde_json::to_value(Options::new(version)).unwrap());
+        drop_empty(&mut ours);
+        let mut found = Vec::new();
+        differences(&chart, &ours, "", &mut found);
+        let found: Vec<_> = found.into_iter().map(|(path, _)| path).collect();
+        // What the chart has no word for.
+        assert_eq!(found, ["/rbac/narrowSecrets", "/version"]);
+    }
+}
+
+fn drop_empty(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.values_mut().for_each(drop_empty);
+        members.retain(|_, member| *member != json!("") && *member != json!({}) && *member != json!([]));
+    }
+}
+
+#[test]
+fn a_difference_is_found_and_named() {
+    let release = Release { name: "hcp-terraform-operator".to_owned(), namespace: "hcp-terraform".to_owned() };
+    let options = Options::new(Version::V2_12_0);
+    let mut helm: Vec<Value> = operator::objects(&release, &options).into_iter().map(|object| object.value).collect();
+    assert_eq!(compare(helm.clone(), &release, &options), (BTreeSet::new(), Vec::new()));
+    let deployment = helm.iter_mut().find(|value| value["kind"] == "Deployment").unwrap();
+    deployment["metadata"]["labels"]["app.kubernetes.io/managed-by"] = json!("Helm");
+    deployment["spec"]["template"]["spec"]["containers"][0]["args"][0] = json!("--sync-period=5m");
+    deployment["spec"]["template"]["spec"].as_object_mut().unwrap().insert("hostNetwork".to_owned(), json!(true));
+    let service = helm.iter().position(|value| value["kind"] == "Service").unwrap();
+    helm.remove(service);
+    let (needed, wrong) = compare(helm, &release, &options);
+    assert_eq!(needed, BTreeSet::from([1]));
+    assert_eq!(
+        wrong,
+        [
+            "service/hcp-terraform/hcp-terraform-operator-controller-manager-metrics-service: Helm has no such object",
+            "deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/containers/0/args/0: \
+             Helm has \"--sync-period=5m\", we have \"--sync-period=1h\"",
+            "deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/hostNetwork: \
+             Helm has true, we have nothing",
+        ]
+    );
+}
