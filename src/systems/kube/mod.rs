@@ -4,6 +4,7 @@ pub mod agent_pool;
 pub mod chart;
 pub mod client;
 pub mod compare;
+pub mod desired;
 pub mod failure;
 pub mod object;
 pub mod operator;
