@@ -19,6 +19,9 @@ pub struct Address(String);
 #[error("`{0}` is not an address: expected parts separated by `/`, such as hcp/workspace/main-cluster-vault")]
 pub struct NotAnAddress(String);
 
+/// Kinds of a Kubernetes cluster that lie in none of its namespaces.
+const OF_CLUSTERS: [&str; 4] = ["Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"];
+
 impl Address {
     /// The address made of these parts; a `/`, a space or a control character inside a part is escaped.
     #[must_use]
@@ -64,7 +67,7 @@ impl Address {
     /// How many parts say where the thing is: systems that are in several places have a second one for that.
     fn where_parts(&self) -> usize {
         match self.system() {
-            "docker" => 2,
+            "docker" | "kube" => 2,
             _ => 1,
         }
     }
@@ -90,9 +93,11 @@ impl Address {
     /// The thing that this is or lies in: `hcp/workspace/main-vault` of `hcp/workspace/main-vault/env/TF_LOG`.
     #[must_use]
     pub fn thing(&self) -> &str {
-        match self.kind() {
+        match (self.system(), self.kind()) {
             // A reference to an image has slashes of its own.
-            "image" => &self.0,
+            ("docker", "image") => &self.0,
+            // What lies in a namespace is named with it.
+            ("kube", kind) if !OF_CLUSTERS.contains(&kind) => self.up_to(self.where_parts() + 3),
             _ => self.up_to(self.where_parts() + 2),
         }
     }
@@ -300,6 +305,10 @@ mod tests {
         assert_eq!(part.thing(), "docker/nas/container/hcp-agents-nas-1");
         let image = Address::new(["docker", "nas", "image", "hashicorp", "tfc-agent:1.29.0"]);
         assert_eq!(image.thing(), image.as_str());
+        let role = Address::new(["kube", "cluster", "ClusterRole", "manager"]);
+        let pool = Address::new(["kube", "cluster", "AgentPool", "hcp-terraform", "home"]);
+        assert_eq!((role.thing(), role.in_place()), (role.as_str(), "ClusterRole/manager"));
+        assert_eq!((pool.thing(), pool.place()), (pool.as_str(), "kube/cluster"));
         assert!("container/hcp-*".parse::<Pattern>().unwrap().covers(&part));
     }
 

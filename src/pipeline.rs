@@ -20,6 +20,7 @@ use crate::spec::desired::Desired;
 use crate::systems::docker::{self, Docker};
 use crate::systems::hcp::agents::Watch;
 use crate::systems::hcp::{self, Hcp};
+use crate::systems::kube::{self, Kube};
 use crate::systems::{Consent, Made, Observed, Outputs, Request, System as _};
 
 /// How every system is reached.
@@ -29,6 +30,8 @@ pub struct Access {
     pub hcp: hcp::client::Access,
     /// Docker hosts.
     pub docker: docker::client::Access,
+    /// Kubernetes clusters.
+    pub kube: kube::client::Access,
     /// The limits of every client.
     pub policy: Policy,
 }
@@ -40,6 +43,8 @@ pub struct Readers {
     pub hcp: hcp::client::Reader,
     /// Docker hosts.
     pub docker: docker::client::Reader,
+    /// Kubernetes clusters.
+    pub kube: kube::client::Reader,
 }
 
 /// Clients that can. Only an apply makes them, once it was agreed to.
@@ -49,6 +54,8 @@ pub struct Writers {
     pub hcp: hcp::client::Writer,
     /// Docker hosts.
     pub docker: docker::client::Writer,
+    /// Kubernetes clusters.
+    pub kube: kube::client::Writers,
 }
 
 impl Readers {
@@ -57,25 +64,25 @@ impl Readers {
     /// # Errors
     /// When one cannot be made.
     pub async fn new(access: &Access) -> Result<Self, Error> {
-        let Access { hcp, docker, policy } = access;
-        Ok(Self {
-            hcp: hcp::client::Reader::new(hcp, policy)?,
-            docker: docker::client::Reader::new(docker, policy).await,
-        })
+        let Access { hcp, docker, kube, policy } = access;
+        let hcp = hcp::client::Reader::new(hcp, policy)?;
+        let (docker, kube) =
+            tokio::join!(docker::client::Reader::new(docker, policy), kube::client::Reader::new(kube, policy));
+        Ok(Self { hcp, docker, kube })
     }
 
     /// Looks also at what lists do not show, one thing after the other.
     #[must_use]
     pub fn deeply(self) -> Self {
-        let Self { hcp, docker } = self;
-        Self { hcp, docker: docker.deeply() }
+        let Self { hcp, docker, kube } = self;
+        Self { hcp, docker: docker.deeply(), kube }
     }
 
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> u32 {
-        let Self { hcp, docker } = self;
-        hcp.transport().requests() + docker.requests()
+        let Self { hcp, docker, kube } = self;
+        hcp.transport().requests() + docker.requests() + kube.requests()
     }
 }
 
@@ -85,20 +92,21 @@ impl Writers {
     /// # Errors
     /// When one cannot be made.
     pub async fn new(access: &Access, readers: &Readers, fleet: &FleetName) -> Result<Self, Error> {
-        let Access { hcp, docker, policy } = access;
-        let Readers { hcp: _, docker: docker_reader } = readers;
+        let Access { hcp, docker, kube: _, policy } = access;
+        let Readers { hcp: _, docker: docker_reader, kube: kube_reader } = readers;
         let watch = Watch::new(hcp, policy)?;
         Ok(Self {
             hcp: hcp::client::Writer::new(hcp, policy, fleet)?,
             docker: docker::client::Writer::new(docker, docker_reader, watch, policy).await,
+            kube: kube::client::Writers::new(kube_reader),
         })
     }
 
     /// Requests that were sent and whose answer is not known.
     #[must_use]
     pub fn unanswered(&self) -> Vec<String> {
-        let Self { hcp, docker } = self;
-        [hcp.transport().in_flight(), docker.in_flight()].concat()
+        let Self { hcp, docker, kube } = self;
+        [hcp.transport().in_flight(), docker.in_flight(), kube.in_flight()].concat()
     }
 }
 
@@ -107,13 +115,16 @@ impl Writers {
 /// # Errors
 /// The gap that this is.
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
-    let Readers { hcp, docker } = readers;
-    let Desired { hcp: want_hcp, docker: want_docker, kube: _, origins: _ } = desired;
-    let (hcp, docker_seen) =
-        tokio::join!(Hcp::observe(hcp, want_hcp, secrets), Docker::observe(docker, want_docker, secrets));
-    let (hcp, mut docker_seen) = (hcp?, docker_seen?);
+    let Readers { hcp, docker, kube } = readers;
+    let Desired { hcp: want_hcp, docker: want_docker, kube: want_kube, origins: _ } = desired;
+    let (hcp, docker_seen, kube) = tokio::join!(
+        Hcp::observe(hcp, want_hcp, secrets),
+        Docker::observe(docker, want_docker, secrets),
+        Kube::observe(kube, want_kube, secrets),
+    );
+    let (hcp, mut docker_seen, kube) = (hcp?, docker_seen?, kube?);
     docker::observe::complaints(docker, &want_docker.fleet, hcp.pools.seen(), &mut docker_seen).await;
-    Ok(Observed { hcp, docker: docker_seen })
+    Ok(Observed { hcp, docker: docker_seen, kube })
 }
 
 /// The longest that a plan waits for a line of its header.
@@ -121,7 +132,7 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whose credentials these are, if the systems say so: for the header of a plan, which shows it and is not made of it.
 pub async fn token_owner(readers: &Readers) -> Option<hcp::observed::TokenOwner> {
-    let Readers { hcp, docker: _ } = readers;
+    let Readers { hcp, docker: _, kube: _ } = readers;
     tokio::time::timeout(HEADER_PATIENCE, hcp::observe::token_owner(hcp)).await.ok().flatten()
 }
 
@@ -215,9 +226,10 @@ async fn perform(
     outputs: &Outputs,
     secrets: &Secrets,
 ) -> Result<Made, Error> {
-    let Writers { hcp, docker } = writers;
+    let Writers { hcp, docker, kube } = writers;
     match &action.request {
         Request::Hcp(request) => Hcp::apply(hcp, request, address, outputs, secrets).await,
+        Request::Kube(request) => Kube::apply(kube, request, address, outputs, secrets).await,
         Request::Docker(request) => {
             let done = Docker::apply(docker, request, address, outputs, secrets).await;
             if done.as_ref().is_err_and(Error::is_undone) {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::command::Group;
 pub use self::command::stop_all as stop_commands;
+use self::fingerprint::Fingerprints;
 
 /// How long a program may take to give a secret.
 pub const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
@@ -119,6 +120,7 @@ pub enum Compared {
 #[derive(Debug)]
 pub struct Secrets {
     sources: Sources,
+    fingerprints: Fingerprints,
 }
 
 #[derive(Debug)]
@@ -202,7 +204,8 @@ impl Secrets {
     /// The real sources; files are relative to this directory.
     #[must_use]
     pub fn real(directory: PathBuf, commands: bool) -> Self {
-        Self { sources: Sources::Real { directory, commands, deadline: COMMAND_DEADLINE } }
+        let sources = Sources::Real { directory, commands, deadline: COMMAND_DEADLINE };
+        Self { sources, fingerprints: Fingerprints::new(false) }
     }
 
     /// The same with another time for a program.
@@ -217,7 +220,12 @@ impl Secrets {
     /// Made-up values that depend on the seed and on the reference alone.
     #[must_use]
     pub fn sandbox(seed: String) -> Self {
-        Self { sources: Sources::Sandbox { seed } }
+        Self { sources: Sources::Sandbox { seed }, fingerprints: Fingerprints::new(true) }
+    }
+
+    /// What makes fingerprints of them.
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// Reads a secret.

@@ -148,6 +148,7 @@ impl Session {
                     loopback_only: false,
                 },
                 docker,
+                kube: kube::client::Access::default(),
                 policy: Policy::live(),
             },
             fleet,
@@ -157,11 +158,12 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
-        let Attachment { address, token, engines, clusters: _, server } =
+        let Attachment { address, token, engines, clusters, server } =
             Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
                 .await
                 .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let shown = directory.display().to_string();
+        let charts = format!("{address}/charts");
         Ok(Self {
             host: address.trim_start_matches("http://").to_owned(),
             token_from: None,
@@ -177,6 +179,7 @@ impl Session {
                     loopback_only: true,
                 },
                 docker: stand_ins(&fleet.desired, &engines),
+                kube: cluster_stand_ins(&fleet.desired, clusters, charts),
                 policy: Policy::sandbox(),
             },
             fleet,
@@ -226,9 +229,33 @@ fn stand_ins(desired: &Desired, engines: &BTreeMap<String, String>) -> docker::c
     docker::client::Access { doors: doors.collect() }
 }
 
+/// The ways to the stand-ins of a fleet's clusters, and to the charts that are served beside them.
+fn cluster_stand_ins(
+    desired: &Desired,
+    mut clusters: BTreeMap<String, ClusterAccess>,
+    charts: String,
+) -> kube::client::Access {
+    let doors = desired.kube.targets.keys().map(|target| {
+        let door = clusters.remove(target).map(|ClusterAccess { address, token }| kube::client::Door {
+            way: kube::client::Way::Loopback { address, token: Secret::new(token) },
+            from: "the sandbox".to_owned(),
+        });
+        let none = || kube::client::NoDoor {
+            cause: "the sandbox has no such cluster".to_owned(),
+            hint: "stop the `sandbox serve` of this directory, which was begun without it, and run it again".to_owned(),
+        };
+        (target.clone(), door.ok_or_else(none))
+    });
+    let doors = doors.collect();
+    kube::client::Access {
+        doors,
+        charts: kube::client::Charts { stand_in: Some(charts), ..kube::client::Charts::default() },
+    }
+}
+
 /// What a new sandbox is filled with: only what is looked up and never made.
 pub fn seed(desired: &Desired) -> Seed {
-    let Desired { hcp, docker, kube: _, origins: _ } = desired;
+    let Desired { hcp, docker, kube, origins: _ } = desired;
     let mut connections: Vec<Connection> = Vec::new();
     for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {
         let connection = connection(&vcs.connection);
@@ -247,6 +274,7 @@ pub fn seed(desired: &Desired) -> Seed {
         },
         connections,
         engines: docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
+        clusters: kube.targets.keys().map(|target| ClusterSeed::new(target)).collect(),
         members: members(hcp),
         ..Seed::default()
     }

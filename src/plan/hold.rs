@@ -26,7 +26,7 @@ impl Plan {
         match (&action.request, action.verb) {
             (Request::Docker(_), Verb::Remove) => !replaced(address),
             (Request::Docker(_), _) | (_, Verb::Revoke) => false,
-            (Request::Hcp(_), verb) => verb.removes(),
+            (Request::Hcp(_) | Request::Kube(_), verb) => verb.removes(),
         }
     }
 
@@ -34,7 +34,7 @@ impl Plan {
     /// not worth a question; a whole project that did is what a file that was left out looks like.
     pub fn confirm_removals(&mut self, desired: &Desired, observed: &Observed) {
         let Desired { hcp: want, docker: _, kube: _, origins: _ } = desired;
-        let Observed { hcp: seen, docker: _ } = observed;
+        let Observed { hcp: seen, docker: _, kube: _ } = observed;
         let removals = self.removals();
         let because = match hcp::plan::emptied(want, seen, self).as_slice() {
             [] if removals <= HANDFUL => None,

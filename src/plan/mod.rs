@@ -18,7 +18,7 @@ use crate::address::{Address, Pattern};
 use crate::origin::Origin;
 use crate::owner::FleetName;
 use crate::spec::desired::Desired;
-use crate::systems::{Consent, Context, Observed, Request, System as _, docker, hcp};
+use crate::systems::{Consent, Context, Observed, Request, System as _, docker, hcp, kube};
 
 /// Everything that a run is going to do, and everything that it is not going to do and should be known.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -271,6 +271,8 @@ pub enum Rule {
     UnfitHost,
     /// `was` names a thing while the new name exists too.
     RenameClash,
+    /// The cluster would not take it as it is written.
+    Invalid,
 }
 
 impl Rule {
@@ -298,6 +300,7 @@ impl Rule {
             Self::UnknownReference => "correct the name, in the spec or on the command line",
             Self::NameTaken => "rename or remove that one, or give the target another `project`",
             Self::UnfitHost => "give the pool another target, or the host what it lacks",
+            Self::Invalid => "correct what the spec says of it, or the version of the operator, as the cluster's words say",
             Self::RenameClash => "remove `was`, or remove or rename the thing that already has the new name",
         }
     }
@@ -456,10 +459,12 @@ pub struct Effect {
 /// Decides everything: pure, so that the same spec and the same world always give the same plan.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
-    let Desired { hcp: want_hcp, docker: want_docker, kube: _, origins: _ } = desired;
-    let Observed { hcp: seen_hcp, docker: seen_docker } = observed;
+    let Desired { hcp: want_hcp, docker: want_docker, kube: want_kube, origins: _ } = desired;
+    let Observed { hcp: seen_hcp, docker: seen_docker, kube: seen_kube } = observed;
     let context = Context { desired, observed, consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());
+    // Clusters first: their operators make pools that workspaces are placed on.
+    kube::Kube::plan(want_kube, seen_kube, &context, &mut plan);
     hcp::Hcp::plan(want_hcp, seen_hcp, &context, &mut plan);
     docker::Docker::plan(want_docker, seen_docker, &context, &mut plan);
     plan.hold_unmet();
@@ -488,9 +493,9 @@ impl LetGo {
 /// Decides how things are let go: marks come off, and nothing else changes. As pure as `plan`.
 #[must_use]
 pub fn release(desired: &Desired, observed: &Observed, what: &LetGo) -> Plan {
-    // What a Docker host holds has labels that cannot be taken off, and goes on as it is.
+    // What a Docker host holds has labels that cannot be taken off, and goes on as it is; so does what a cluster holds.
     let Desired { hcp: want_hcp, docker: _, kube: _, origins: _ } = desired;
-    let Observed { hcp: seen_hcp, docker: _ } = observed;
+    let Observed { hcp: seen_hcp, docker: _, kube: _ } = observed;
     let consent = Consent::default();
     let context = Context { desired, observed, consent: &consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());

@@ -99,13 +99,17 @@ pub struct Observed {
     /// Docker hosts.
     #[serde(default)]
     pub docker: docker::observed::Observed,
+    /// Kubernetes clusters.
+    #[serde(default)]
+    pub kube: kube::observed::Observed,
 }
 
 impl Observed {
     /// An organisation, and nothing beside it.
     #[must_use]
     pub fn of_hcp(hcp: hcp::observed::Observed) -> Self {
-        Self { hcp, docker: docker::observed::Observed::default() }
+        let (docker, kube) = (docker::observed::Observed::default(), kube::observed::Observed::default());
+        Self { hcp, docker, kube }
     }
 }
 
@@ -175,6 +179,8 @@ pub enum Request {
     Hcp(hcp::request::Request),
     /// To a Docker host.
     Docker(docker::request::Request),
+    /// To a Kubernetes cluster.
+    Kube(kube::request::Request),
 }
 
 impl Request {
@@ -184,6 +190,7 @@ impl Request {
         match self {
             Self::Hcp(request) => request.needs(),
             Self::Docker(request) => request.needs(),
+            Self::Kube(request) => request.needs(),
         }
     }
 
@@ -192,7 +199,7 @@ impl Request {
     pub fn hcp(&self) -> Option<&hcp::request::Request> {
         match self {
             Self::Hcp(request) => Some(request),
-            Self::Docker(_) => None,
+            Self::Docker(_) | Self::Kube(_) => None,
         }
     }
 
@@ -202,6 +209,7 @@ impl Request {
         match self {
             Self::Hcp(request) => request.spares(),
             Self::Docker(request) => request.spares(),
+            Self::Kube(request) => request.spares(),
         }
     }
 
@@ -211,6 +219,7 @@ impl Request {
         match self {
             Self::Hcp(request) => request.effect(),
             Self::Docker(request) => request.effect(),
+            Self::Kube(request) => request.effect(),
         }
     }
 }

@@ -128,6 +128,7 @@ fn rule_title(rule: Rule) -> &'static str {
         Rule::NameTaken => "a name that is needed belongs to something of others",
         Rule::UnfitHost => "no agent can run there",
         Rule::RenameClash => "both the old and the new name exist",
+        Rule::Invalid => "the cluster does not take it as it is written",
     }
 }
 

@@ -44,7 +44,11 @@ impl Desired {
     #[must_use]
     pub fn of_hcp(hcp: hcp::desired::Desired) -> Self {
         let docker = docker::desired::Desired { fleet: hcp.fleet.clone(), targets: BTreeMap::new() };
-        let kube = cluster::desired::Desired { fleet: hcp.fleet.clone(), targets: BTreeMap::new() };
+        let kube = cluster::desired::Desired {
+            fleet: hcp.fleet.clone(),
+            organization: hcp.organization.name.clone(),
+            targets: BTreeMap::new(),
+        };
         Self { hcp, docker, kube, origins: Origins::default() }
     }
 }

@@ -14,7 +14,7 @@ use crate::systems::kube::desired::{
 
 /// Everything that is wanted of clusters.
 pub(super) fn of_all(facts: &mut Facts, desired: &Desired) {
-    let Desired { fleet: _, targets } = desired;
+    let Desired { fleet: _, organization: _, targets } = desired;
     for (key, target) in targets {
         facts.insert(target_address(key), of_target(target));
         for pool in target.pools.values() {

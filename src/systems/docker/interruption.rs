@@ -56,7 +56,7 @@ pub fn interruptions(plan: &Plan, seen: &Observed) -> Vec<Interruption> {
                 let cost = cost(plan, seen, address, live);
                 Some(Interruption { address: address.clone(), pool, cost, alone: false })
             }
-            systems::Request::Docker(_) | systems::Request::Hcp(_) => None,
+            systems::Request::Docker(_) | systems::Request::Hcp(_) | systems::Request::Kube(_) => None,
         })
         .collect();
     let missing: BTreeSet<String> = found

@@ -23,7 +23,12 @@ pub use self::cluster::{Cluster, Listing, Version};
 pub use self::kind::Kind;
 pub use self::rules::{Rule, Rules};
 pub use self::writer::{Deleted, Writer, Writers};
+use super::chart::{self, Fetching, Lock};
+use super::desired::{self, ChartSource};
 use super::failure::{Failure, NO_TARGET};
+use super::object::Object;
+use super::operator::{self, Version as OperatorVersion};
+use crate::error::Error;
 use crate::http::Policy;
 use crate::secret::Secret;
 
@@ -35,6 +40,21 @@ pub const FIELD_MANAGER: &str = "reconcile";
 pub struct Access {
     /// Ways by the key of the target; why there is none where one could not be found.
     pub doors: BTreeMap<String, Result<Door, NoDoor>>,
+    /// Where charts of the operator are.
+    pub charts: Charts,
+}
+
+/// How this process gets at charts of the operator.
+#[derive(Clone, Debug, Default)]
+pub struct Charts {
+    /// Which archives are the right ones.
+    pub lock: Lock,
+    /// The only server that is asked, and whose archives nobody has locked: the sandbox.
+    pub stand_in: Option<String>,
+    /// The folder of the spec.
+    pub folder: PathBuf,
+    /// Certificates in PEM of authorities that are trusted beside the system's.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// Why it is not known how to reach a cluster.
@@ -87,9 +107,11 @@ impl fmt::Display for Way {
 }
 
 /// Clients that cannot change anything, by target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
     clusters: BTreeMap<String, Result<Arc<Cluster>, Failure>>,
+    charts: Charts,
+    policy: Policy,
 }
 
 impl Reader {
@@ -103,7 +125,8 @@ impl Reader {
             };
             (target.clone(), cluster)
         });
-        Self { clusters: futures::future::join_all(reach).await.into_iter().collect() }
+        let clusters = futures::future::join_all(reach).await.into_iter().collect();
+        Self { clusters, charts: access.charts.clone(), policy: policy.clone() }
     }
 
     /// The cluster of a target, or why it cannot be reached.
@@ -116,6 +139,35 @@ impl Reader {
             Some(Err(failure)) => Err(failure),
             None => Err(&NO_TARGET),
         }
+    }
+
+    /// The definitions that come with a version of the operator.
+    ///
+    /// # Errors
+    /// When its chart cannot be got, or is not the one that is locked.
+    pub async fn definitions(&self, chart: &desired::Chart, version: OperatorVersion) -> Result<Vec<Object>, Error> {
+        let Charts { lock, stand_in, folder, ca } = &self.charts;
+        let how = Fetching { policy: &self.policy, ca: ca.as_deref(), loopback_only: stand_in.is_some(), folder };
+        let (place, locked) = match (stand_in, &chart.source) {
+            (Some(server), _) => (format!("{server}/{}-{version}.tgz", operator::CHART), None),
+            (None, ChartSource::Path(path)) => (path.display().to_string(), Some(lock.chart(version))),
+            (None, ChartSource::Url(url)) => (url.clone(), Some(lock.chart(version))),
+        };
+        let doing = || Error::new(format!("reading the operator's chart {place}"));
+        let locked = locked.transpose().map_err(|error| {
+            let remedy = error.remedy();
+            doing().because(error).hint(remedy)
+        })?;
+        let archive = chart::fetch(&place, &how).await?;
+        let read = match locked {
+            Some(locked) => chart::read(&archive, version, locked),
+            None => chart::read_unlocked(&archive, version),
+        };
+        let read = read.map_err(|refused| {
+            let remedy = refused.remedy();
+            doing().because(refused).hint(remedy)
+        })?;
+        Ok(read.crds)
     }
 
     /// Requests that were sent.

@@ -257,6 +257,38 @@ pub fn owns(owned: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// Whether a `fieldsV1` has a field of this path, as a [`Difference`] names it, or something below it.
+#[must_use]
+pub fn speaks_of(owned: &Value, path: &str) -> bool {
+    let mut at = owned;
+    for part in parts(path) {
+        let Value::Object(members) = at else { return false };
+        // What is below a list's item is as good as the item: its key is not told apart here.
+        let found = members.get(&format!("f:{part}")).or_else(|| {
+            let named = |key: &String| key.starts_with("k:") && key.contains(&format!("{part:?}"));
+            members.iter().find(|(key, _)| named(key)).map(|(_, inner)| inner)
+        });
+        let Some(inner) = found else { return false };
+        at = inner;
+    }
+    true
+}
+
+/// `a.b[c.d].e` as `a`, `b`, `c.d`, `e`.
+fn parts(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let (part, after) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+            Some((inside, after)) => (inside, after),
+            None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+        };
+        parts.push(part);
+        rest = after.strip_prefix('.').unwrap_or(after);
+    }
+    parts
+}
+
 /// `metadata.name` and `metadata.namespace` are nobody's.
 fn is_identity(name: &str, value: &Value) -> bool {
     matches!(name, "name" | "namespace") && value.is_string()

@@ -42,6 +42,8 @@ pub fn agent_pool_address(target: &str, namespace: &str, resource: &str) -> Addr
 pub struct Desired {
     /// Whose labels our things carry.
     pub fleet: FleetName,
+    /// The organization of the pools.
+    pub organization: String,
     /// Clusters by the key of their target: those whose operator the spec speaks of. In any other cluster nothing is ours.
     pub targets: BTreeMap<String, Target>,
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::client::{Cluster as Client, Kind, Reader};
 use super::desired::{Desired, Target, Token};
 use super::failure::{Failure, FailureKind};
+use super::object::Object;
 use super::observed::{Cluster, Identity, Live, Observed, Trial};
 use super::wanted::{self, Context, Files, Wanted};
 use super::{labels, target_address};
@@ -87,8 +88,9 @@ impl Look<'_> {
         let uid = system.as_ref().and_then(|it| it["metadata"]["uid"].as_str()).unwrap_or_default().to_owned();
         client.is_known_as(&uid);
         let namespace = self.target.namespace.as_str();
-        let within = WITHIN.iter().map(|kind| self.list(client, kind, Some(namespace)));
-        let around = AROUND.iter().map(|kind| self.list(client, kind, None));
+        let (kinds_within, kinds_around) = (WITHIN, AROUND);
+        let within = kinds_within.iter().map(|kind| self.list(client, kind, Some(namespace)));
+        let around = kinds_around.iter().map(|kind| self.list(client, kind, None));
         let (within, around, nodes, warnings) = tokio::join!(
             futures::future::join_all(within),
             futures::future::join_all(around),
@@ -108,7 +110,7 @@ impl Look<'_> {
             warnings,
             trials: BTreeMap::new(),
             token: None,
-            definitions: Read::NotAsked,
+            definitions: self.definitions().await,
         };
         seen.token = self.token(&seen).await;
         seen.trials = self.trials(client, &seen).await;
@@ -150,6 +152,25 @@ impl Look<'_> {
             ),
         };
         (kind.kind.to_string(), listing)
+    }
+
+    /// The definitions that the operator's chart brings.
+    async fn definitions(self) -> Read<Vec<Object>> {
+        if self.target.absent {
+            return Read::NotAsked;
+        }
+        let operator = &self.target.operator;
+        match self.reader.definitions(&operator.chart, operator.options.version).await {
+            Ok(definitions) => Read::Seen(definitions),
+            Err(error) => Read::Unread(Gap {
+                address: target_address(self.key),
+                doing: "getting the definitions of the operator's kinds".to_owned(),
+                cause: error.chain(),
+                follows: "nothing is done there".to_owned(),
+                hint: error.remedy().unwrap_or_default().to_owned(),
+                expected: false,
+            }),
+        }
     }
 
     /// The newest warning about each pool. Without them a plan says less, and decides the same.

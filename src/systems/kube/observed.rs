@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::object::Object;
 use crate::plan::{Gap, Listing, Read};
 use crate::secret::Compared;
 
@@ -37,7 +38,7 @@ pub struct Cluster {
     /// What the comparison of the operator's token with its source came to; `None` where there is no such Secret of ours.
     pub token: Option<Compared>,
     /// The custom resource definitions of the operator's chart.
-    pub definitions: Read<Vec<Value>>,
+    pub definitions: Read<Vec<Object>>,
 }
 
 /// Which cluster it is.

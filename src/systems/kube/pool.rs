@@ -5,11 +5,11 @@ use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, Volume, VolumeMount};
 use super::agent_pool::{self, DeletionPolicy, Options, Scale, SecretKey};
 use super::desired::{Agent, Cooldown, Deletion, Mounted, Pool, Target, Token};
 use super::object::Object;
-use crate::systems::docker::desired::Purpose;
+use crate::systems::agent::Purpose;
 
 /// The resource of a pool.
 pub(super) fn resource(organization: &str, target: &Target, pool: &Pool) -> Object {
-    agent_pool::object(&options(organization, target, pool))
+    options(organization, target, pool).object()
 }
 
 /// What the operator is told of a pool.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use data_encoding::BASE64;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::rbac::v1 as rbac;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -166,10 +166,10 @@ pub struct Context<'a> {
 
 /// All that is wanted in a cluster, in an order in which each comes after what it stands on.
 #[must_use]
-pub fn objects(context: &Context<'_>, target: &Target, definitions: &[Json]) -> Vec<Wanted> {
+pub fn objects(context: &Context<'_>, target: &Target, definitions: &[Object]) -> Vec<Wanted> {
     let Context { fleet, organization, files } = *context;
     let mut wanted = vec![namespace(&target.namespace)];
-    wanted.extend(definitions.iter().map(|value| definition(value.clone())));
+    wanted.extend(definitions.iter().cloned().map(definition));
     wanted.extend(operator(target, files));
     wanted.extend(token(target));
     for pool in target.pools.values() {
@@ -190,16 +190,8 @@ fn namespace(name: &str) -> Wanted {
     Wanted::new(Object::of(&core::Namespace { metadata, ..core::Namespace::default() }), Stage::Namespace)
 }
 
-fn definition(value: Json) -> Wanted {
-    let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let schema = value["metadata"]["labels"]["app.terraform.io/crd-schema-version"].as_str().map(str::to_owned);
-    let object = Object {
-        api_version: "apiextensions.k8s.io/v1".to_owned(),
-        kind: "CustomResourceDefinition".to_owned(),
-        namespace: None,
-        name,
-        value,
-    };
+fn definition(object: Object) -> Wanted {
+    let schema = object.value["metadata"]["labels"]["app.terraform.io/crd-schema-version"].as_str().map(str::to_owned);
     let wanted = Wanted::new(object, Stage::Definition);
     match schema {
         Some(schema) => wanted.telling("schema", schema),
@@ -210,7 +202,7 @@ fn definition(value: Json) -> Wanted {
 fn operator(target: &Target, files: &Files) -> Vec<Wanted> {
     let mut options = target.operator.options.clone();
     if let Some(Read::Seen(pem)) = target.operator.ca.as_ref().and_then(|path| files.get(path)) {
-        options.custom_ca_certificates = BASE64.encode(pem.as_bytes());
+        options.custom_ca_certificates = Some(ByteString(pem.clone().into_bytes()));
     }
     let version = options.version.to_string();
     let objects = operator::objects(&release(target), &options);

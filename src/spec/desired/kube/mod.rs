@@ -81,7 +81,8 @@ impl<'s> Builder<'_, 's> {
                 targets.extend(self.cluster(key, target, cluster).map(|cluster| (key.to_owned(), cluster)));
             }
         }
-        Desired { fleet: spec.fleet.value.clone(), targets }
+        let organization = spec.hcp.organization.value.clone();
+        Desired { fleet: spec.fleet.value.clone(), organization, targets }
     }
 
     fn cluster(&mut self, key: &'s str, target: &'s Target, cluster: &'s KubernetesTarget) -> Option<desired::Target> {

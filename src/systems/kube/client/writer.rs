@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::cluster::grant;
 use super::line::{Ask, JSON};
 use super::{Cluster, FIELD_MANAGER, Kind, Reader};
+use crate::secret::Secret;
 use crate::systems::kube::failure::{Failure, FailureKind};
 
 /// A patch that says only what changes (RFC 7386).
@@ -111,6 +115,32 @@ impl Writer {
         let (kind, ask) = self.0.applying(object, force, "applying")?;
         let answer = self.0.line.write(&ask).await?;
         self.0.object(&kind, &ask, &answer)
+    }
+
+    /// Applies a Secret with a value under this key.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub async fn apply_secret(
+        &self,
+        object: &Value,
+        (key, secret): (&str, &Secret),
+        force: bool,
+    ) -> Result<Value, Failure> {
+        let mut whole = object.clone();
+        let encoded = Zeroizing::new(BASE64.encode(secret.expose().as_bytes()));
+        whole["data"] = json!({ key: encoded.as_str() });
+        let applied = self.apply(&whole, force).await;
+        if let Some(Value::String(value)) = whole.pointer_mut("/data").and_then(|data| data.get_mut(key)) {
+            value.zeroize();
+        }
+        applied
+    }
+
+    /// For how long something is waited for that this client began.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.0.line.policy().patience
     }
 
     /// Makes an object that must not be there yet.

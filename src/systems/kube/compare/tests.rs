@@ -90,3 +90,13 @@ fn a_field_that_another_took_is_not_ours() {
     assert!(!owns(&taken, &wanted("x")));
     assert!(!owns(&json!({}), &wanted("x")));
 }
+
+#[test]
+fn who_speaks_of_a_field_is_found_by_its_path() {
+    assert_eq!(parts("metadata.labels[a.b/c]"), ["metadata", "labels", "a.b/c"]);
+    assert_eq!(parts("spec.containers[m].image"), ["spec", "containers", "m", "image"]);
+    assert!(speaks_of(&owned(), "spec.containers[m].image"));
+    assert!(speaks_of(&owned(), "metadata.labels[a]"));
+    assert!(!speaks_of(&owned(), "spec.containers[n].image"));
+    assert!(!speaks_of(&owned(), "spec.paused"));
+}

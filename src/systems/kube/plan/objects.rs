@@ -8,7 +8,6 @@ use super::super::observed::{Live, Trial};
 use super::super::request::{Apply, ApplySecret, Call, Until};
 use super::super::wanted::{Stage, Value, Wanted};
 use super::{Planner, change};
-use crate::address::Address;
 use crate::plan::{Cause, Change, Rule, Shown, Verb, Why};
 use crate::secret::Compared;
 
