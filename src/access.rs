@@ -5,6 +5,7 @@
 
 mod docker;
 mod environment;
+mod kubernetes;
 mod layers;
 mod terraform;
 
@@ -15,6 +16,7 @@ use reqwest::Url;
 
 pub use self::docker::docker;
 pub use self::environment::Environment;
+pub use self::kubernetes::kubernetes;
 use self::layers::{Layered, TokenSource};
 use crate::error::Error;
 use crate::secret::{Secret, SecretRef, Secrets};
@@ -33,6 +35,8 @@ pub struct Flags {
     pub hcp_token_file: Option<PathBuf>,
     /// Ways to Docker Engines, by target.
     pub docker_hosts: Vec<(String, String)>,
+    /// Contexts that lead to clusters, by target.
+    pub kube_contexts: Vec<(String, String)>,
     /// Whether commands may be run as sources of a token.
     pub commands: bool,
 }

@@ -1,4 +1,4 @@
-//! What stands between this program and a Docker Engine, each with its cause and its remedy, as a reader sees it:
+//! What stands between this program and a Docker Engine or a cluster, each with its cause and its remedy, as a reader sees it:
 //! `tests/preflight/NAME.txt`. `RECONCILE_UPDATE=1 cargo test --test preflight` writes the texts anew; read their diff.
 //!
 //! The real binary against real sockets, made-up servers on loopback, and a made-up `ssh` on the PATH.
@@ -9,6 +9,8 @@
 mod answers;
 #[path = "preflight/engines.rs"]
 mod engines;
+#[path = "preflight/kube.rs"]
+mod kube;
 #[path = "preflight/ssh.rs"]
 mod ssh;
 #[path = "preflight/stage.rs"]

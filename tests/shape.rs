@@ -124,6 +124,9 @@ const EXPOSED: [&str; 8] = [
     "src/systems/hcp/observe/notifications.rs", // compared
     "src/systems/hcp/wire/notification.rs", // an address in the form that HCP takes
     "src/systems/hcp/witness.rs",   // the fingerprint
+    "src/systems/kube/client/connect.rs", // the stand-in's token, and a certificate that a credential plugin gave
+    "src/systems/kube/client/exec.rs", // a token that a credential plugin gave
+    "src/systems/kube/client/cluster.rs", // a value of a Secret, which comes in base64
     "src/sandbox",                  // made up
 ];
 

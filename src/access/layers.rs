@@ -39,6 +39,13 @@ pub(super) struct DockerLayers {
     pub(super) tls: Option<Tls>,
 }
 
+/// What the layers say of the way to one cluster, each with where it was said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct KubernetesLayers {
+    pub(super) context: Option<(String, String)>,
+    pub(super) kubeconfig: Option<(PathBuf, String)>,
+}
+
 /// An address, or a context of docker's that has one; and where it was said.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -70,6 +77,22 @@ struct Config {
     hcp: HcpConfig,
     #[serde(default)]
     docker: BTreeMap<String, DockerConfig>,
+    #[serde(default)]
+    kubernetes: BTreeMap<String, KubernetesConfig>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KubernetesConfig {
+    context: Option<Placed>,
+    kubeconfig: Option<Placed>,
+}
+
+/// A word and where it was said.
+#[derive(Debug, Deserialize)]
+struct Placed {
+    value: String,
+    from: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,7 +136,7 @@ pub(super) fn users_file(environment: &Environment) -> Option<PathBuf> {
 
 /// Reads what all layers say of HCP.
 pub(super) fn read(environment: &Environment, flags: &Flags, beside: &Path) -> Result<Layered, Error> {
-    let Merged { figment, config, profile } = merge(environment, flags, beside, &[])?;
+    let Merged { figment, config, profile } = merge(environment, flags, beside, Vec::new())?;
     let beside = beside.join(FILE).display().to_string();
     let from = |key: &str| figment.find_metadata(key).map(|metadata| metadata.name.to_string());
     let sourced = |from: String| Sourced { value: (), beside_spec: from == beside, from };
@@ -143,9 +166,27 @@ pub(super) fn docker(
     beside: &Path,
     targets: &[&str],
 ) -> Result<BTreeMap<String, DockerLayers>, Error> {
-    let Merged { figment: _, config, profile: _ } = merge(environment, flags, beside, targets)?;
+    let said = docker_layers(environment, flags, targets);
+    let Merged { figment: _, config, profile: _ } = merge(environment, flags, beside, said)?;
     let layers = config.docker.into_iter().map(|(target, DockerConfig { way, tls, socket })| {
         (target, DockerLayers { way: way.map(|[way]| way), socket, tls: tls.map(|[tls]| tls) })
+    });
+    Ok(layers.collect())
+}
+
+/// Reads what all layers say of the clusters of these targets.
+pub(super) fn kubernetes(
+    environment: &Environment,
+    flags: &Flags,
+    beside: &Path,
+    targets: &[&str],
+) -> Result<BTreeMap<String, KubernetesLayers>, Error> {
+    let said = kubernetes_layers(environment, flags, targets);
+    let Merged { figment: _, config, profile: _ } = merge(environment, flags, beside, said)?;
+    let layers = config.kubernetes.into_iter().map(|(target, KubernetesConfig { context, kubeconfig })| {
+        let context = context.map(|Placed { value, from }| (value, from));
+        let kubeconfig = kubeconfig.map(|Placed { value, from }| (PathBuf::from(value), from));
+        (target, KubernetesLayers { context, kubeconfig })
     });
     Ok(layers.collect())
 }
@@ -157,7 +198,8 @@ struct Merged {
     profile: Option<String>,
 }
 
-fn merge(environment: &Environment, flags: &Flags, beside: &Path, targets: &[&str]) -> Result<Merged, Error> {
+/// `said` is what the environment and the command line say of one system's targets.
+fn merge(environment: &Environment, flags: &Flags, beside: &Path, said: Vec<Layer>) -> Result<Merged, Error> {
     let profile = match (&flags.profile, environment.variable("RECONCILE_AS")) {
         (Some(name), _) => Some((name.clone(), "--as")),
         (None, Some(name)) => Some((name.to_owned(), "RECONCILE_AS")),
@@ -168,7 +210,7 @@ fn merge(environment: &Environment, flags: &Flags, beside: &Path, targets: &[&st
     if let Some((name, from)) = &profile {
         known_profile(name, from, &files, environment, &beside)?;
     }
-    let own = own_layers(environment, flags).into_iter().chain(docker_layers(environment, flags, targets));
+    let own = own_layers(environment, flags).into_iter().chain(said);
     let mut figment = Figment::new();
     for layer in terraform_layers(environment).into_iter().chain(files).chain(own) {
         figment = figment.merge(layer);
@@ -197,7 +239,7 @@ fn described(figment: &Figment, cause: &figment::Error) -> Error {
     };
     Error::new(format!("reading how to reach the systems: {place}, {at}"))
         .because(cause.kind.to_string())
-        .hint("the keys are hcp.address, hcp.token ({env: NAME}, {file: PATH} or {command: [..]}), hcp.ca (a path), and docker.TARGET with host or context, socket, tls")
+        .hint("the keys are hcp.address, hcp.token ({env: NAME}, {file: PATH} or {command: [..]}), hcp.ca (a path), docker.TARGET with host or context, socket, tls, and kubernetes.TARGET with context, kubeconfig")
 }
 
 fn known_profile(
@@ -247,6 +289,8 @@ fn file_layers(environment: &Environment, beside: &Path) -> Result<Vec<Layer>, E
             prepare(&mut dict, environment, &folder).map_err(|cause| failed().because(cause))?;
             prepare_docker(&mut dict, environment, &path, &folder)
                 .map_err(|cause| failed().because(cause).hint(DOCKER_KEYS))?;
+            prepare_kubernetes(&mut dict, environment, &path, &folder)
+                .map_err(|cause| failed().because(cause).hint(KUBERNETES_KEYS))?;
             prepared.insert(Profile::new(&name), dict);
         }
         layers.push(Layer { name: path.display().to_string(), profiles: prepared });
@@ -364,6 +408,62 @@ fn docker_layers(environment: &Environment, flags: &Flags, targets: &[&str]) -> 
     for (target, host) in &flags.docker_hosts {
         layers.push(layer("--docker-host", target, "way", way_value("host", host, "--docker-host")));
     }
+    layers
+}
+
+/// What may be said of a cluster.
+const KUBERNETES_KEYS: &str =
+    "of a Kubernetes target it says `context: NAME`, and `kubeconfig: FILE` where that is not the usual one";
+
+/// Makes of each word about a cluster one that knows where it was said, and paths absolute.
+fn prepare_kubernetes(profile: &mut Dict, environment: &Environment, file: &Path, folder: &Path) -> Result<(), String> {
+    let targets = match profile.get_mut("kubernetes") {
+        Some(Value::Dict(_, targets)) => targets,
+        Some(_) => return Err("kubernetes is not a map of targets".to_owned()),
+        None => return Ok(()),
+    };
+    for (target, said) in targets {
+        let Value::Dict(_, said) = said else { return Err(format!("kubernetes.{target} is not a map")) };
+        if let Some(stray) = said.keys().find(|key| !["context", "kubeconfig"].contains(&key.as_str())) {
+            return Err(format!("kubernetes.{target} has a key `{stray}`, which means nothing"));
+        }
+        for (key, value) in said {
+            let Value::String(_, text) = value else {
+                return Err(format!("kubernetes.{target}.{key} is not a text"));
+            };
+            let text = match key.as_str() {
+                "kubeconfig" => environment.path(Path::new(text.as_str()), folder).display().to_string(),
+                _ => text.clone(),
+            };
+            *value = placed(&text, &file.display().to_string());
+        }
+    }
+    Ok(())
+}
+
+fn placed(value: &str, from: &str) -> Value {
+    let pair = [("value", value), ("from", from)].map(|(key, text)| (key.to_owned(), Value::from(text)));
+    Value::from(Dict::from(pair))
+}
+
+/// What the environment and the command line say of clusters.
+fn kubernetes_layers(environment: &Environment, flags: &Flags, targets: &[&str]) -> Vec<Layer> {
+    let layer = |name: &str, target: &str, key: &str, value: &str| {
+        let said = Dict::from([(key.to_owned(), placed(value, name))]);
+        let kubernetes = Dict::from([(target.to_owned(), Value::from(said))]);
+        let dict = Dict::from([("kubernetes".to_owned(), Value::from(kubernetes))]);
+        Layer { name: name.to_owned(), profiles: Map::from([(Profile::Global, dict)]) }
+    };
+    let mut layers = Vec::new();
+    for target in targets {
+        let stem = super::kubernetes::variable(target);
+        for (word, key) in [("KUBECONFIG", "kubeconfig"), ("CONTEXT", "context")] {
+            let name = format!("{stem}_{word}");
+            layers.extend(environment.variable(&name).map(|text| layer(&name, target, key, text)));
+        }
+    }
+    let said = flags.kube_contexts.iter();
+    layers.extend(said.map(|(target, context)| layer("--kube-context", target, "context", context)));
     layers
 }
 

@@ -63,6 +63,10 @@ pub struct Globals {
     #[arg(long = "docker-host", global = true, value_name = "TARGET=URL", value_parser = target_and_url)]
     pub docker_hosts: Vec<(String, String)>,
 
+    /// Context of a kubeconfig that leads to the cluster of a target, such as cluster=home; repeatable
+    #[arg(long = "kube-context", global = true, value_name = "TARGET=CONTEXT", value_parser = target_and_context)]
+    pub kube_contexts: Vec<(String, String)>,
+
     /// Run commands that the spec names as sources of secrets even where CI is set
     #[arg(long, global = true)]
     pub allow_commands: bool,
@@ -388,6 +392,16 @@ pub struct Serve {
     pub spec: Vec<PathBuf>,
 }
 
+/// A context may have any sign in its name, such as those of the clouds.
+fn target_and_context(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((target, context)) if !target.is_empty() && !context.is_empty() => {
+            Ok((target.to_owned(), context.to_owned()))
+        }
+        _ => Err("write TARGET=CONTEXT, such as cluster=home".to_owned()),
+    }
+}
+
 fn target_and_url(text: &str) -> Result<(String, String), String> {
     let is_key = |target: &str| target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     match text.split_once('=') {
@@ -413,6 +427,14 @@ mod tests {
             assert_eq!(target_and_url(text).unwrap(), (String::new(), String::new()), "{text}");
         }
         assert!(target_and_url("ssh://nas").is_err());
+    }
+
+    #[test]
+    fn a_context_may_have_any_name() {
+        let read = target_and_context("cluster=arn:aws:eks:eu-west-1:1:cluster/x=y").unwrap();
+        assert_eq!(read, ("cluster".to_owned(), "arn:aws:eks:eu-west-1:1:cluster/x=y".to_owned()));
+        assert!(target_and_context("home").is_err());
+        assert!(target_and_context("cluster=").is_err());
     }
 
     #[test]

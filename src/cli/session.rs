@@ -125,6 +125,7 @@ impl Session {
             hcp_address: globals.hcp_address.clone(),
             hcp_token_file: globals.hcp_token_file.clone(),
             docker_hosts: globals.docker_hosts.clone(),
+            kube_contexts: globals.kube_contexts.clone(),
             commands: globals.allow_commands || std::env::var_os("CI").is_none_or(|value| value.is_empty()),
         };
         let beside = folder(&fleet.files);

@@ -82,6 +82,17 @@ impl Server {
         })
     }
 
+    /// One whose answers, all of them JSON, depend on the whole head of a request.
+    pub fn with_head(answers: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self::with(move |mut stream, asked| {
+            if let Some(head) = head(&mut stream) {
+                asked.lock().unwrap().push(first_line(&head));
+                let (status, body) = answers(&head);
+                say(&mut stream, status, "application/json", &body);
+            }
+        })
+    }
+
     fn with(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -131,6 +142,15 @@ pub fn mute(mut stream: UnixStream) {
 
 /// Answers one request.
 fn answer(mut stream: impl Read + Write, answers: &Answers, asked: &Mutex<Vec<String>>) {
+    let Some(head) = head(&mut stream) else { return };
+    let line = first_line(&head);
+    asked.lock().unwrap().push(line.clone());
+    let (status, kind, body) = answers(&line);
+    say(&mut stream, status, kind, &body);
+}
+
+/// The head of a request, if it is one.
+fn head(stream: &mut (impl Read + Write)) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -138,16 +158,21 @@ fn answer(mut stream: impl Read + Write, answers: &Answers, asked: &Mutex<Vec<St
             Ok(1) if head.is_empty() && !byte[0].is_ascii_uppercase() => {
                 // As Go's server does, which is the engine's.
                 let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request");
-                return;
+                return None;
             }
             Ok(1) => head.push(byte[0]),
-            _ => return,
+            _ => return None,
         }
     }
-    let head = String::from_utf8_lossy(&head);
-    let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
-    asked.lock().unwrap().push(line.clone());
-    let (status, kind, body) = answers(&line);
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// `GET /info`
+fn first_line(head: &str) -> String {
+    head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned()
+}
+
+fn say(stream: &mut impl Write, status: u16, kind: &str, body: &str) {
     let length = body.len();
     let text = format!(
         "HTTP/1.1 {status} Words\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"

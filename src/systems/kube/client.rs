@@ -190,3 +190,6 @@ impl<'de> Deserialize<'de> for Received {
         String::deserialize(reader).map(|value| Self(Secret::new(value)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,6 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError, Loa
 use kube::{Client, Config};
 use serde_json::json;
 use tokio::sync::RwLock;
-use tokio::time::Instant;
 use tower::{BoxError, ServiceBuilder};
 
 use super::exec::{Credential, Plugin};
@@ -44,8 +43,8 @@ struct Live {
     bearer: Option<HeaderValue>,
     /// Until when the credential is good.
     until: Option<Timestamp>,
-    /// When the plugin was asked last.
-    asked: Option<Instant>,
+    /// How many credentials there were before this one.
+    generation: u64,
 }
 
 /// What a way leads to.
@@ -60,9 +59,6 @@ struct Prepared {
 /// Requests at about the time at which a credential ends might come too late.
 const SPARE: jiff::SignedDuration = jiff::SignedDuration::from_secs(30);
 
-/// A plugin that was just asked is not asked again because of requests that went out before.
-const JUST_NOW: Duration = Duration::from_secs(5);
-
 impl Connection {
     /// Finds out all that a way says. Nobody is asked yet but a credential plugin.
     pub(super) async fn open(door: &Door, policy: &Policy) -> Result<Self, Failure> {
@@ -75,15 +71,14 @@ impl Connection {
         };
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let mut until = None;
-        let mut asked = None;
         if let Some(plugin) = &plugin {
             let Credential { token, identity, expires } = plugin.ask(&address).await?;
-            (bearer, until, asked) = (token, expires, Some(Instant::now()));
+            (bearer, until) = (token, expires);
             config.auth_info = with_identity(&config.auth_info, identity);
         }
         let connect_timeout = policy.connect_timeout;
         let client = build(&config, proxy.as_ref(), connect_timeout).map_err(|error| unusable(&address, &error))?;
-        let live = RwLock::new(Live { client, config, bearer, until, asked });
+        let live = RwLock::new(Live { client, config, bearer, until, generation: 0 });
         Ok(Self { address, proxy, connect_timeout, plugin, remedy, live })
     }
 
@@ -97,18 +92,21 @@ impl Connection {
         self.remedy.clone()
     }
 
-    /// Adds the credential, if it is one that ends and so is not in the client.
-    pub(super) async fn authorize(&self, headers: &mut HeaderMap, doing: &str) -> Result<(), Failure> {
-        let ends = self.live.read().await.until;
-        if ends.is_some_and(|until| Timestamp::now() + SPARE >= until) {
-            self.ask_again(|live| live.until == ends)
-                .await
-                .map_err(|failure| Failure { doing: doing.to_owned(), ..failure })?;
+    /// Adds the credential, if it is one that ends and so is not in the client; and says which one it is.
+    pub(super) async fn authorize(&self, headers: &mut HeaderMap, doing: &str) -> Result<u64, Failure> {
+        let (until, generation) = {
+            let live = self.live.read().await;
+            (live.until, live.generation)
+        };
+        if until.is_some_and(|until| Timestamp::now() + SPARE >= until) {
+            let asked = self.ask_again(generation).await;
+            asked.map_err(|failure| Failure { doing: doing.to_owned(), ..failure })?;
         }
-        if let Some(bearer) = &self.live.read().await.bearer {
+        let live = self.live.read().await;
+        if let Some(bearer) = &live.bearer {
             headers.insert(AUTHORIZATION, bearer.clone());
         }
-        Ok(())
+        Ok(live.generation)
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
@@ -124,26 +122,25 @@ impl Connection {
         }
     }
 
-    /// Gets another credential in place of one that is not good any more. Whether there is one.
-    pub(super) async fn renew(&self) -> bool {
-        self.plugin.is_some()
-            && self.ask_again(|live| live.asked.is_none_or(|asked| asked.elapsed() >= JUST_NOW)).await.unwrap_or(false)
+    /// Gets another credential in place of this one, which is not good any more. Whether there is one.
+    pub(super) async fn renew(&self, generation: u64) -> bool {
+        self.plugin.is_some() && self.ask_again(generation).await.is_ok()
     }
 
-    async fn ask_again(&self, needed: impl Fn(&Live) -> bool) -> Result<bool, Failure> {
-        let Some(plugin) = &self.plugin else { return Ok(false) };
+    async fn ask_again(&self, generation: u64) -> Result<(), Failure> {
+        let Some(plugin) = &self.plugin else { return Ok(()) };
         let mut live = self.live.write().await;
-        if !needed(&live) {
+        if live.generation != generation {
             // Somebody else did while we waited for our turn.
-            return Ok(true);
+            return Ok(());
         }
         let Credential { token, identity, expires } = plugin.ask(&self.address).await?;
         let mut config = live.config.clone();
         config.auth_info = with_identity(&config.auth_info, identity);
         let client = build(&config, self.proxy.as_ref(), self.connect_timeout);
         let client = client.map_err(|error| unusable(&self.address, &error))?;
-        *live = Live { client, config, bearer: token, until: expires, asked: Some(Instant::now()) };
-        Ok(true)
+        *live = Live { client, config, bearer: token, until: expires, generation: generation + 1 };
+        Ok(())
     }
 }
 

@@ -78,6 +78,17 @@ pub(super) struct Answer {
     pub(super) audit_id: Option<String>,
 }
 
+/// An answer that is a refusal.
+#[derive(Debug)]
+pub(super) struct Refused<'a> {
+    pub(super) status: u16,
+    pub(super) body: &'a [u8],
+    pub(super) audit_id: Option<String>,
+    pub(super) pause: Option<Duration>,
+    /// Which credential was sent along.
+    pub(super) generation: u64,
+}
+
 /// What carries requests to one cluster.
 pub(super) struct Line {
     connection: Connection,
@@ -199,7 +210,7 @@ impl Line {
     }
 
     async fn exchange(&self, ask: &Ask) -> Result<Answer, Failure> {
-        let response = self.open(ask).await?;
+        let (response, generation) = self.open(ask).await?;
         let status = response.status().as_u16();
         let audit_id = audit_id(response.headers());
         let pause = pause(response.headers());
@@ -207,12 +218,13 @@ impl Line {
         if (200..300).contains(&status) {
             return Ok(Answer { body, status, audit_id });
         }
-        Err(self.refused(ask, status, &body, audit_id, pause).await)
+        let refused = Refused { status, body: &body, audit_id, pause, generation };
+        Err(self.refused(ask, refused).await)
     }
 
-    /// Sends a request, and waits for the head of its answer.
-    pub(super) async fn open(&self, ask: &Ask) -> Result<Response<Body>, Failure> {
-        let request = self.request(ask).await?;
+    /// Sends a request, and waits for the head of its answer; with it comes which credential was sent along.
+    pub(super) async fn open(&self, ask: &Ask) -> Result<(Response<Body>, u64), Failure> {
+        let (request, generation) = self.request(ask).await?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let answer = self.connection.send(request).await;
@@ -221,7 +233,7 @@ impl Line {
         let millis = started.elapsed().as_millis();
         tracing::debug!(method = %ask.method, path = ask.path, status, millis, audit_id, "asked");
         match answer {
-            Ok(response) => Ok(response),
+            Ok(response) => Ok((response, generation)),
             Err(error) => {
                 let failure = Failure::broken(self.address(), &ask.doing, failure::reason_of(&error));
                 if failure.unheard {
@@ -232,7 +244,7 @@ impl Line {
         }
     }
 
-    async fn request(&self, ask: &Ask) -> Result<Request<Body>, Failure> {
+    async fn request(&self, ask: &Ask) -> Result<(Request<Body>, u64), Failure> {
         let ours = |error: &dyn fmt::Display| Failure::ours(self.address(), &ask.doing, error.to_string());
         // The connection puts the address before it.
         let mut url = reqwest::Url::parse("http://cluster.invalid").map_err(|error| ours(&error))?;
@@ -249,8 +261,8 @@ impl Line {
             None => Body::empty(),
         };
         let mut request = request.body(body).map_err(|error| ours(&error))?;
-        self.connection.authorize(request.headers_mut(), &ask.doing).await?;
-        Ok(request)
+        let generation = self.connection.authorize(request.headers_mut(), &ask.doing).await?;
+        Ok((request, generation))
     }
 
     /// Reads an answer to its end, or to where it gets too large.
@@ -283,19 +295,13 @@ impl Line {
     }
 
     /// What a refusal means.
-    pub(super) async fn refused(
-        &self,
-        ask: &Ask,
-        status: u16,
-        body: &[u8],
-        audit_id: Option<String>,
-        pause: Option<Duration>,
-    ) -> Failure {
+    pub(super) async fn refused(&self, ask: &Ask, refused: Refused<'_>) -> Failure {
+        let Refused { status, body, audit_id, pause, generation } = refused;
         let refusal = failure::read(status, body, &ask.secrets, ask.discreet);
         let pause =
             pause.or(refusal.retry_after.map(Duration::from_secs)).map(|pause| pause.min(self.policy.longest_hold));
         let again = match status {
-            401 if self.connection.renew().await => Again::Renewed,
+            401 if self.connection.renew(generation).await => Again::Renewed,
             429 => Again::Slower(pause),
             503 if pause.is_some() => Again::Slower(pause),
             408 | 425 | 500.. => Again::Maybe,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::cluster::{grant, shaped};
-use super::line::{Ask, METADATA};
+use super::line::{Ask, METADATA, Refused};
 use super::{Cluster, Kind};
 use crate::systems::kube::failure::{Failure, FailureKind};
 
@@ -103,10 +103,11 @@ impl Cluster {
         // A server ends a watch by itself; one that does not is given up a little later.
         let limit = deadline.min(Instant::now() + ONE_WATCH + self.line.policy().request_timeout);
         let Ok(answer) = timeout_at(limit, self.line.open(&ask)).await else { return End::Lost };
-        let Ok(response) = answer else { return End::Lost };
+        let Ok((response, generation)) = answer else { return End::Lost };
         let status = response.status().as_u16();
         if status != 200 {
-            let failure = self.line.refused(&ask, status, &[], None, None).await;
+            let refused = Refused { status, body: &[], audit_id: None, pause: None, generation };
+            let failure = self.line.refused(&ask, refused).await;
             return match failure.kind {
                 FailureKind::Denied | FailureKind::NotFound | FailureKind::Invalid { .. } => End::Refused(failure),
                 _ => End::Lost,
