@@ -124,6 +124,7 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
                     was: None,
                     scope: Scope::Some { projects: BTreeSet::new(), workspaces: names },
                     run_by_us: false,
+                    made_by: None,
                     stewardship: Stewardship::default(),
                 },
             )]

@@ -13,7 +13,7 @@ use super::layers::{self, KubernetesLayers};
 use super::{Environment, Flags};
 use crate::error::Error;
 use crate::spec::finding::nearest;
-use crate::systems::kube::client::{Access, Door, NoDoor, Way};
+use crate::systems::kube::client::{Access, Charts, Door, NoDoor, Way};
 
 /// Where a pod finds its service account ("Accessing the Kubernetes API from a Pod" in Kubernetes' documentation).
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -48,7 +48,7 @@ pub fn kubernetes(
         let asked = Asked { environment, target, pinned: *pinned, alone: targets.len() == 1 };
         (target.clone(), asked.door(said))
     });
-    Ok(Access { doors: doors.collect() })
+    Ok(Access { doors: doors.collect(), charts: Charts::default() })
 }
 
 /// The beginning of the variables about a target.

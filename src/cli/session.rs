@@ -14,13 +14,16 @@ use crate::error::Error;
 use crate::http::Policy;
 use crate::pipeline::Access;
 use crate::plan::show::World;
-use crate::sandbox::{Attachment, Connection, EngineSeed, Sandbox, Seed};
+use crate::sandbox::world::Clear;
+use crate::sandbox::{Attachment, ClusterAccess, ClusterSeed, Connection, EngineSeed, Sandbox, Seed};
 use crate::secret::{Secret, Secrets};
 use crate::spec::desired::Desired;
 use crate::spec::{self, CheckOptions, Loaded};
 use crate::systems::docker::client::{Door, NoDoor, Way};
 use crate::systems::hcp::desired::{Destination, Tier};
-use crate::systems::{docker, hcp};
+use crate::systems::kube::chart::{self, Lock};
+use crate::systems::kube::desired::Token;
+use crate::systems::{docker, hcp, kube};
 
 /// A spec without errors.
 #[derive(Debug)]
@@ -134,6 +137,11 @@ impl Session {
         let targets = &fleet.desired.docker.targets;
         let pinned = targets.iter().map(|(key, target)| (key.clone(), target.engine_id.is_some())).collect();
         let docker = access::docker(&environment, &flags, &beside, &pinned)?;
+        let clusters = &fleet.desired.kube.targets;
+        let pinned = clusters.iter().map(|(key, target)| (key.clone(), target.kube_system_uid.is_some())).collect();
+        let ways = access::kubernetes(&environment, &flags, &beside, &pinned)?;
+        let charts = kube::client::Charts { lock: lock(&beside)?, folder: beside.clone(), ..Default::default() };
+        let kube = kube::client::Access { charts, ..ways };
         Ok(Self {
             world: World::Live,
             host: found.host,
@@ -149,7 +157,7 @@ impl Session {
                     loopback_only: false,
                 },
                 docker,
-                kube: kube::client::Access::default(),
+                kube,
                 policy: Policy::live(),
             },
             fleet,
@@ -159,17 +167,19 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
+        let shown = directory.display().to_string();
+        let secrets = Secrets::sandbox(shown.clone());
+        let seed = Seed { tokens: operator_tokens(&fleet.desired, &secrets).await, ..seed(&fleet.desired) };
         let Attachment { address, token, engines, clusters, server } =
-            Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
+            Sandbox::attach_or_serve(&directory, &seed)
                 .await
                 .map_err(|cause| Error::new("using the sandbox").because(cause))?;
-        let shown = directory.display().to_string();
         let charts = format!("{address}/charts");
         Ok(Self {
             host: address.trim_start_matches("http://").to_owned(),
             token_from: None,
             profile: None,
-            secrets: Secrets::sandbox(shown.clone()),
+            secrets,
             world: World::Sandbox(shown),
             access: Access {
                 hcp: hcp::client::Access {
@@ -228,6 +238,33 @@ fn stand_ins(desired: &Desired, engines: &BTreeMap<String, String>) -> docker::c
         (target.clone(), door.ok_or_else(none))
     });
     docker::client::Access { doors: doors.collect() }
+}
+
+/// What the lock file beside a spec says.
+fn lock(beside: &Path) -> Result<Lock, Error> {
+    let path = beside.join(chart::lock::FILE);
+    let doing = || Error::new(format!("reading the lock file {}", path.display()));
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lock::default()),
+        Err(error) => return Err(doing().because(error)),
+    };
+    Lock::read(&text).map_err(|unusable| {
+        let remedy = unusable.remedy();
+        doing().because(unusable).hint(remedy)
+    })
+}
+
+/// What operators of the sandbox show to its HCP: whatever the spec's source gives there.
+async fn operator_tokens(desired: &Desired, secrets: &Secrets) -> Vec<(String, Clear)> {
+    let mut tokens = Vec::new();
+    for (key, target) in &desired.kube.targets {
+        let Some(Token::Value(source)) = &target.token else { continue };
+        if let Ok(secret) = secrets.read(source).await {
+            tokens.push((format!("operator of {key}"), Clear(secret.expose().to_owned())));
+        }
+    }
+    tokens
 }
 
 /// The ways to the stand-ins of a fleet's clusters, and to the charts that are served beside them.

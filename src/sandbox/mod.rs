@@ -4,6 +4,7 @@
 //! wire types with the client of this program, so that both cannot agree on one mistake.
 
 mod admin;
+mod charts;
 mod connection;
 mod directory;
 mod docker;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
+    charts,
     ClusterAccess, admin,
     connection::Scissors,
     directory::Saver,
@@ -263,6 +264,9 @@ async fn other(shared: &Shared, asked: &Asked) -> Response {
         let (status, answer) = workers::answer(&mut shared.world(), given, path, &body);
         persist(shared).await;
         return plain(status, "application/json", answer.to_string());
+    }
+    if let Some(archive) = asked.path.strip_prefix("/charts/").and_then(charts::archive) {
+        return plain(200, "application/gzip", archive);
     }
     let Some(path) = asked.path.strip_prefix("/sandbox/") else {
         return plain(404, "text/html", "<h1>404</h1>".to_owned());

@@ -247,7 +247,7 @@ fn members(projects: &BTreeSet<String>, workspaces: &BTreeSet<String>) -> Value 
 }
 
 fn of_pool(name: &str, pool: &Pool) -> BTreeMap<String, Fact> {
-    let Pool { was, scope, run_by_us: _, stewardship } = pool;
+    let Pool { was, scope, run_by_us: _, made_by: _, stewardship } = pool;
     let mut thing = Thing::default();
     thing.say("name", name);
     thing.if_said("was", was.as_deref());

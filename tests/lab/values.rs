@@ -119,7 +119,7 @@ pub fn fleet(workspaces: usize, variables: usize) -> Desired {
         let scope = Scope::Some { projects: BTreeSet::new(), workspaces: on(pool) };
         want.hcp
             .pools
-            .insert(pool.to_owned(), Pool { was: None, scope, run_by_us: false, stewardship: Stewardship::default() });
+            .insert(pool.to_owned(), Pool { was: None, scope, run_by_us: false, made_by: None, stewardship: Stewardship::default() });
     }
     let set = VariableSet {
         was: None,
@@ -147,6 +147,7 @@ pub fn everything() -> Desired {
     want.hcp.projects.insert("old".to_owned(), old);
     let spare = Pool {
         run_by_us: false,
+        made_by: None,
         was: None,
         scope: Scope::Some { projects: BTreeSet::new(), workspaces: BTreeSet::new() },
         stewardship: Stewardship::default(),

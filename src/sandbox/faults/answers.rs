@@ -52,8 +52,8 @@ pub fn made_up(code: u16, kind: BodyKind) -> Response {
 }
 
 /// A text as an answer.
-pub fn plain(status: u16, kind: &str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+pub fn plain(status: u16, kind: &str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     insert(response.headers_mut(), "content-type", kind);
     response

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use cluster::{ADMINISTRATOR, Account, Change, Cluster, ClusterSeed, Stored, second};
 pub use engine::{
-    Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network,
+    Clear, Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network,
     Node, NodeKind, Status, Tree, Volume, Worker,
 };
 pub use fleet::{
@@ -135,6 +135,11 @@ impl World {
 
     /// Adds the machines and clusters of a seed that are not here yet.
     pub fn provide(&mut self, seed: &Seed) {
+        for (label, Clear(value)) in &seed.tokens {
+            if !self.tokens.iter().any(|token| token.secret.is(value)) {
+                self.tokens.push(ApiToken::new(label, TokenKind::Team, value));
+            }
+        }
         for machine in &seed.engines {
             let now = self.now;
             self.engines.entry(machine.name.clone()).or_insert_with(|| Engine::new(machine, now));

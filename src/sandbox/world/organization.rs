@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::engine::Clear;
 use super::{ClusterSeed, EngineSeed, Mode, Sealed, letters};
 
 /// A plan of HCP Terraform, with what it holds (HCP's overview page of 2026-08-19).
@@ -136,6 +137,9 @@ pub struct Seed {
     /// Kubernetes clusters.
     #[serde(default)]
     pub clusters: Vec<ClusterSeed>,
+    /// API tokens beside the one of whoever runs this, by label: they stand for its team.
+    #[serde(skip)]
+    pub tokens: Vec<(String, Clear)>,
 }
 
 impl Default for Seed {
@@ -149,6 +153,7 @@ impl Default for Seed {
             token_kind: TokenKind::Team,
             engines: Vec::new(),
             clusters: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 }

@@ -61,9 +61,9 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
     let projects = builder.projects();
     let workspaces = builder.workspaces(&projects);
     let variable_sets = builder.variable_sets();
-    let pools = builder.pools();
     let docker = builder.docker();
     let kube = builder.kube();
+    let pools = builder.pools(&kube);
     Desired {
         hcp: hcp::desired::Desired {
             fleet: fleet.spec.fleet.value.clone(),

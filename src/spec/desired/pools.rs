@@ -9,9 +9,10 @@ use crate::spec::model::{self, ScopeWish};
 use crate::spec::resolve::RunsOn;
 use crate::systems::hcp::desired::{Pool, Scope};
 use crate::systems::hcp::pool_address;
+use crate::systems::kube::desired as cluster;
 
 impl<'s> Builder<'_, 's> {
-    pub(super) fn pools(&mut self) -> BTreeMap<String, Pool> {
+    pub(super) fn pools(&mut self, kube: &cluster::Desired) -> BTreeMap<String, Pool> {
         let spec = self.fleet.spec;
         let mut users: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for workspace in &self.fleet.workspaces {
@@ -41,6 +42,7 @@ impl<'s> Builder<'_, 's> {
                 was: wish.was.as_ref().map(|was| was.value.clone()),
                 scope: self.scope(&address, key, wish, users.remove(key).unwrap_or_default()),
                 run_by_us: self.runs_on_docker(wish),
+                made_by: kube.resource_of(key),
                 stewardship,
             };
             pools.insert(name.to_owned(), pool);

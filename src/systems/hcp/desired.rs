@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::VariableKey;
 use super::settings::{OrganizationSettings, ProjectSettings, WorkspaceSettings};
+use crate::address::Address;
 use crate::owner::{FleetName, Stewardship};
 use crate::secret::SecretRef;
 
@@ -209,6 +210,8 @@ pub struct Pool {
     pub scope: Scope,
     /// Its agents run on a Docker host of the fleet: their tokens are ours to mint and to revoke.
     pub run_by_us: bool,
+    /// The resource by which an operator makes it, where it is not ours to make.
+    pub made_by: Option<Address>,
     /// Whose it is.
     pub stewardship: Stewardship,
 }

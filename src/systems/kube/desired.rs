@@ -48,6 +48,17 @@ pub struct Desired {
     pub targets: BTreeMap<String, Target>,
 }
 
+impl Desired {
+    /// The resource of a pool, by the pool's key, if the operator of a cluster makes it.
+    #[must_use]
+    pub fn resource_of(&self, pool: &str) -> Option<Address> {
+        self.targets.iter().find_map(|(key, target)| {
+            let resource = &target.pools.get(pool)?.resource;
+            Some(agent_pool_address(key, &target.namespace, resource))
+        })
+    }
+}
+
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {

@@ -88,13 +88,13 @@ impl Look<'_> {
         let uid = system.as_ref().and_then(|it| it["metadata"]["uid"].as_str()).unwrap_or_default().to_owned();
         client.is_known_as(&uid);
         let namespace = self.target.namespace.as_str();
-        let (kinds_within, kinds_around) = (WITHIN, AROUND);
+        let (kinds_within, kinds_around, node) = (WITHIN, AROUND, Kind::NODE);
         let within = kinds_within.iter().map(|kind| self.list(client, kind, Some(namespace)));
         let around = kinds_around.iter().map(|kind| self.list(client, kind, None));
         let (within, around, nodes, warnings) = tokio::join!(
             futures::future::join_all(within),
             futures::future::join_all(around),
-            client.list_metadata(&Kind::NODE, None, None),
+            client.list_metadata(&node, None, None),
             self.warnings(client),
         );
         let objects = within.into_iter().chain(around).collect();

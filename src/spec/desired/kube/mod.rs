@@ -81,7 +81,7 @@ impl<'s> Builder<'_, 's> {
                 targets.extend(self.cluster(key, target, cluster).map(|cluster| (key.to_owned(), cluster)));
             }
         }
-        let organization = spec.hcp.organization.value.clone();
+        let organization = spec.hcp.organization.value.0.clone();
         Desired { fleet: spec.fleet.value.clone(), organization, targets }
     }
 

@@ -175,7 +175,11 @@ impl Planner<'_, '_> {
     /// The id of a wanted pool, or the action that makes it.
     pub(super) fn pool_id(&self, name: &str) -> Option<Later<PoolId>> {
         match self.links.pools.get(name)? {
-            Standing::Missing => Some(id_of(&pool_address(name))),
+            // The operator's to make: there is no id before it has the resource.
+            Standing::Missing => match self.want.pools.get(name).and_then(|pool| pool.made_by.as_ref()) {
+                Some(resource) => self.plan.actions.contains_key(resource).then(|| id_of(resource)),
+                None => Some(id_of(&pool_address(name))),
+            },
             Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
                 Some(Later::Known(thing.id.clone()))
             }

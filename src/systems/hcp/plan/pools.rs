@@ -42,11 +42,13 @@ impl Planner<'_, '_> {
         for (name, pool) in &want.pools {
             let address = pool_address(name);
             match self.links.pools.get(name.as_str()).copied() {
-                Some(Standing::Missing) if !pool.stewardship.absent && !pool.stewardship.released => {
+                Some(Standing::Missing)
+                    if pool.made_by.is_none() && !pool.stewardship.absent && !pool.stewardship.released =>
+                {
                     self.create_pool(&address, name, pool);
                 }
                 Some(Standing::Ours { thing, renamed: true })
-                    if !pool.stewardship.absent && !pool.stewardship.released =>
+                    if pool.made_by.is_none() && !pool.stewardship.absent && !pool.stewardship.released =>
                 {
                     let change =
                         self.change(&Cause::Spec, &address, "name", Shown::text(&thing.name), Shown::text(name));

@@ -71,6 +71,7 @@ fn pool(workspaces: &[&str]) -> Pool {
             workspaces: workspaces.iter().map(ToString::to_string).collect(),
         },
         run_by_us: false,
+        made_by: None,
         stewardship: Stewardship::default(),
     }
 }
