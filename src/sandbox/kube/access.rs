@@ -63,10 +63,8 @@ pub fn authorize(cluster: &Cluster, call: &Call, target: &Target) -> Result<(), 
     } else {
         format!("in the namespace {:?}", target.namespace)
     };
-    let why = format!(
-        "User {:?} cannot {verb} resource {part:?} in API group {:?} {place}",
-        call.user.name, resource.group
-    );
+    let why =
+        format!("User {:?} cannot {verb} resource {part:?} in API group {:?} {place}", call.user.name, resource.group);
     Err(Refusal::forbidden(resource, name.unwrap_or_default(), &why))
 }
 
@@ -76,7 +74,8 @@ pub fn authorize_path(cluster: &Cluster, call: &Call) -> Result<(), Refusal> {
     let rules = rules_of(cluster, &call.user, "");
     let is_allowed = rules.iter().any(|rule| {
         let urls = words(rule, "nonResourceURLs");
-        let fits = |url: &&str| *url == call.path || url.strip_suffix('*').is_some_and(|url| call.path.starts_with(url));
+        let fits =
+            |url: &&str| *url == call.path || url.strip_suffix('*').is_some_and(|url| call.path.starts_with(url));
         urls.iter().any(fits) && covers(&words(rule, "verbs"), &verb)
     });
     if is_allowed {
@@ -126,7 +125,9 @@ pub fn rules_of(cluster: &Cluster, user: &User, namespace: &str) -> Vec<Value> {
             ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"] }));
     }
     // ClusterRole system:public-info-viewer.
-    rules.push(json!({ "verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"] }));
+    rules.push(
+        json!({ "verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"] }),
+    );
     rules.extend(account.into_iter().flat_map(|account| account.rules.clone()));
     for (_, binding) in cluster.all("clusterrolebindings.rbac.authorization.k8s.io") {
         if binds(binding, user) {
@@ -193,7 +194,8 @@ pub fn review(cluster: &Cluster, call: &Call, target: &Target, mut body: Value) 
 }
 
 fn rules_status(rules: &[Value]) -> Value {
-    let (paths, resources): (Vec<&Value>, Vec<&Value>) = rules.iter().partition(|rule| rule["nonResourceURLs"].is_array());
+    let (paths, resources): (Vec<&Value>, Vec<&Value>) =
+        rules.iter().partition(|rule| rule["nonResourceURLs"].is_array());
     json!({ "resourceRules": resources, "nonResourceRules": paths, "incomplete": false })
 }
 

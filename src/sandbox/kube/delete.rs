@@ -31,7 +31,8 @@ impl Options {
     fn new(call: &Call) -> Result<Self, Refusal> {
         let body = if call.body.is_empty() { Value::Null } else { call.document()? };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let policy = text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
+        let policy =
+            text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
         let known = ["Background", "Foreground", "Orphan"];
         if let Some(policy) = policy.as_deref().filter(|policy| !known.contains(policy)) {
             let known = known.map(|word| format!("{word:?}"));

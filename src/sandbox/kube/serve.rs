@@ -223,13 +223,7 @@ fn locked(world: &mut World, door: &Door, call: &Call) -> (Outcome, Option<u64>)
 }
 
 /// A body that comes line by line.
-fn flow(
-    door: &Arc<Door>,
-    watch: Watch,
-    faults: &[Fault],
-    scissors: &Scissors,
-    record: &mut RequestRecord,
-) -> Response {
+fn flow(door: &Arc<Door>, watch: Watch, faults: &[Fault], scissors: &Scissors, record: &mut RequestRecord) -> Response {
     if faults.contains(&Fault::LostAnswer) {
         scissors.cut();
         return Response::default();
@@ -360,7 +354,8 @@ fn dress(door: &Door, mut response: Response) -> Response {
     let now = door.shared.world().now;
     let count = door.shared.records.lock().unwrap_or_else(PoisonError::into_inner).len();
     let digest = hex(&Sha256::digest(format!("audit/{}/{count}", door.cluster)));
-    let id = format!("{}-{}-4{}-8{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32]);
+    let id =
+        format!("{}-{}-4{}-8{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32]);
     let headers = response.headers_mut();
     insert(headers, "audit-id", &id);
     insert(headers, "cache-control", "no-cache, private");

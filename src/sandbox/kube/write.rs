@@ -139,7 +139,8 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
 
 fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut object: Value) -> Result<Value, Refusal> {
     let resource = &writing.target.resource;
-    let is_reset = object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
+    let is_reset =
+        object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
     keep_what_is_kept(writing, live, &mut object);
     valid::fill_in(resource, &mut object);
     let (before, mut bare) = (Managers::of(live), live.clone());
@@ -174,7 +175,11 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     if let Some(wrong) = mistyped(writing, &config)? {
         let place = if target.namespace.is_empty() { "<unknown>" } else { &target.namespace };
         let kind = format!("{}, Kind={}", resource.api_version(), resource.kind);
-        return Err(Refusal::new(500, "", format!("failed to create typed patch object ({place}/{name}; {kind}): {wrong}")));
+        return Err(Refusal::new(
+            500,
+            "",
+            format!("failed to create typed patch object ({place}/{name}; {kind}): {wrong}"),
+        ));
     }
     let live = writing.live(cluster, name, &config);
     let version = config["metadata"]["resourceVersion"].clone();
@@ -224,8 +229,9 @@ fn applies_here(writing: &Writing<'_>, config: &Value) -> Result<(), Refusal> {
     };
     let expected = resource.api_version();
     if version != expected {
-        let text =
-            format!("Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}");
+        let text = format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
+        );
         return Err(Refusal::bad_request(text));
     }
     if kind != resource.kind {
@@ -389,7 +395,9 @@ fn first_managers(writing: &Writing<'_>, object: &Value) -> Managers {
     // Parts that Go's types always have, so that nobody makes them.
     let parts = match resource.kind.as_str() {
         _ if resource.is_custom() => json!({}),
-        "Deployment" | "ReplicaSet" => json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } }),
+        "Deployment" | "ReplicaSet" => {
+            json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } })
+        }
         "Pod" => json!({ "spec": { "containers": [] } }),
         "Service" | "CustomResourceDefinition" => json!({ "spec": {} }),
         _ => json!({}),
@@ -549,8 +557,8 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
 fn without_blanks(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|_, value| {
-            let is_blank = value.as_object().is_some_and(serde_json::Map::is_empty)
-                || value.as_array().is_some_and(Vec::is_empty);
+            let is_blank =
+                value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
             !is_blank && !value.is_null()
         });
     }

@@ -222,7 +222,8 @@ impl Cluster {
             let mut metadata = cluster.metadata_of("nodes", name, name, now);
             metadata["labels"] = json!({ "kubernetes.io/arch": architecture, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" });
             let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status" });
-            let info = json!({ "architecture": architecture, "operatingSystem": "linux", "kubeletVersion": seed.version });
+            let info =
+                json!({ "architecture": architecture, "operatingSystem": "linux", "kubeletVersion": seed.version });
             let object = json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {},
                 "status": { "conditions": [ready], "nodeInfo": info } });
             cluster.put("nodes", name, object);

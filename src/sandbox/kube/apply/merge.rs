@@ -69,8 +69,7 @@ fn form<'a>(value: &'a Value, shape: Shape<'_>) -> Form<'a> {
         Value::Object(map) if !shape.is_whole_map() => Form::Fields(map),
         Value::Array(items) => {
             let listing = shape.listing();
-            let steps: Option<Vec<_>> =
-                items.iter().map(|item| Some((item_step(item, &listing)?, item))).collect();
+            let steps: Option<Vec<_>> = items.iter().map(|item| Some((item_step(item, &listing)?, item))).collect();
             match (listing, steps) {
                 (Listing::Whole, _) | (_, None) => Form::Leaf,
                 (_, Some(items)) => Form::Items(items),
@@ -347,8 +346,9 @@ mod tests {
         let shape = Shape::of_kind("Pod");
         let live = pod(&json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "1", "tty": true }] }));
         let config = pod(&json!({ "containers": [{ "name": "a", "image": "2" }, { "name": "b" }] }));
-        let expected =
-            pod(&json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "2", "tty": true }, { "name": "b" }] }));
+        let expected = pod(
+            &json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "2", "tty": true }, { "name": "b" }] }),
+        );
         assert_eq!(merge(&live, &config, shape), expected);
     }
 

@@ -331,7 +331,10 @@ mod tests {
     fn what_is_wrong_is_said_in_the_servers_words() {
         for (spec, expected) in [
             (json!({}), "spec.name: Required value"),
-            (json!({ "name": "" }), "spec.name: Invalid value: \"\": spec.name in body should be at least 1 chars long"),
+            (
+                json!({ "name": "" }),
+                "spec.name: Invalid value: \"\": spec.name in body should be at least 1 chars long",
+            ),
             (
                 json!({ "name": "a", "policy": "keep" }),
                 "spec.policy: Unsupported value: \"keep\": supported values: \"retain\", \"destroy\"",
@@ -352,7 +355,8 @@ mod tests {
         ] {
             assert_eq!(texts(&spec), [expected]);
         }
-        let fine = json!({ "name": "a", "id": "at-Z9", "port": "http", "labels": { "x": "y" }, "anything": { "b": 1 } });
+        let fine =
+            json!({ "name": "a", "id": "at-Z9", "port": "http", "labels": { "x": "y" }, "anything": { "b": 1 } });
         assert_eq!(texts(&fine), Vec::<String>::new());
     }
 

@@ -1,6 +1,7 @@
 //! The client against made-up servers.
 
 mod server;
+mod stand_in;
 
 use std::time::Duration;
 
@@ -403,7 +404,8 @@ async fn a_deletion_is_done_waits_or_was_done_before() {
         _ => status(409, "Conflict", "the UID in the precondition does not match", json!({ "name": "operator" })),
     });
     let writer = writer(&server).await;
-    let delete = || writer.delete(&Kind::DEPLOYMENT, Some("hcp"), "operator", "u-1");
+    let kind = Kind::DEPLOYMENT;
+    let delete = || writer.delete(&kind, Some("hcp"), "operator", "u-1");
     assert_eq!(delete().await.unwrap(), Deleted::Gone);
     assert_eq!(delete().await.unwrap(), Deleted::Going);
     assert_eq!(delete().await.unwrap(), Deleted::Gone);
