@@ -31,13 +31,13 @@ impl Lab {
     }
 
     /// What `kubectl edit` would send: a merge patch of another manager.
-    async fn edit(&self, path: &str, patch: &Value) {
+    async fn edit(&self, path: &str, changes: &Value) {
         let found = self.sandbox.cluster("cluster").unwrap();
         let answer = reqwest::Client::new()
             .patch(format!("{}{path}?fieldManager=kubectl-edit", found.address))
             .bearer_auth(found.token)
             .header("content-type", "application/merge-patch+json")
-            .body(patch.to_string())
+            .body(changes.to_string())
             .send()
             .await
             .unwrap();
