@@ -57,7 +57,7 @@ pub fn delete(cluster: &mut Cluster, call: &Call, target: &Target, name: &str, n
     let object = (**found.object()).clone();
     precondition(resource, &object, name, &options)?;
     if resource.kind == "Namespace" && ["default", "kube-system", "kube-public"].contains(&name) {
-        return Err(Refusal::forbidden(resource, name, "this namespace may not be deleted"));
+        return Err(Refusal::forbidden(&resource.group, &resource.plural, name, "this namespace may not be deleted"));
     }
     if options.is_dry_run {
         return Ok(Reply::Now(Answer::json(200, gone(resource, &object))));

@@ -98,7 +98,6 @@ async fn serve(
     let user = user(&door, &parts.headers);
     let text = |name: &str| header(&parts.headers, name);
     let call = Call {
-        cluster: door.cluster.clone(),
         method: parts.method.to_string(),
         path: decode(parts.uri.path()),
         query: query.unwrap_or_default(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Target,
+    Place, Target, access,
     apply::{self, Hand, Manager, Managers, Operation, Scope},
     call::{Answer, Call, Cause, Outcome, Refusal, Reply, from_yaml, unsupported_media_type},
     patch,
@@ -127,7 +127,7 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
         object = patch::operate(&live, operations).ok_or_else(refused)?;
     }
     let unknown = valid::unknown_fields(resource, &object)?;
-    if call.parameter("fieldValidation") == Some("Strict") && !unknown.is_empty() {
+    if call.is_strict()? && !unknown.is_empty() {
         let cause = Cause::invalid("patch", &json!(patch.to_string()), &strict(&unknown));
         return Err(Refusal::invalid("", "", "", &[cause]));
     }
@@ -173,10 +173,13 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     valid::defaults::drop_nulls(&mut config);
     if let Some(wrong) = mistyped(writing, &config)? {
         let place = if target.namespace.is_empty() { "<unknown>" } else { &target.namespace };
-        let kind = format!("{}, Kind={}", resource.api_version(), resource.kind);
+        let kind = format!("{}/{}, Kind={}", resource.group, resource.version, resource.kind);
         return Err(Refusal::new(500, "", format!("failed to create typed patch object ({place}/{name}; {kind}): {wrong}")));
     }
     let live = writing.live(cluster, name, &config);
+    if live.is_none() {
+        access::authorize(cluster, call, &Place { name: None, ..target.place() }, "create")?;
+    }
     let version = config["metadata"]["resourceVersion"].clone();
     match &live {
         None => refuse_what_is_not_there(writing, name, &config)?,
@@ -243,10 +246,16 @@ fn mistyped(writing: &Writing<'_>, config: &Value) -> Result<Option<String>, Ref
     let resource = &writing.target.resource;
     let mut wrong: Vec<String> = match resource.schema() {
         Some(schema) => valid::schema::mistyped(config, schema),
-        None => Vec::new(),
+        None => valid::typed::mistyped(resource, config).into_iter().collect(),
     };
+    if resource.schema().is_none() && !wrong.is_empty() {
+        return Ok(wrong.pop());
+    }
     let unknown = valid::unknown_fields(resource, config)?;
-    wrong.extend(unknown.iter().map(|path| format!(".{path}: field not declared in schema")));
+    wrong.extend(unknown.iter().map(|path| {
+        let path = apply::merge::in_steps(config, resource.shape(), path);
+        format!("{path}: field not declared in schema")
+    }));
     wrong.extend(apply::merge::duplicates(config, resource.shape()));
     Ok(match wrong.as_slice() {
         [] => None,
@@ -311,7 +320,7 @@ fn strict(unknown: &[String]) -> String {
 }
 
 fn warnings(writing: &Writing<'_>, unknown: &[String]) -> Vec<String> {
-    let are_wanted = matches!(writing.call.parameter("fieldValidation"), None | Some("Warn"));
+    let are_wanted = writing.call.parameter("fieldValidation") != Some("Ignore");
     unknown.iter().filter(|_| are_wanted).map(|path| format!("unknown field {path:?}")).collect()
 }
 
@@ -319,13 +328,20 @@ fn warnings(writing: &Writing<'_>, unknown: &[String]) -> Vec<String> {
 fn known_fields(writing: &Writing<'_>, object: &mut Value) -> Result<Vec<String>, Refusal> {
     let resource = &writing.target.resource;
     let unknown = valid::unknown_fields(resource, object)?;
-    if writing.call.parameter("fieldValidation") == Some("Strict") && !unknown.is_empty() {
+    let twice = valid::twice::fields(&writing.call.body);
+    let told = |(kind, path): (&str, &String)| format!("{kind} field {path:?}");
+    let texts: Vec<String> = twice.iter().map(|path| ("duplicate", path)).chain(unknown.iter().map(|path| ("unknown", path))).map(told).collect();
+    if writing.call.is_strict()? && !texts.is_empty() {
         let (kind, version) = (&resource.kind, &resource.version);
-        let text = format!("{kind} in version {version:?} cannot be handled as a {kind}: {}", strict(&unknown));
+        let text = format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {}",
+            texts.join(", ")
+        );
         return Err(Refusal::bad_request(text));
     }
     valid::prune(resource, object);
-    Ok(warnings(writing, &unknown))
+    let are_wanted = writing.call.parameter("fieldValidation") != Some("Ignore");
+    Ok(if are_wanted { texts } else { Vec::new() })
 }
 
 /// Puts an object into the namespace of its path.
@@ -414,7 +430,7 @@ fn commit(
     let (id, key) = (resource.id(), resource.key(&target.namespace, &name));
     match live {
         None => {
-            in_a_namespace(cluster, writing)?;
+            in_a_namespace(cluster, writing, &name)?;
             if let Some(found) = cluster.get(&id, &key) {
                 let is_going = found.object()["metadata"]["deletionTimestamp"].is_string();
                 return Err(Refusal::exists(resource, &name, is_going));
@@ -424,6 +440,7 @@ fn commit(
         }
         Some(live) => give_next(writing, live, &mut object, &name)?,
     }
+    access::refuse_escalation(cluster, &writing.call.user, target, &object)?;
     let entries = managers.to_json();
     if entries.as_array().is_some_and(|entries| !entries.is_empty()) {
         object["metadata"]["managedFields"] = entries;
@@ -454,7 +471,7 @@ fn commit(
 }
 
 /// An object of a namespace needs it, and one that is not going.
-fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>) -> Result<(), Refusal> {
+fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>, name: &str) -> Result<(), Refusal> {
     let target = writing.target;
     if !target.resource.is_namespaced {
         return Ok(());
@@ -468,7 +485,7 @@ fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>) -> Result<(), Refusa
         return Ok(());
     }
     let why = format!("unable to create new content in namespace {} because it is being terminated", target.namespace);
-    let mut refusal = Refusal::forbidden(&target.resource, "", &why);
+    let mut refusal = Refusal::forbidden(&target.resource.group, &target.resource.plural, name, &why);
     refusal.details["causes"] = json!([{ "reason": "NamespaceTerminating", "field": "metadata.namespace",
         "message": format!("namespace {} is being terminated", target.namespace) }]);
     Err(refusal)
@@ -497,6 +514,9 @@ fn give_first(writing: &Writing<'_>, object: &mut Value, uid: &str) {
             object["status"] = json!({ "phase": "Active" });
         }
         "Pod" => object["status"] = json!({ "phase": "Pending" }),
+        "Deployment" => object["status"] = json!({}),
+        "ReplicaSet" => object["status"] = json!({ "replicas": 0 }),
+        "Service" if writing.is_dry_run => object["status"] = json!({ "loadBalancer": {} }),
         "Service" if object["spec"]["type"] != "ExternalName" && object["spec"]["clusterIP"].is_null() => {
             let number = u32::from_str_radix(&uid[..4], 16).unwrap_or_default();
             let address = format!("10.96.{}.{}", number / 256, number % 256);

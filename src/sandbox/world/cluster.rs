@@ -227,6 +227,8 @@ impl Cluster {
                 "status": { "conditions": [ready], "nodeInfo": info } });
             cluster.put("nodes", name, object);
         }
+        // Nobody could have seen how it began.
+        cluster.compact();
         cluster
     }
 

@@ -261,6 +261,25 @@ pub fn remove(value: &Value, set: &FieldSet, shape: Shape<'_>) -> Option<Value> 
     }
 }
 
+/// A path with places in lists (`spec.containers[0].a`) in the merge's spelling, which has keys where there are some.
+pub fn in_steps(value: &Value, shape: Shape<'_>, path: &str) -> String {
+    let (mut value, mut shape, mut steps) = (value, shape, Vec::new());
+    for part in path.replace('[', ".[").split('.') {
+        match part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')?.parse::<usize>().ok()) {
+            Some(number) => {
+                let item = &value[number];
+                steps.push(item_step(item, &shape.listing()).unwrap_or_else(|| part.to_owned()));
+                (value, shape) = (item, shape.item());
+            }
+            None => {
+                steps.push(field_step(part));
+                (value, shape) = (&value[part], shape.field(part));
+            }
+        }
+    }
+    super::fields::shown(&steps)
+}
+
 /// Items that stand in a list twice, in the merge's words.
 pub fn duplicates(value: &Value, shape: Shape<'_>) -> Vec<String> {
     let mut found = Vec::new();

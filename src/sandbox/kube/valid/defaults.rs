@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::quantities;
+
 fn default(object: &mut Value, name: &str, value: Value) {
-    if object[name].is_null() {
+    if object[name].is_null() || (object[name] == "" && value.is_string()) {
         object[name] = value;
     }
 }
@@ -22,7 +24,12 @@ pub fn fill_in(kind: &str, object: &mut Value) {
             default(&mut object["spec"], "replicas", json!(1));
             template(object);
         }
-        "Pod" => pod(&mut object["spec"]),
+        "Pod" => {
+            pod(&mut object["spec"]);
+            for list in ["initContainers", "containers"] {
+                each(&mut object["spec"], list).for_each(request_what_is_limited);
+            }
+        }
         "Service" => service(object),
         "Secret" => secret(object),
         "Namespace" => {
@@ -101,15 +108,20 @@ fn container(container: &mut Value) {
     default(container, "terminationMessagePath", json!("/dev/termination-log"));
     default(container, "terminationMessagePolicy", json!("File"));
     default(container, "resources", json!({}));
-    let limits = container["resources"]["limits"].as_object().cloned().unwrap_or_default();
-    for (name, limit) in limits {
-        default(&mut container["resources"], "requests", json!({}));
-        default(&mut container["resources"]["requests"], &name, limit);
+    for kind in ["limits", "requests"] {
+        for (_, amount) in container["resources"].get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Some(canonical) = amount.as_str().and_then(quantities::canonical) {
+                *amount = json!(canonical);
+            }
+        }
     }
     for port in each(container, "ports") {
         default(port, "protocol", json!("TCP"));
     }
     for variable in each(container, "env") {
+        if variable["value"] == "" {
+            variable["value"] = Value::Null;
+        }
         if variable["valueFrom"]["fieldRef"].is_object() {
             default(&mut variable["valueFrom"]["fieldRef"], "apiVersion", json!("v1"));
         }
@@ -120,6 +132,15 @@ fn container(container: &mut Value) {
         } else if let Some(map) = container.as_object_mut() {
             map.remove(name);
         }
+    }
+}
+
+/// Of a pod, and not of a template.
+fn request_what_is_limited(container: &mut Value) {
+    let limits = container["resources"]["limits"].as_object().cloned().unwrap_or_default();
+    for (name, limit) in limits {
+        default(&mut container["resources"], "requests", json!({}));
+        default(&mut container["resources"]["requests"], &name, limit);
     }
 }
 

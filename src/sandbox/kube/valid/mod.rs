@@ -2,8 +2,10 @@
 
 pub mod defaults;
 mod pods;
+mod quantities;
 pub mod rules;
 pub mod schema;
+pub mod twice;
 pub mod typed;
 
 use serde_json::Value;

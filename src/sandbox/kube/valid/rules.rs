@@ -141,6 +141,7 @@ fn of_kind(kind: &str, live: Option<&Value>, object: &Value) -> Vec<Cause> {
         "Service" => service(object),
         "ConfigMap" => data(object, &["data", "binaryData"], live),
         "Secret" => secret(live, object),
+        "Event" => event(object),
         "Role" | "ClusterRole" => rules(object),
         "RoleBinding" | "ClusterRoleBinding" => binding(live, object),
         "CustomResourceDefinition" => definition(live, object),
@@ -206,6 +207,12 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::forbidden(*field, "field is immutable when `immutable` is set"));
         }
     }
+    for key in object["binaryData"].as_object().into_iter().flatten().map(|(key, _)| key) {
+        if object["data"].get(key).is_some() {
+            let field = format!("binaryData[{key}]");
+            causes.push(Cause::invalid(field, &json!(key), "duplicate of key present in data"));
+        }
+    }
     if live.is_some_and(|live| live["immutable"] == true) && object["immutable"] != true {
         causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
     }
@@ -214,10 +221,26 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
 
 fn secret(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = data(object, &["data"], live);
+    for (kind, key) in [("kubernetes.io/dockerconfigjson", ".dockerconfigjson"), ("kubernetes.io/dockercfg", ".dockercfg")] {
+        if object["type"] == kind && object["data"][key].is_null() {
+            causes.push(Cause::required(format!("data[{key}]"), ""));
+        }
+    }
     if live.is_some_and(|live| live["type"] != object["type"]) {
         causes.push(Cause::invalid("type", &object["type"], IMMUTABLE));
     }
     causes
+}
+
+fn event(object: &Value) -> Vec<Cause> {
+    let place = &object["involvedObject"]["namespace"];
+    let own = &object["metadata"]["namespace"];
+    let is_elsewhere = match place.as_str() {
+        None | Some("") => own != "default",
+        Some(_) => place != own,
+    };
+    let cause = || Cause::invalid("involvedObject.namespace", place, "does not match event.namespace");
+    is_elsewhere.then(cause).into_iter().collect()
 }
 
 fn rules(object: &Value) -> Vec<Cause> {
