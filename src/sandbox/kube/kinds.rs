@@ -178,6 +178,11 @@ pub fn all(cluster: &Cluster) -> Vec<Resource> {
     BUILT_IN.iter().map(Resource::built_in).chain(defined(cluster)).collect()
 }
 
+/// Whether a group is one that every cluster has.
+pub fn is_built_in(group: &str) -> bool {
+    BUILT_IN.iter().any(|kind| kind.group == group)
+}
+
 /// The kind of a path.
 pub fn find(cluster: &Cluster, group: &str, version: &str, plural: &str) -> Option<Resource> {
     if let Some(kind) = BUILT_IN.iter().find(|kind| kind.group == group && kind.plural == plural && version == "v1") {

@@ -75,8 +75,7 @@ pub fn answer(cluster: &mut Cluster, call: &Call, now: Timestamp) -> Outcome {
     };
     access::authorize(cluster, call, &place, access::verb(call, place.name))?;
     let Some(target) = target(cluster, version, &place) else {
-        let is_built_in = |kind: &Resource| kind.group == group && kind.version == version && !kind.is_custom();
-        if kinds::all(cluster).iter().any(is_built_in) {
+        if kinds::is_built_in(group) {
             return Err(Refusal::no_resource());
         }
         return Ok(Reply::Now(Answer::text(404, "404 page not found\n")));
@@ -98,6 +97,7 @@ fn about_kinds(cluster: &Cluster, call: &Call, parts: &[&str]) -> Outcome {
             call.wants_metadata()?;
             Ok(Reply::Now(Answer::json(200, document)))
         }
+        None if matches!(parts, ["api" | "apis", group, ..] if kinds::is_built_in(group)) => Err(Refusal::no_resource()),
         None => Ok(Reply::Now(Answer::text(404, "404 page not found\n"))),
     }
 }

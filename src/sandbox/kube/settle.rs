@@ -50,8 +50,10 @@ pub fn write_status(cluster: &mut Cluster, id: &str, key: &str, status: Value, n
     };
     let time = second(now);
     let hand = Hand { manager: &manager, scope: Scope::Status, now: &time };
-    let managers = apply::update(&live, &object, resource.shape(), &Managers::of(&live), hand);
-    object["metadata"]["managedFields"] = managers.to_json();
+    let before = Managers::of(&live);
+    if before != Managers::default() {
+        object["metadata"]["managedFields"] = apply::update(&live, &object, resource.shape(), &before, hand).to_json();
+    }
     cluster.put(id, key, object);
 }
 

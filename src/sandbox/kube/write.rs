@@ -83,7 +83,7 @@ pub fn create(cluster: &mut Cluster, writing: &Writing<'_>, mut object: Value) -
         object["metadata"]["name"] = json!(format!("{stem}{end}"));
     }
     valid::fill_in(resource, &mut object);
-    let managers = first_managers(writing, &object);
+    let managers = first_managers(writing, &object, writing.hand());
     let made = commit(cluster, writing, None, object, &managers)?;
     writing.answer(201, &made, warnings)
 }
@@ -145,7 +145,11 @@ fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut objec
     let (before, mut bare) = (Managers::of(live), live.clone());
     forget_managers(&mut bare);
     forget_managers(&mut object);
-    let mut managers = apply::update(&bare, &object, resource.shape(), &before, writing.hand());
+    let mut managers = Managers::default();
+    // Of an object of which nobody knows who made it, nothing is written down until it is applied.
+    if before != managers {
+        managers = apply::update(&bare, &object, resource.shape(), &before, writing.hand());
+    }
     if is_reset && live["metadata"]["managedFields"].is_array() {
         managers = Managers::default();
     }
@@ -168,13 +172,14 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     }
     let mut config = from_yaml(&call.body)?;
     applies_here(writing, &config)?;
+    let told_namespace = config["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
     place(writing, &mut config)?;
     name_agrees(&mut config, name)?;
     valid::defaults::drop_nulls(&mut config);
     if let Some(wrong) = mistyped(writing, &config)? {
-        let place = if target.namespace.is_empty() { "<unknown>" } else { &target.namespace };
         let kind = format!("{}/{}, Kind={}", resource.group, resource.version, resource.kind);
-        return Err(Refusal::new(500, "", format!("failed to create typed patch object ({place}/{name}; {kind}): {wrong}")));
+        let text = format!("failed to create typed patch object ({told_namespace}/{name}; {kind}): {wrong}");
+        return Err(Refusal::new(500, "", text));
     }
     let live = writing.live(cluster, name, &config);
     if live.is_none() {
@@ -188,9 +193,19 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
         }
         Some(_) => {}
     }
-    let before = live.as_ref().map(Managers::of).unwrap_or_default();
+    let mut before = live.as_ref().map(Managers::of).unwrap_or_default();
     let mut bare = live.clone().unwrap_or_else(|| json!({}));
     forget_managers(&mut bare);
+    if before == Managers::default() && live.is_some() {
+        // Nobody knows who made it (apimachinery v0.36, `util/managedfields/internal/skipnonapplied.go`).
+        let manager = Manager {
+            operation: Operation::Update,
+            name: "before-first-apply".to_owned(),
+            api_version: resource.api_version(),
+            subresource: String::new(),
+        };
+        before = first_managers(writing, &bare, Hand { manager: &manager, ..writing.hand() });
+    }
     let force = call.flag("force");
     let result = apply::apply(&bare, &config, resource.shape(), &before, writing.hand(), force);
     let mut result = result.map_err(|conflicts| conflict(&conflicts))?;
@@ -210,9 +225,6 @@ fn refuse_what_is_not_there(writing: &Writing<'_>, name: &str, config: &Value) -
     if let Some(uid) = config["metadata"]["uid"].as_str() {
         let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
         return Err(Refusal::conflict(resource, name, &why));
-    }
-    if config["metadata"]["resourceVersion"].is_string() {
-        return Err(Refusal::conflict(resource, name, OUTDATED));
     }
     Ok(())
 }
@@ -400,7 +412,7 @@ fn keep_what_is_kept(writing: &Writing<'_>, live: &Value, object: &mut Value) {
 }
 
 /// Who owns what of a new object: its type is there before it.
-fn first_managers(writing: &Writing<'_>, object: &Value) -> Managers {
+fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Managers {
     let resource = &writing.target.resource;
     // Parts that Go's types always have, so that nobody makes them.
     let parts = match resource.kind.as_str() {
@@ -414,7 +426,7 @@ fn first_managers(writing: &Writing<'_>, object: &Value) -> Managers {
     before["metadata"] = json!({});
     let mut bare = object.clone();
     forget_managers(&mut bare);
-    apply::update(&before, &bare, resource.shape(), &Managers::default(), writing.hand())
+    apply::update(&before, &bare, resource.shape(), &Managers::default(), hand)
 }
 
 /// The rest of the way of every write: rules, what the server gives, and keeping it.
@@ -535,6 +547,10 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
     let resource = &writing.target.resource;
     let (told, own) = (object["metadata"].clone(), &live["metadata"]);
     if let Some(uid) = told["uid"].as_str().filter(|uid| own["uid"] != **uid && !uid.is_empty()) {
+        if writing.call.method == "PATCH" {
+            let cause = Cause::invalid("metadata.uid", &told["uid"], "field is immutable");
+            return Err(Refusal::invalid(&resource.group, &resource.kind, name, &[cause]));
+        }
         let uid_of = own["uid"].as_str().unwrap_or_default();
         let place = [&resource.plural, &resource.key(&writing.target.namespace, name)].map(String::as_str).join("/");
         let why = format!(

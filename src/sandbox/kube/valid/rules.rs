@@ -94,7 +94,7 @@ fn metadata(resource: &Resource, object: &Value) -> Vec<Cause> {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().is_none_or(str::is_empty) {
                 let place = format!("metadata.ownerReferences.{field}");
-                causes.push(Cause::required(place, "must not be empty"));
+                causes.push(Cause::invalid(place, &json!(""), "must not be empty"));
             }
         }
     }
@@ -207,10 +207,10 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::forbidden(*field, "field is immutable when `immutable` is set"));
         }
     }
-    for key in object["binaryData"].as_object().into_iter().flatten().map(|(key, _)| key) {
-        if object["data"].get(key).is_some() {
-            let field = format!("binaryData[{key}]");
-            causes.push(Cause::invalid(field, &json!(key), "duplicate of key present in data"));
+    for key in object["data"].as_object().into_iter().flatten().map(|(key, _)| key) {
+        if object["binaryData"].get(key).is_some() {
+            let field = format!("data[{key}]");
+            causes.push(Cause::invalid(field, &json!(key), "duplicate of key present in binaryData"));
         }
     }
     if live.is_some_and(|live| live["immutable"] == true) && object["immutable"] != true {
@@ -301,7 +301,7 @@ fn definition(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     for (number, version) in versions.iter().enumerate() {
         if version["schema"]["openAPIV3Schema"].is_null() {
             let place = format!("spec.versions[{number}].schema.openAPIV3Schema");
-            causes.push(Cause::required(place, "schemas are required"));
+            causes.push(Cause::required(place, ""));
         }
     }
     for (field, name) in [("group", "spec.group"), ("scope", "spec.scope")] {

@@ -279,12 +279,9 @@ fn inspect_number(number: f64, value: &Value, schema: &Value, path: &str, causes
     if let Some(most) = schema["maximum"].as_f64().filter(|most| number > *most) {
         causes.push(Cause::invalid(path, value, &format!("{path} in body should be less than or equal to {most}")));
     }
-    let bounds = match schema["format"].as_str() {
-        Some("int32") => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        _ => return,
-    };
-    if number < bounds.0 || number > bounds.1 {
-        causes.push(Cause::invalid(path, value, &format!("{path} in body must be of type int32: {value}")));
+    if schema["format"] == "int32" && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number) {
+        let text = format!("Checked value must be of type integer with format int32 in {path}");
+        causes.push(Cause::invalid("<nil>", &json!(""), &text));
     }
 }
 

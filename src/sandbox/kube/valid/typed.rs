@@ -94,6 +94,7 @@ fn misfit(kind: &str, object: &Value, error: &str) -> Option<Misfit> {
     let wanted = wanted.iter().find(|(text, _)| error.contains(text)).map(|(_, wanted)| *wanted)?;
     let mut places = Vec::new();
     all_places(object, &mut Vec::new(), &mut places);
+    places.retain(|path| *path != ["apiVersion"] && *path != ["kind"]);
     places.into_iter().find_map(|path| {
         let pointer: String = path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
         let given = object.pointer(&pointer)?.clone();
