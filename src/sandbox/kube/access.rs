@@ -52,8 +52,11 @@ pub fn authorize(cluster: &Cluster, call: &Call, place: &Place<'_>, verb: &str) 
     if granted(&rules_of(cluster, &call.user, namespace), wish).is_some() {
         return Ok(());
     }
-    let whence =
-        if namespace.is_empty() { "at the cluster scope".to_owned() } else { format!("in the namespace {namespace:?}") };
+    let whence = if namespace.is_empty() {
+        "at the cluster scope".to_owned()
+    } else {
+        format!("in the namespace {namespace:?}")
+    };
     let user = &call.user.name;
     let why = format!("User {user:?} cannot {verb} resource {resource:?} in API group {group:?} {whence}");
     Err(Refusal::forbidden(group, plural, name, &why))

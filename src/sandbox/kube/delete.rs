@@ -31,7 +31,8 @@ impl Options {
     fn new(call: &Call) -> Result<Self, Refusal> {
         let body = if call.body.is_empty() { Value::Null } else { call.document()? };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let policy = text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
+        let policy =
+            text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
         let known = ["Background", "Foreground", "Orphan"];
         if let Some(policy) = policy.as_deref().filter(|policy| !known.contains(policy)) {
             let known = known.map(|word| format!("{word:?}"));
@@ -75,7 +76,8 @@ pub fn delete(cluster: &mut Cluster, call: &Call, target: &Target, name: &str, n
 fn precondition(resource: &Resource, object: &Value, name: &str, options: &Options) -> Result<(), Refusal> {
     let metadata = &object["metadata"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let kind = if resource.group.is_empty() { resource.kind.clone() } else { format!("{}.{}", resource.kind, resource.group) };
+    let kind =
+        if resource.group.is_empty() { resource.kind.clone() } else { format!("{}.{}", resource.kind, resource.group) };
     for (word, told, own, end) in [
         ("UID", &options.uid, text(&metadata["uid"]), "deleted and then recreated"),
         ("ResourceVersion", &options.version, text(&metadata["resourceVersion"]), "modified"),

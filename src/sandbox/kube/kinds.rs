@@ -152,7 +152,8 @@ impl Resource {
 
     /// Whether `metadata.generation` counts changes of the rest.
     pub fn has_generation(&self) -> bool {
-        self.is_custom() || ["Deployment", "ReplicaSet", "CustomResourceDefinition", "Pod"].contains(&self.kind.as_str())
+        self.is_custom()
+            || ["Deployment", "ReplicaSet", "CustomResourceDefinition", "Pod"].contains(&self.kind.as_str())
     }
 }
 

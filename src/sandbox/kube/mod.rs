@@ -97,7 +97,9 @@ fn about_kinds(cluster: &Cluster, call: &Call, parts: &[&str]) -> Outcome {
             call.wants_metadata()?;
             Ok(Reply::Now(Answer::json(200, document)))
         }
-        None if matches!(parts, ["api" | "apis", group, ..] if kinds::is_built_in(group)) => Err(Refusal::no_resource()),
+        None if matches!(parts, ["api" | "apis", group, ..] if kinds::is_built_in(group)) => {
+            Err(Refusal::no_resource())
+        }
         None => Ok(Reply::Now(Answer::text(404, "404 page not found\n"))),
     }
 }

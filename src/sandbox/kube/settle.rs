@@ -64,7 +64,9 @@ fn keys(cluster: &Cluster, id: &str) -> Vec<String> {
 /// A definition that is new or changed is accepted and established.
 fn definitions(cluster: &mut Cluster, now: Timestamp) {
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if !definition["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
@@ -83,7 +85,8 @@ fn definitions(cluster: &mut Cluster, now: Timestamp) {
         let stored = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone());
         let mut names: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
         names.extend(stored.filter(|name| !names.contains(name)).collect::<Vec<Value>>());
-        let status = json!({ "conditions": conditions, "acceptedNames": definition["spec"]["names"], "storedVersions": names });
+        let status =
+            json!({ "conditions": conditions, "acceptedNames": definition["spec"]["names"], "storedVersions": names });
         write_status(cluster, DEFINITIONS, &key, status, now);
     }
 }
@@ -107,7 +110,9 @@ fn accounts(cluster: &mut Cluster, now: Timestamp) {
 /// Namespaces and definitions that go take with them what is in them.
 fn endings(cluster: &mut Cluster, now: Timestamp) {
     for name in keys(cluster, "namespaces") {
-        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if namespace["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
@@ -123,7 +128,9 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
         }
     }
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if definition["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
@@ -200,11 +207,8 @@ impl Owners {
 fn owners(cluster: &mut Cluster, now: Timestamp) {
     let owners = Owners::of(cluster);
     let mut waited_for = BTreeSet::new();
-    let places: Vec<(String, String)> = cluster
-        .objects
-        .iter()
-        .flat_map(|(id, objects)| objects.keys().map(|key| (id.clone(), key.clone())))
-        .collect();
+    let places: Vec<(String, String)> =
+        cluster.objects.iter().flat_map(|(id, objects)| objects.keys().map(|key| (id.clone(), key.clone()))).collect();
     for (id, key) in places {
         let Some(object) = cluster.get(&id, &key).map(|stored| stored.object().clone()) else { continue };
         let Some(references) = object["metadata"]["ownerReferences"].as_array() else { continue };
@@ -215,7 +219,8 @@ fn owners(cluster: &mut Cluster, now: Timestamp) {
             give_up(cluster, &id, &key, kept);
             continue;
         }
-        let is_owned = kept.iter().any(|one| owners.all.contains(&uid(one)) && !owners.going_first.contains_key(&uid(one)));
+        let is_owned =
+            kept.iter().any(|one| owners.all.contains(&uid(one)) && !owners.going_first.contains_key(&uid(one)));
         waited_for.extend(kept.iter().map(uid).filter(|uid| owners.going_first.contains_key(uid)));
         let Some(resource) = kinds::of_id(cluster, &id).filter(|_| !kept.is_empty() && !is_owned) else { continue };
         delete::remove(cluster, &resource, &key, None, now);

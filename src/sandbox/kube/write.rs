@@ -139,7 +139,8 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
 
 fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut object: Value) -> Result<Value, Refusal> {
     let resource = &writing.target.resource;
-    let is_reset = object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
+    let is_reset =
+        object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
     keep_what_is_kept(writing, live, &mut object);
     valid::fill_in(resource, &mut object);
     let (before, mut bare) = (Managers::of(live), live.clone());
@@ -239,8 +240,9 @@ fn applies_here(writing: &Writing<'_>, config: &Value) -> Result<(), Refusal> {
     };
     let expected = resource.api_version();
     if version != expected {
-        let text =
-            format!("Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}");
+        let text = format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
+        );
         return Err(Refusal::bad_request(text));
     }
     if kind != resource.kind {
@@ -342,7 +344,12 @@ fn known_fields(writing: &Writing<'_>, object: &mut Value) -> Result<Vec<String>
     let unknown = valid::unknown_fields(resource, object)?;
     let twice = valid::twice::fields(&writing.call.body);
     let told = |(kind, path): (&str, &String)| format!("{kind} field {path:?}");
-    let texts: Vec<String> = twice.iter().map(|path| ("duplicate", path)).chain(unknown.iter().map(|path| ("unknown", path))).map(told).collect();
+    let texts: Vec<String> = twice
+        .iter()
+        .map(|path| ("duplicate", path))
+        .chain(unknown.iter().map(|path| ("unknown", path)))
+        .map(told)
+        .collect();
     if writing.call.is_strict()? && !texts.is_empty() {
         let (kind, version) = (&resource.kind, &resource.version);
         let text = format!(
@@ -417,7 +424,9 @@ fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Mana
     // Parts that Go's types always have, so that nobody makes them.
     let parts = match resource.kind.as_str() {
         _ if resource.is_custom() => json!({}),
-        "Deployment" | "ReplicaSet" => json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } }),
+        "Deployment" | "ReplicaSet" => {
+            json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } })
+        }
         "Pod" => json!({ "spec": { "containers": [] } }),
         "Service" | "CustomResourceDefinition" => json!({ "spec": {} }),
         _ => json!({}),
@@ -585,8 +594,8 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
 fn without_blanks(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|_, value| {
-            let is_blank = value.as_object().is_some_and(serde_json::Map::is_empty)
-                || value.as_array().is_some_and(Vec::is_empty);
+            let is_blank =
+                value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
             !is_blank && !value.is_null()
         });
     }

@@ -110,7 +110,8 @@ fn container(container: &mut Value) {
     default(container, "resources", json!({}));
     for kind in ["limits", "requests"] {
         for (_, amount) in container["resources"].get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
-            if let Some(canonical) = amount.as_str().and_then(quantities::canonical) {
+            let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+            if let Some(canonical) = quantities::canonical(&text) {
                 *amount = json!(canonical);
             }
         }
@@ -119,9 +120,6 @@ fn container(container: &mut Value) {
         default(port, "protocol", json!("TCP"));
     }
     for variable in each(container, "env") {
-        if variable["value"] == "" {
-            variable["value"] = Value::Null;
-        }
         if variable["valueFrom"]["fieldRef"].is_object() {
             default(&mut variable["valueFrom"]["fieldRef"], "apiVersion", json!("v1"));
         }

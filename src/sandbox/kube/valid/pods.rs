@@ -40,7 +40,11 @@ pub fn check(spec: &Value, place: &str) -> Vec<Cause> {
     }
     if spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
         let field = format!("{place}.terminationGracePeriodSeconds");
-        causes.push(Cause::invalid(field, &spec["terminationGracePeriodSeconds"], "must be greater than or equal to 0"));
+        causes.push(Cause::invalid(
+            field,
+            &spec["terminationGracePeriodSeconds"],
+            "must be greater than or equal to 0",
+        ));
     }
     causes
 }
@@ -112,8 +116,7 @@ fn resources(resources: &Value, field: &str) -> Vec<Cause> {
         let limit = &resources["limits"][name];
         let is_above = quantity(request).zip(quantity(limit)).is_some_and(|(request, limit)| request > limit);
         if is_above {
-            let text =
-                format!("must be less than or equal to {name} limit of {}", limit.as_str().unwrap_or_default());
+            let text = format!("must be less than or equal to {name} limit of {}", limit.as_str().unwrap_or_default());
             causes.push(Cause::invalid(format!("{field}.requests"), request, &text));
         }
     }

@@ -47,6 +47,9 @@ fn is_label_value(text: &str) -> bool {
         && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
+/// All values of a ConfigMap or a Secret together (kubernetes v1.36, `MaxSecretSize`).
+const MOST_DATA: usize = 1 << 20;
+
 /// What is wrong in an object, and in its difference to the one that is there.
 pub fn check(resource: &Resource, live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = metadata(resource, object);
@@ -213,6 +216,11 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::invalid(field, &json!(key), "duplicate of key present in binaryData"));
         }
     }
+    let values = fields.iter().filter_map(|field| object[*field].as_object()).flat_map(|map| map.values());
+    if values.filter_map(Value::as_str).map(str::len).sum::<usize>() > MOST_DATA {
+        let message = format!("Too long: may not be more than {MOST_DATA} bytes");
+        causes.push(Cause { reason: "FieldValueTooLong", field: "[]".to_owned(), message });
+    }
     if live.is_some_and(|live| live["immutable"] == true) && object["immutable"] != true {
         causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
     }
@@ -221,7 +229,9 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
 
 fn secret(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = data(object, &["data"], live);
-    for (kind, key) in [("kubernetes.io/dockerconfigjson", ".dockerconfigjson"), ("kubernetes.io/dockercfg", ".dockercfg")] {
+    for (kind, key) in
+        [("kubernetes.io/dockerconfigjson", ".dockerconfigjson"), ("kubernetes.io/dockercfg", ".dockercfg")]
+    {
         if object["type"] == kind && object["data"][key].is_null() {
             causes.push(Cause::required(format!("data[{key}]"), ""));
         }

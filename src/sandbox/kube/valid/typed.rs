@@ -46,7 +46,9 @@ fn through(kind: &str, object: &Value) -> Result<Value, serde_json::Error> {
 /// The object in the eyes of its type, or that it is not of it.
 fn typed(resource: &Resource, object: &Value) -> Result<Value, Refusal> {
     let (version, kind) = (&resource.version, &resource.kind);
-    let refused = |why: String| Refusal::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"));
+    let refused = |why: String| {
+        Refusal::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"))
+    };
     if let Some(place) = object["data"].as_object().filter(|_| kind == "Secret").and_then(bad_base64) {
         return Err(refused(format!("illegal base64 data at input byte {place}")));
     }
@@ -96,7 +98,8 @@ fn misfit(kind: &str, object: &Value, error: &str) -> Option<Misfit> {
     all_places(object, &mut Vec::new(), &mut places);
     places.retain(|path| *path != ["apiVersion"] && *path != ["kind"]);
     places.into_iter().find_map(|path| {
-        let pointer: String = path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
+        let pointer: String =
+            path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
         let given = object.pointer(&pointer)?.clone();
         let mut without = object.clone();
         *without.pointer_mut(&pointer)? = Value::Null;
@@ -145,10 +148,13 @@ fn go_field(kind: &str, path: &[String]) -> String {
 pub fn mistyped(resource: &Resource, object: &Value) -> Option<String> {
     let error = through(&resource.kind, object).err()?.to_string();
     let Misfit { path, given, wanted } = misfit(&resource.kind, object, &error)?;
-    let shown: String = path.iter().map(|part| match part.parse::<usize>() {
-        Ok(place) => format!("[{place}]"),
-        Err(_) => format!(".{part}"),
-    }).collect();
+    let shown: String = path
+        .iter()
+        .map(|part| match part.parse::<usize>() {
+            Ok(place) => format!("[{place}]"),
+            Err(_) => format!(".{part}"),
+        })
+        .collect();
     let given = match (&given, wanted) {
         (Value::String(_), "int32" | "int64") => "string".to_owned(),
         (Value::String(text), _) => format!("&value.valueUnstructured{{Value:{text:?}}}"),
