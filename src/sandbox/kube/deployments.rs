@@ -73,7 +73,9 @@ fn status_of(deployment: &Value, fits: bool, now: Timestamp) -> Value {
         }
         condition
     });
-    status["conditions"] = json!(conditions);
+    let is_other = |one: &&Value| one["type"] != "Available" && one["type"] != "Progressing";
+    let others = deployment["status"]["conditions"].as_array().into_iter().flatten().filter(is_other).cloned();
+    status["conditions"] = others.chain(conditions).collect();
     status
 }
 
