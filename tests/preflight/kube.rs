@@ -174,9 +174,13 @@ async fn nobody_is_there() {
     // A name that no resolver has to be asked for: it is no name.
     let unknown = Place::new("https://cluster..example:6443", json!({}), json!({}));
     golden("kube-name-unknown", &unknown.told().await);
-    let mute = Server::greets("");
+    // It takes connections, and nobody ever looks at them.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", mute.local_addr().unwrap());
     let policy = Policy { request_timeout: Duration::from_millis(200), attempts: 1, ..Policy::test() };
-    golden("kube-no-answer", &Place::new(&at(&mute), json!({}), json!({})).told_within(&policy).await);
+    golden("kube-no-answer", &Place::new(&server, json!({}), json!({})).told_within(&policy).await);
+    let rude = Server::greets("");
+    golden("kube-broken", &Place::new(&at(&rude), json!({}), json!({})).told().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

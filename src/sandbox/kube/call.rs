@@ -9,8 +9,6 @@ use super::kinds::Resource;
 /// A request that was read.
 #[derive(Debug)]
 pub struct Call {
-    /// The target's name.
-    pub cluster: String,
     /// The method.
     pub method: String,
     /// The path.
@@ -142,9 +140,11 @@ impl Refusal {
     }
 
     /// What somebody may not do.
-    pub fn forbidden(resource: &Resource, name: &str, why: &str) -> Self {
+    pub fn forbidden(group: &str, plural: &str, name: &str, why: &str) -> Self {
         let named = if name.is_empty() { String::new() } else { format!(" {name:?}") };
-        Self::of(403, "Forbidden", resource, name, format!("{}{named} is forbidden: {why}", resource.id()))
+        let id = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+        let message = format!("{id}{named} is forbidden: {why}");
+        Self { code: 403, reason: "Forbidden", message, details: details(group, plural, name) }
     }
 
     /// An object that cannot be.
@@ -267,6 +267,19 @@ impl Call {
         }
     }
 
+    /// Whether unknown fields are refused; or that the word for it is none.
+    pub fn is_strict(&self) -> Result<bool, Refusal> {
+        match self.parameter("fieldValidation") {
+            None | Some("Ignore" | "Warn") => Ok(false),
+            Some("Strict") => Ok(true),
+            Some(other) => {
+                let known = ["Ignore", "Strict", "Warn"].map(|word| format!("{word:?}"));
+                let cause = Cause::unsupported("fieldValidation", &json!(other), &known);
+                Err(Refusal::invalid("meta.k8s.io", self.options_kind(), "", &[cause]))
+            }
+        }
+    }
+
     /// The kind of the options of a write.
     pub fn options_kind(&self) -> &'static str {
         match self.method.as_str() {
@@ -338,8 +351,10 @@ impl Call {
 
 /// A body of a kind that is not taken.
 pub fn unsupported_media_type(known: &[&str]) -> Refusal {
-    let text =
-        format!("the body of the request was in an unknown format - accepted media types include: {}", known.join(", "));
+    let text = format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        known.join(", ")
+    );
     Refusal::new(415, "UnsupportedMediaType", text)
 }
 

@@ -31,7 +31,8 @@ impl Options {
     fn new(call: &Call) -> Result<Self, Refusal> {
         let body = if call.body.is_empty() { Value::Null } else { call.document()? };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let policy = text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
+        let policy =
+            text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
         let known = ["Background", "Foreground", "Orphan"];
         if let Some(policy) = policy.as_deref().filter(|policy| !known.contains(policy)) {
             let known = known.map(|word| format!("{word:?}"));
@@ -57,7 +58,7 @@ pub fn delete(cluster: &mut Cluster, call: &Call, target: &Target, name: &str, n
     let object = (**found.object()).clone();
     precondition(resource, &object, name, &options)?;
     if resource.kind == "Namespace" && ["default", "kube-system", "kube-public"].contains(&name) {
-        return Err(Refusal::forbidden(resource, name, "this namespace may not be deleted"));
+        return Err(Refusal::forbidden(&resource.group, &resource.plural, name, "this namespace may not be deleted"));
     }
     if options.is_dry_run {
         return Ok(Reply::Now(Answer::json(200, gone(resource, &object))));
@@ -75,13 +76,20 @@ pub fn delete(cluster: &mut Cluster, call: &Call, target: &Target, name: &str, n
 fn precondition(resource: &Resource, object: &Value, name: &str, options: &Options) -> Result<(), Refusal> {
     let metadata = &object["metadata"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    for (word, place, told, own) in [
-        ("UID", "UID in object meta", &options.uid, text(&metadata["uid"])),
-        ("ResourceVersion", "ResourceVersion in object meta", &options.version, text(&metadata["resourceVersion"])),
+    let kind =
+        if resource.group.is_empty() { resource.kind.clone() } else { format!("{}.{}", resource.kind, resource.group) };
+    for (word, told, own, end) in [
+        ("UID", &options.uid, text(&metadata["uid"]), "deleted and then recreated"),
+        ("ResourceVersion", &options.version, text(&metadata["resourceVersion"]), "modified"),
     ] {
         if let Some(told) = told.as_ref().filter(|told| **told != own) {
-            let why = format!("Precondition failed: {word} in precondition: {told}, {place}: {own}");
-            return Err(Refusal::conflict(resource, name, &why));
+            let mut refusal = Refusal::conflict(resource, name, "");
+            refusal.message = format!(
+                "Operation cannot be fulfilled on {kind} {name:?}: the {word} in the precondition ({told}) does not match the \
+                 {word} in record ({own}). The object might have been {end}"
+            );
+            refusal.details["kind"] = json!(resource.kind);
+            return Err(refusal);
         }
     }
     Ok(())

@@ -30,7 +30,8 @@ fn misfit(cluster: &Cluster, deployment: &Value) -> Option<String> {
     let count = cluster.all("nodes").count();
     let fits = |node: &Value| wanted.iter().all(|(name, value)| node["metadata"]["labels"][name] == *value);
     let is_taken = !cluster.no_nodes_fit && cluster.all("nodes").any(|(_, node)| fits(node));
-    let cause = if cluster.no_nodes_fit { "Insufficient memory" } else { "node(s) didn't match Pod's node affinity/selector" };
+    let cause =
+        if cluster.no_nodes_fit { "Insufficient memory" } else { "node(s) didn't match Pod's node affinity/selector" };
     (!is_taken).then(|| {
         format!(
             "0/{count} nodes are available: {count} {cause}. preemption: 0/{count} nodes are available: {count} Preemption is \
@@ -72,7 +73,9 @@ fn status_of(deployment: &Value, fits: bool, now: Timestamp) -> Value {
         }
         condition
     });
-    status["conditions"] = json!(conditions);
+    let is_other = |one: &&Value| one["type"] != "Available" && one["type"] != "Progressing";
+    let others = deployment["status"]["conditions"].as_array().into_iter().flatten().filter(is_other).cloned();
+    status["conditions"] = others.chain(conditions).collect();
     status
 }
 

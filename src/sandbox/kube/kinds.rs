@@ -152,7 +152,8 @@ impl Resource {
 
     /// Whether `metadata.generation` counts changes of the rest.
     pub fn has_generation(&self) -> bool {
-        self.is_custom() || ["Deployment", "ReplicaSet", "CustomResourceDefinition", "Pod"].contains(&self.kind.as_str())
+        self.is_custom()
+            || ["Deployment", "ReplicaSet", "CustomResourceDefinition", "Pod"].contains(&self.kind.as_str())
     }
 }
 
@@ -178,6 +179,11 @@ pub fn all(cluster: &Cluster) -> Vec<Resource> {
     BUILT_IN.iter().map(Resource::built_in).chain(defined(cluster)).collect()
 }
 
+/// Whether a group is one that every cluster has.
+pub fn is_built_in(group: &str) -> bool {
+    BUILT_IN.iter().any(|kind| kind.group == group)
+}
+
 /// The kind of a path.
 pub fn find(cluster: &Cluster, group: &str, version: &str, plural: &str) -> Option<Resource> {
     if let Some(kind) = BUILT_IN.iter().find(|kind| kind.group == group && kind.plural == plural && version == "v1") {
@@ -185,12 +191,6 @@ pub fn find(cluster: &Cluster, group: &str, version: &str, plural: &str) -> Opti
     }
     let is_it = |one: &Resource| one.group == group && one.version == version && one.plural == plural;
     defined(cluster).into_iter().find(is_it)
-}
-
-/// A kind by its name, in whichever version.
-pub fn of_reference(cluster: &Cluster, api_version: &str, kind: &str) -> Option<Resource> {
-    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-    all(cluster).into_iter().find(|one| one.group == group && one.kind == kind)
 }
 
 /// A kind by its id.
@@ -207,6 +207,8 @@ pub fn discover(cluster: &Cluster, path: &[&str]) -> Option<Value> {
             Some(json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address }))
         }
         ["apis"] => Some(groups(cluster)),
+        // Nobody here reads the types that a server publishes.
+        ["openapi", "v3"] => Some(json!({ "paths": {} })),
         ["apis", name] => {
             let mut group = groups(cluster)["groups"].as_array()?.iter().find(|one| one["name"] == *name)?.clone();
             group["kind"] = json!("APIGroup");

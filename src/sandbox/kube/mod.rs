@@ -38,6 +38,29 @@ pub struct Target {
     pub part: String,
 }
 
+/// A path in its words, whether it leads to something or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    group: &'a str,
+    plural: &'a str,
+    namespace: &'a str,
+    name: Option<&'a str>,
+    part: &'a str,
+}
+
+impl Target {
+    /// The same in words.
+    fn place(&self) -> Place<'_> {
+        Place {
+            group: &self.resource.group,
+            plural: &self.resource.plural,
+            namespace: &self.namespace,
+            name: self.name.as_deref(),
+            part: &self.part,
+        }
+    }
+}
+
 /// Answers one request.
 pub fn answer(cluster: &mut Cluster, call: &Call, now: Timestamp) -> Outcome {
     let parts: Vec<&str> = call.path.split('/').filter(|part| !part.is_empty()).collect();
@@ -46,19 +69,17 @@ pub fn answer(cluster: &mut Cluster, call: &Call, now: Timestamp) -> Outcome {
         ["apis", group, version, rest @ ..] if !rest.is_empty() => (*group, *version, rest),
         _ => return about_kinds(cluster, call, &parts),
     };
-    let no_path = || Ok(Reply::Now(Answer::text(404, "404 page not found\n")));
-    let known = kinds::all(cluster);
-    let mut versions = known.iter().filter(|kind| kind.group == group && kind.version == version).peekable();
-    if versions.peek().is_none() {
+    let Some(place) = place(group, rest) else {
         access::authorize_path(cluster, call)?;
-        return no_path();
-    }
-    let is_custom = versions.all(Resource::is_custom);
-    let Some(target) = target(cluster, group, version, rest) else {
-        access::authorize_path(cluster, call)?;
-        return if is_custom { no_path() } else { Err(Refusal::no_resource()) };
+        return Ok(Reply::Now(Answer::text(404, "404 page not found\n")));
     };
-    access::authorize(cluster, call, &target)?;
+    access::authorize(cluster, call, &place, access::verb(call, place.name))?;
+    let Some(target) = target(cluster, version, &place) else {
+        if kinds::is_built_in(group) {
+            return Err(Refusal::no_resource());
+        }
+        return Ok(Reply::Now(Answer::text(404, "404 page not found\n")));
+    };
     let outcome = about_objects(cluster, call, &target, now);
     if call.method != "GET" && !call.is_dry_run().unwrap_or(true) {
         settle::settle(cluster, now);
@@ -76,25 +97,35 @@ fn about_kinds(cluster: &Cluster, call: &Call, parts: &[&str]) -> Outcome {
             call.wants_metadata()?;
             Ok(Reply::Now(Answer::json(200, document)))
         }
+        None if matches!(parts, ["api" | "apis", group, ..] if kinds::is_built_in(group)) => {
+            Err(Refusal::no_resource())
+        }
         None => Ok(Reply::Now(Answer::text(404, "404 page not found\n"))),
     }
 }
 
-/// The object or objects of a path below a group and version.
-fn target(cluster: &Cluster, group: &str, version: &str, rest: &[&str]) -> Option<Target> {
+/// A path below a group and version, in its words.
+fn place<'a>(group: &'a str, rest: &[&'a str]) -> Option<Place<'a>> {
     let (namespace, rest) = match rest {
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() && rest != ["status"] => (*namespace, rest),
         rest => ("", rest),
     };
     let (plural, name, part) = match rest {
         [plural] => (*plural, None, ""),
-        [plural, name] => (*plural, Some((*name).to_owned()), ""),
-        [plural, name, part] => (*plural, Some((*name).to_owned()), *part),
+        [plural, name] => (*plural, Some(*name), ""),
+        [plural, name, part] => (*plural, Some(*name), *part),
         _ => return None,
     };
+    Some(Place { group, plural, namespace, name, part })
+}
+
+/// The object or objects of a path.
+fn target(cluster: &Cluster, version: &str, place: &Place<'_>) -> Option<Target> {
+    let Place { group, plural, namespace, name, part } = *place;
     let resource = kinds::find(cluster, group, version, plural)?;
     let is_there = part.is_empty() || (part == "status" && resource.has_status);
     let is_right_place = resource.is_namespaced || namespace.is_empty();
+    let name = name.map(str::to_owned);
     let target = Target { namespace: namespace.to_owned(), name, part: part.to_owned(), resource };
     (is_there && is_right_place).then_some(target)
 }

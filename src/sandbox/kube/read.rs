@@ -9,6 +9,7 @@ use super::{
     call::{Answer, Call, Outcome, Refusal, Reply},
     kinds::Resource,
     select::Selection,
+    valid,
     watch::Watch,
 };
 use crate::sandbox::world::Cluster;
@@ -35,9 +36,21 @@ impl View {
             return json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
         }
         let mut shown = object.clone();
+        // A default that came later shows in what was kept before.
+        if self.resource.is_custom() {
+            valid::fill_in(&self.resource, &mut shown);
+        }
         shown["kind"] = json!(self.resource.kind);
         shown["apiVersion"] = json!(self.resource.api_version());
         shown
+    }
+
+    /// What says nothing but how far a watch is.
+    pub fn mark(&self, metadata: &Value) -> Value {
+        if self.is_partial {
+            return self.show(&json!({ "metadata": metadata }));
+        }
+        json!({ "kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata })
     }
 
     /// An item of a list: those of built-in kinds do not say what they are.

@@ -131,7 +131,9 @@ fn word(text: &str) -> Option<String> {
 /// Fields by which objects of a kind can be selected (kubernetes v1.36, `pkg/apis/core/v1/conversion.go` and the strategies).
 fn known_fields(kind: &str) -> &'static [&'static str] {
     match kind {
-        "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase"],
+        "Pod" => {
+            &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase"]
+        }
         "Event" => &[
             "involvedObject.kind",
             "involvedObject.namespace",
@@ -156,12 +158,13 @@ fn field_requirements(resource: &Resource, text: &str) -> Result<Vec<(String, bo
                 .split_once("==")
                 .or_else(|| part.split_once('='))
                 .map(|(key, value)| (key, true, value))
-                .ok_or_else(|| Refusal::bad_request(format!("invalid selector: '{part}'; can't understand '{part}'")))?,
+                .ok_or_else(|| {
+                    Refusal::bad_request(format!("invalid selector: '{part}'; can't understand '{part}'"))
+                })?,
         };
         let known = known_fields(&resource.kind);
         if !["metadata.name", "metadata.namespace"].contains(&key) && !known.contains(&key) {
-            let text =
-                format!("{key:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
+            let text = format!("{key:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
             return Err(Refusal::bad_request(text));
         }
         Ok((key.to_owned(), is_wanted, value.to_owned()))

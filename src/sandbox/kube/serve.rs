@@ -98,7 +98,6 @@ async fn serve(
     let user = user(&door, &parts.headers);
     let text = |name: &str| header(&parts.headers, name);
     let call = Call {
-        cluster: door.cluster.clone(),
         method: parts.method.to_string(),
         path: decode(parts.uri.path()),
         query: query.unwrap_or_default(),
@@ -223,33 +222,29 @@ fn locked(world: &mut World, door: &Door, call: &Call) -> (Outcome, Option<u64>)
 }
 
 /// A body that comes line by line.
-fn flow(
-    door: &Arc<Door>,
-    watch: Watch,
-    faults: &[Fault],
-    scissors: &Scissors,
-    record: &mut RequestRecord,
-) -> Response {
+fn flow(door: &Arc<Door>, watch: Watch, faults: &[Fault], scissors: &Scissors, record: &mut RequestRecord) -> Response {
     if faults.contains(&Fault::LostAnswer) {
         scissors.cut();
         return Response::default();
     }
     record.status = 200;
     let cut = faults.contains(&Fault::CutBody).then(|| scissors.clone());
-    let state = Some((Arc::clone(door), watch, cut));
+    let state = Some((Arc::clone(door), watch, cut, false));
     let pieces = stream::unfold(state, |state| async move {
-        let (door, mut watch, cut) = state?;
+        let (door, mut watch, cut, has_spoken) = state?;
         loop {
             if door.shared.stopped.load(Ordering::SeqCst) {
                 return None;
             }
+            if let Some(scissors) = cut.as_ref().filter(|_| has_spoken) {
+                // Lets what was said so far go out first.
+                tokio::time::sleep(LOOK).await;
+                scissors.cut();
+                return Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None));
+            }
             let (bytes, is_over) = next_lines(&door, &mut watch);
             if !bytes.is_empty() || is_over {
-                let is_last = is_over || cut.is_some();
-                if let Some(scissors) = cut.as_ref().filter(|_| !is_over) {
-                    cut_soon(scissors.clone());
-                }
-                return Some((Ok::<Bytes, io::Error>(bytes.into()), (!is_last).then_some((door, watch, cut))));
+                return Some((Ok::<Bytes, io::Error>(bytes.into()), (!is_over).then_some((door, watch, cut, true))));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -257,14 +252,6 @@ fn flow(
     let mut response = Response::new(Body::from_stream(pieces));
     insert(response.headers_mut(), "content-type", "application/json");
     response
-}
-
-/// Lets what was said so far go out first.
-fn cut_soon(scissors: Scissors) {
-    tokio::spawn(async move {
-        tokio::time::sleep(LOOK).await;
-        scissors.cut();
-    });
 }
 
 fn next_lines(door: &Door, watch: &mut Watch) -> (Vec<u8>, bool) {
@@ -360,7 +347,8 @@ fn dress(door: &Door, mut response: Response) -> Response {
     let now = door.shared.world().now;
     let count = door.shared.records.lock().unwrap_or_else(PoisonError::into_inner).len();
     let digest = hex(&Sha256::digest(format!("audit/{}/{count}", door.cluster)));
-    let id = format!("{}-{}-4{}-8{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32]);
+    let id =
+        format!("{}-{}-4{}-8{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32]);
     let headers = response.headers_mut();
     insert(headers, "audit-id", &id);
     insert(headers, "cache-control", "no-cache, private");

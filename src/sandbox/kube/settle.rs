@@ -50,8 +50,10 @@ pub fn write_status(cluster: &mut Cluster, id: &str, key: &str, status: Value, n
     };
     let time = second(now);
     let hand = Hand { manager: &manager, scope: Scope::Status, now: &time };
-    let managers = apply::update(&live, &object, resource.shape(), &Managers::of(&live), hand);
-    object["metadata"]["managedFields"] = managers.to_json();
+    let before = Managers::of(&live);
+    if before != Managers::default() {
+        object["metadata"]["managedFields"] = apply::update(&live, &object, resource.shape(), &before, hand).to_json();
+    }
     cluster.put(id, key, object);
 }
 
@@ -62,7 +64,9 @@ fn keys(cluster: &Cluster, id: &str) -> Vec<String> {
 /// A definition that is new or changed is accepted and established.
 fn definitions(cluster: &mut Cluster, now: Timestamp) {
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if !definition["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
@@ -81,7 +85,8 @@ fn definitions(cluster: &mut Cluster, now: Timestamp) {
         let stored = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone());
         let mut names: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
         names.extend(stored.filter(|name| !names.contains(name)).collect::<Vec<Value>>());
-        let status = json!({ "conditions": conditions, "acceptedNames": definition["spec"]["names"], "storedVersions": names });
+        let status =
+            json!({ "conditions": conditions, "acceptedNames": definition["spec"]["names"], "storedVersions": names });
         write_status(cluster, DEFINITIONS, &key, status, now);
     }
 }
@@ -105,7 +110,9 @@ fn accounts(cluster: &mut Cluster, now: Timestamp) {
 /// Namespaces and definitions that go take with them what is in them.
 fn endings(cluster: &mut Cluster, now: Timestamp) {
     for name in keys(cluster, "namespaces") {
-        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if namespace["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
@@ -121,11 +128,14 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
         }
     }
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+            continue;
+        };
         if definition["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
         let mut is_empty = true;
+        say_terminating(cluster, &key, &definition, now);
         if let Some(resource) = kinds::of_id(cluster, &key) {
             for object in keys(cluster, &key) {
                 is_empty &= delete::remove(cluster, &resource, &object, None, now).is_none();
@@ -135,6 +145,18 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
             let_go(cluster, DEFINITIONS, &key, OF_DEFINITION);
         }
     }
+}
+
+fn say_terminating(cluster: &mut Cluster, key: &str, definition: &Value, now: Timestamp) {
+    let mut conditions = definition["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    if conditions.iter().any(|one| one["type"] == "Terminating") {
+        return;
+    }
+    conditions.push(json!({ "type": "Terminating", "status": "True", "reason": "InstanceDeletionInProgress",
+        "message": "CustomResource deletion is in progress", "lastTransitionTime": second(now) }));
+    let mut status = definition["status"].clone();
+    status["conditions"] = json!(conditions);
+    write_status(cluster, DEFINITIONS, key, status, now);
 }
 
 /// Takes a finalizer away, and the object with the last one.
@@ -185,11 +207,8 @@ impl Owners {
 fn owners(cluster: &mut Cluster, now: Timestamp) {
     let owners = Owners::of(cluster);
     let mut waited_for = BTreeSet::new();
-    let places: Vec<(String, String)> = cluster
-        .objects
-        .iter()
-        .flat_map(|(id, objects)| objects.keys().map(|key| (id.clone(), key.clone())))
-        .collect();
+    let places: Vec<(String, String)> =
+        cluster.objects.iter().flat_map(|(id, objects)| objects.keys().map(|key| (id.clone(), key.clone()))).collect();
     for (id, key) in places {
         let Some(object) = cluster.get(&id, &key).map(|stored| stored.object().clone()) else { continue };
         let Some(references) = object["metadata"]["ownerReferences"].as_array() else { continue };
@@ -200,7 +219,8 @@ fn owners(cluster: &mut Cluster, now: Timestamp) {
             give_up(cluster, &id, &key, kept);
             continue;
         }
-        let is_owned = kept.iter().any(|one| owners.all.contains(&uid(one)) && !owners.going_first.contains_key(&uid(one)));
+        let is_owned =
+            kept.iter().any(|one| owners.all.contains(&uid(one)) && !owners.going_first.contains_key(&uid(one)));
         waited_for.extend(kept.iter().map(uid).filter(|uid| owners.going_first.contains_key(uid)));
         let Some(resource) = kinds::of_id(cluster, &id).filter(|_| !kept.is_empty() && !is_owned) else { continue };
         delete::remove(cluster, &resource, &key, None, now);

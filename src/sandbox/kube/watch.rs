@@ -65,7 +65,7 @@ impl Watch {
         if annotations.is_object() {
             metadata["annotations"] = annotations.clone();
         }
-        event("BOOKMARK", self.view.show(&json!({ "metadata": metadata })))
+        event("BOOKMARK", self.view.mark(&metadata))
     }
 
     /// What is to be said now, and whether that was the last of it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Target,
+    Place, Target, access,
     apply::{self, Hand, Manager, Managers, Operation, Scope},
     call::{Answer, Call, Cause, Outcome, Refusal, Reply, from_yaml, unsupported_media_type},
     patch,
@@ -83,7 +83,7 @@ pub fn create(cluster: &mut Cluster, writing: &Writing<'_>, mut object: Value) -
         object["metadata"]["name"] = json!(format!("{stem}{end}"));
     }
     valid::fill_in(resource, &mut object);
-    let managers = first_managers(writing, &object);
+    let managers = first_managers(writing, &object, writing.hand());
     let made = commit(cluster, writing, None, object, &managers)?;
     writing.answer(201, &made, warnings)
 }
@@ -127,7 +127,7 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
         object = patch::operate(&live, operations).ok_or_else(refused)?;
     }
     let unknown = valid::unknown_fields(resource, &object)?;
-    if call.parameter("fieldValidation") == Some("Strict") && !unknown.is_empty() {
+    if call.is_strict()? && !unknown.is_empty() {
         let cause = Cause::invalid("patch", &json!(patch.to_string()), &strict(&unknown));
         return Err(Refusal::invalid("", "", "", &[cause]));
     }
@@ -139,13 +139,18 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
 
 fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut object: Value) -> Result<Value, Refusal> {
     let resource = &writing.target.resource;
-    let is_reset = object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
+    let is_reset =
+        object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
     keep_what_is_kept(writing, live, &mut object);
     valid::fill_in(resource, &mut object);
     let (before, mut bare) = (Managers::of(live), live.clone());
     forget_managers(&mut bare);
     forget_managers(&mut object);
-    let mut managers = apply::update(&bare, &object, resource.shape(), &before, writing.hand());
+    let mut managers = Managers::default();
+    // Of an object of which nobody knows who made it, nothing is written down until it is applied.
+    if before != managers {
+        managers = apply::update(&bare, &object, resource.shape(), &before, writing.hand());
+    }
     if is_reset && live["metadata"]["managedFields"].is_array() {
         managers = Managers::default();
     }
@@ -168,15 +173,19 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     }
     let mut config = from_yaml(&call.body)?;
     applies_here(writing, &config)?;
+    let told_namespace = config["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
     place(writing, &mut config)?;
     name_agrees(&mut config, name)?;
     valid::defaults::drop_nulls(&mut config);
     if let Some(wrong) = mistyped(writing, &config)? {
-        let place = if target.namespace.is_empty() { "<unknown>" } else { &target.namespace };
-        let kind = format!("{}, Kind={}", resource.api_version(), resource.kind);
-        return Err(Refusal::new(500, "", format!("failed to create typed patch object ({place}/{name}; {kind}): {wrong}")));
+        let kind = format!("{}/{}, Kind={}", resource.group, resource.version, resource.kind);
+        let text = format!("failed to create typed patch object ({told_namespace}/{name}; {kind}): {wrong}");
+        return Err(Refusal::new(500, "", text));
     }
     let live = writing.live(cluster, name, &config);
+    if live.is_none() {
+        access::authorize(cluster, call, &Place { name: None, ..target.place() }, "create")?;
+    }
     let version = config["metadata"]["resourceVersion"].clone();
     match &live {
         None => refuse_what_is_not_there(writing, name, &config)?,
@@ -185,9 +194,19 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
         }
         Some(_) => {}
     }
-    let before = live.as_ref().map(Managers::of).unwrap_or_default();
+    let mut before = live.as_ref().map(Managers::of).unwrap_or_default();
     let mut bare = live.clone().unwrap_or_else(|| json!({}));
     forget_managers(&mut bare);
+    if before == Managers::default() && live.is_some() {
+        // Nobody knows who made it (apimachinery v0.36, `util/managedfields/internal/skipnonapplied.go`).
+        let manager = Manager {
+            operation: Operation::Update,
+            name: "before-first-apply".to_owned(),
+            api_version: resource.api_version(),
+            subresource: String::new(),
+        };
+        before = first_managers(writing, &bare, Hand { manager: &manager, ..writing.hand() });
+    }
     let force = call.flag("force");
     let result = apply::apply(&bare, &config, resource.shape(), &before, writing.hand(), force);
     let mut result = result.map_err(|conflicts| conflict(&conflicts))?;
@@ -208,9 +227,6 @@ fn refuse_what_is_not_there(writing: &Writing<'_>, name: &str, config: &Value) -
         let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
         return Err(Refusal::conflict(resource, name, &why));
     }
-    if config["metadata"]["resourceVersion"].is_string() {
-        return Err(Refusal::conflict(resource, name, OUTDATED));
-    }
     Ok(())
 }
 
@@ -224,8 +240,9 @@ fn applies_here(writing: &Writing<'_>, config: &Value) -> Result<(), Refusal> {
     };
     let expected = resource.api_version();
     if version != expected {
-        let text =
-            format!("Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}");
+        let text = format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
+        );
         return Err(Refusal::bad_request(text));
     }
     if kind != resource.kind {
@@ -243,10 +260,16 @@ fn mistyped(writing: &Writing<'_>, config: &Value) -> Result<Option<String>, Ref
     let resource = &writing.target.resource;
     let mut wrong: Vec<String> = match resource.schema() {
         Some(schema) => valid::schema::mistyped(config, schema),
-        None => Vec::new(),
+        None => valid::typed::mistyped(resource, config).into_iter().collect(),
     };
+    if resource.schema().is_none() && !wrong.is_empty() {
+        return Ok(wrong.pop());
+    }
     let unknown = valid::unknown_fields(resource, config)?;
-    wrong.extend(unknown.iter().map(|path| format!(".{path}: field not declared in schema")));
+    wrong.extend(unknown.iter().map(|path| {
+        let path = apply::merge::in_steps(config, resource.shape(), path);
+        format!("{path}: field not declared in schema")
+    }));
     wrong.extend(apply::merge::duplicates(config, resource.shape()));
     Ok(match wrong.as_slice() {
         [] => None,
@@ -311,7 +334,7 @@ fn strict(unknown: &[String]) -> String {
 }
 
 fn warnings(writing: &Writing<'_>, unknown: &[String]) -> Vec<String> {
-    let are_wanted = matches!(writing.call.parameter("fieldValidation"), None | Some("Warn"));
+    let are_wanted = writing.call.parameter("fieldValidation") != Some("Ignore");
     unknown.iter().filter(|_| are_wanted).map(|path| format!("unknown field {path:?}")).collect()
 }
 
@@ -319,13 +342,25 @@ fn warnings(writing: &Writing<'_>, unknown: &[String]) -> Vec<String> {
 fn known_fields(writing: &Writing<'_>, object: &mut Value) -> Result<Vec<String>, Refusal> {
     let resource = &writing.target.resource;
     let unknown = valid::unknown_fields(resource, object)?;
-    if writing.call.parameter("fieldValidation") == Some("Strict") && !unknown.is_empty() {
+    let twice = valid::twice::fields(&writing.call.body);
+    let told = |(kind, path): (&str, &String)| format!("{kind} field {path:?}");
+    let texts: Vec<String> = twice
+        .iter()
+        .map(|path| ("duplicate", path))
+        .chain(unknown.iter().map(|path| ("unknown", path)))
+        .map(told)
+        .collect();
+    if writing.call.is_strict()? && !texts.is_empty() {
         let (kind, version) = (&resource.kind, &resource.version);
-        let text = format!("{kind} in version {version:?} cannot be handled as a {kind}: {}", strict(&unknown));
+        let text = format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: {}",
+            texts.join(", ")
+        );
         return Err(Refusal::bad_request(text));
     }
     valid::prune(resource, object);
-    Ok(warnings(writing, &unknown))
+    let are_wanted = writing.call.parameter("fieldValidation") != Some("Ignore");
+    Ok(if are_wanted { texts } else { Vec::new() })
 }
 
 /// Puts an object into the namespace of its path.
@@ -384,12 +419,14 @@ fn keep_what_is_kept(writing: &Writing<'_>, live: &Value, object: &mut Value) {
 }
 
 /// Who owns what of a new object: its type is there before it.
-fn first_managers(writing: &Writing<'_>, object: &Value) -> Managers {
+fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Managers {
     let resource = &writing.target.resource;
     // Parts that Go's types always have, so that nobody makes them.
     let parts = match resource.kind.as_str() {
         _ if resource.is_custom() => json!({}),
-        "Deployment" | "ReplicaSet" => json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } }),
+        "Deployment" | "ReplicaSet" => {
+            json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } })
+        }
         "Pod" => json!({ "spec": { "containers": [] } }),
         "Service" | "CustomResourceDefinition" => json!({ "spec": {} }),
         _ => json!({}),
@@ -398,7 +435,7 @@ fn first_managers(writing: &Writing<'_>, object: &Value) -> Managers {
     before["metadata"] = json!({});
     let mut bare = object.clone();
     forget_managers(&mut bare);
-    apply::update(&before, &bare, resource.shape(), &Managers::default(), writing.hand())
+    apply::update(&before, &bare, resource.shape(), &Managers::default(), hand)
 }
 
 /// The rest of the way of every write: rules, what the server gives, and keeping it.
@@ -414,7 +451,7 @@ fn commit(
     let (id, key) = (resource.id(), resource.key(&target.namespace, &name));
     match live {
         None => {
-            in_a_namespace(cluster, writing)?;
+            in_a_namespace(cluster, writing, &name)?;
             if let Some(found) = cluster.get(&id, &key) {
                 let is_going = found.object()["metadata"]["deletionTimestamp"].is_string();
                 return Err(Refusal::exists(resource, &name, is_going));
@@ -424,6 +461,7 @@ fn commit(
         }
         Some(live) => give_next(writing, live, &mut object, &name)?,
     }
+    access::refuse_escalation(cluster, &writing.call.user, target, &object)?;
     let entries = managers.to_json();
     if entries.as_array().is_some_and(|entries| !entries.is_empty()) {
         object["metadata"]["managedFields"] = entries;
@@ -454,7 +492,7 @@ fn commit(
 }
 
 /// An object of a namespace needs it, and one that is not going.
-fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>) -> Result<(), Refusal> {
+fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>, name: &str) -> Result<(), Refusal> {
     let target = writing.target;
     if !target.resource.is_namespaced {
         return Ok(());
@@ -468,7 +506,7 @@ fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>) -> Result<(), Refusa
         return Ok(());
     }
     let why = format!("unable to create new content in namespace {} because it is being terminated", target.namespace);
-    let mut refusal = Refusal::forbidden(&target.resource, "", &why);
+    let mut refusal = Refusal::forbidden(&target.resource.group, &target.resource.plural, name, &why);
     refusal.details["causes"] = json!([{ "reason": "NamespaceTerminating", "field": "metadata.namespace",
         "message": format!("namespace {} is being terminated", target.namespace) }]);
     Err(refusal)
@@ -497,6 +535,9 @@ fn give_first(writing: &Writing<'_>, object: &mut Value, uid: &str) {
             object["status"] = json!({ "phase": "Active" });
         }
         "Pod" => object["status"] = json!({ "phase": "Pending" }),
+        "Deployment" => object["status"] = json!({}),
+        "ReplicaSet" => object["status"] = json!({ "replicas": 0 }),
+        "Service" if writing.is_dry_run => object["status"] = json!({ "loadBalancer": {} }),
         "Service" if object["spec"]["type"] != "ExternalName" && object["spec"]["clusterIP"].is_null() => {
             let number = u32::from_str_radix(&uid[..4], 16).unwrap_or_default();
             let address = format!("10.96.{}.{}", number / 256, number % 256);
@@ -515,6 +556,10 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
     let resource = &writing.target.resource;
     let (told, own) = (object["metadata"].clone(), &live["metadata"]);
     if let Some(uid) = told["uid"].as_str().filter(|uid| own["uid"] != **uid && !uid.is_empty()) {
+        if writing.call.method == "PATCH" {
+            let cause = Cause::invalid("metadata.uid", &told["uid"], "field is immutable");
+            return Err(Refusal::invalid(&resource.group, &resource.kind, name, &[cause]));
+        }
         let uid_of = own["uid"].as_str().unwrap_or_default();
         let place = [&resource.plural, &resource.key(&writing.target.namespace, name)].map(String::as_str).join("/");
         let why = format!(
@@ -549,8 +594,8 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
 fn without_blanks(object: &mut Value) {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|_, value| {
-            let is_blank = value.as_object().is_some_and(serde_json::Map::is_empty)
-                || value.as_array().is_some_and(Vec::is_empty);
+            let is_blank =
+                value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
             !is_blank && !value.is_null()
         });
     }

@@ -222,11 +222,14 @@ impl Cluster {
             let mut metadata = cluster.metadata_of("nodes", name, name, now);
             metadata["labels"] = json!({ "kubernetes.io/arch": architecture, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" });
             let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status" });
-            let info = json!({ "architecture": architecture, "operatingSystem": "linux", "kubeletVersion": seed.version });
+            let info =
+                json!({ "architecture": architecture, "operatingSystem": "linux", "kubeletVersion": seed.version });
             let object = json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {},
                 "status": { "conditions": [ready], "nodeInfo": info } });
             cluster.put("nodes", name, object);
         }
+        // Nobody could have seen how it began.
+        cluster.compact();
         cluster
     }
 
@@ -276,7 +279,11 @@ impl Cluster {
 
     /// Forgets an object; what it was at last has the number of its going.
     pub fn remove(&mut self, resource: &str, key: &str) -> Option<Arc<Value>> {
-        let gone = self.objects.get_mut(resource)?.remove(key)?.object;
+        let kind = self.objects.get_mut(resource)?;
+        let gone = kind.remove(key)?.object;
+        if kind.is_empty() {
+            self.objects.remove(resource);
+        }
         self.revision += 1;
         let mut last = (*gone).clone();
         last["metadata"]["resourceVersion"] = json!(self.revision.to_string());

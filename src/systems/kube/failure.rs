@@ -141,8 +141,8 @@ impl Failure {
     }
 
     /// What answers there is no cluster's API.
-    pub(super) fn no_api(address: &str, doing: impl Into<String>, status: Option<u16>) -> Self {
-        Self { status, ..Self::of(FailureKind::Unexpected, address, doing, NO_API.0, NO_API.1) }
+    pub(super) fn no_api(address: &str, doing: impl Into<String>) -> Self {
+        Self::of(FailureKind::Unexpected, address, doing, NO_API.0, NO_API.1)
     }
 
     /// Something that this program itself got wrong.

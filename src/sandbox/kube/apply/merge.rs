@@ -69,8 +69,7 @@ fn form<'a>(value: &'a Value, shape: Shape<'_>) -> Form<'a> {
         Value::Object(map) if !shape.is_whole_map() => Form::Fields(map),
         Value::Array(items) => {
             let listing = shape.listing();
-            let steps: Option<Vec<_>> =
-                items.iter().map(|item| Some((item_step(item, &listing)?, item))).collect();
+            let steps: Option<Vec<_>> = items.iter().map(|item| Some((item_step(item, &listing)?, item))).collect();
             match (listing, steps) {
                 (Listing::Whole, _) | (_, None) => Form::Leaf,
                 (_, Some(items)) => Form::Items(items),
@@ -94,7 +93,7 @@ fn collect(value: &Value, shape: Shape<'_>, path: &mut Vec<String>, set: &mut Fi
             for (name, inner) in map {
                 path.push(field_step(name));
                 collect(inner, shape.field(name), path, set);
-                if is_blank(inner) || !shape.is_declared(name) {
+                if is_empty_map(inner) || !shape.is_declared(name) {
                     set.insert(path);
                 }
                 path.pop();
@@ -111,13 +110,8 @@ fn collect(value: &Value, shape: Shape<'_>, path: &mut Vec<String>, set: &mut Fi
     }
 }
 
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
+fn is_empty_map(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
 }
 
 /// How a document differs from an earlier one.
@@ -261,6 +255,25 @@ pub fn remove(value: &Value, set: &FieldSet, shape: Shape<'_>) -> Option<Value> 
     }
 }
 
+/// A path with places in lists (`spec.containers[0].a`) in the merge's spelling, which has keys where there are some.
+pub fn in_steps(value: &Value, shape: Shape<'_>, path: &str) -> String {
+    let (mut value, mut shape, mut steps) = (value, shape, Vec::new());
+    for part in path.replace('[', ".[").split('.') {
+        match part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')?.parse::<usize>().ok()) {
+            Some(number) => {
+                let item = &value[number];
+                steps.push(item_step(item, &shape.listing()).unwrap_or_else(|| part.to_owned()));
+                (value, shape) = (item, shape.item());
+            }
+            None => {
+                steps.push(field_step(part));
+                (value, shape) = (&value[part], shape.field(part));
+            }
+        }
+    }
+    super::fields::shown(&steps)
+}
+
 /// Items that stand in a list twice, in the merge's words.
 pub fn duplicates(value: &Value, shape: Shape<'_>) -> Vec<String> {
     let mut found = Vec::new();
@@ -347,8 +360,9 @@ mod tests {
         let shape = Shape::of_kind("Pod");
         let live = pod(&json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "1", "tty": true }] }));
         let config = pod(&json!({ "containers": [{ "name": "a", "image": "2" }, { "name": "b" }] }));
-        let expected =
-            pod(&json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "2", "tty": true }, { "name": "b" }] }));
+        let expected = pod(
+            &json!({ "containers": [{ "name": "x" }, { "name": "a", "image": "2", "tty": true }, { "name": "b" }] }),
+        );
         assert_eq!(merge(&live, &config, shape), expected);
     }
 

@@ -50,8 +50,7 @@ impl Manager {
     /// As a conflict names it.
     fn shown(&self) -> String {
         let Self { operation, name, api_version, subresource } = self;
-        let through =
-            if subresource.is_empty() { String::new() } else { format!(" with subresource {subresource:?}") };
+        let through = if subresource.is_empty() { String::new() } else { format!(" with subresource {subresource:?}") };
         match operation {
             Operation::Apply => format!("{name:?}{through}"),
             Operation::Update => format!("{name:?}{through} using {api_version}"),
@@ -218,11 +217,8 @@ pub fn apply(
     let merged = merge::merge(live, config, shape);
     let abandoned = with_named_fields(&last, shape).difference(&with_named_fields(&managers.all_fields(), shape));
     let abandoned = abandoned.difference(&unowned());
-    let object = if abandoned.is_empty() {
-        merged
-    } else {
-        remove(&merged, &abandoned, shape).unwrap_or_else(|| json!({}))
-    };
+    let object =
+        if abandoned.is_empty() { merged } else { remove(&merged, &abandoned, shape).unwrap_or_else(|| json!({})) };
     let found = compare(live, &object, shape).map(|set| hand.scope.narrow(set));
     let conflicts = conflicts(&managers, hand.manager, &found.set());
     if !force && !conflicts.is_empty() {

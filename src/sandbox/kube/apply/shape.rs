@@ -189,7 +189,8 @@ fn built_in(of: &'static str, name: &str) -> &'static str {
     if let Some(of) = of.strip_prefix("{}") {
         return of;
     }
-    let lookup = |of: &str| FIELDS.iter().find(|(parent, field, _)| *parent == of && *field == name).map(|(_, _, to)| *to);
+    let lookup =
+        |of: &str| FIELDS.iter().find(|(parent, field, _)| *parent == of && *field == name).map(|(_, _, to)| *to);
     // Every kind has metadata; types inside of others that have a field of that name are in the table themselves.
     lookup(of).or_else(|| lookup("Object").filter(|_| of.starts_with(char::is_uppercase))).unwrap_or("")
 }

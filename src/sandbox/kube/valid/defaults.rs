@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::quantities;
+
 fn default(object: &mut Value, name: &str, value: Value) {
-    if object[name].is_null() {
+    if object[name].is_null() || (object[name] == "" && value.is_string()) {
         object[name] = value;
     }
 }
@@ -22,7 +24,12 @@ pub fn fill_in(kind: &str, object: &mut Value) {
             default(&mut object["spec"], "replicas", json!(1));
             template(object);
         }
-        "Pod" => pod(&mut object["spec"]),
+        "Pod" => {
+            pod(&mut object["spec"]);
+            for list in ["initContainers", "containers"] {
+                each(&mut object["spec"], list).for_each(request_what_is_limited);
+            }
+        }
         "Service" => service(object),
         "Secret" => secret(object),
         "Namespace" => {
@@ -101,10 +108,13 @@ fn container(container: &mut Value) {
     default(container, "terminationMessagePath", json!("/dev/termination-log"));
     default(container, "terminationMessagePolicy", json!("File"));
     default(container, "resources", json!({}));
-    let limits = container["resources"]["limits"].as_object().cloned().unwrap_or_default();
-    for (name, limit) in limits {
-        default(&mut container["resources"], "requests", json!({}));
-        default(&mut container["resources"]["requests"], &name, limit);
+    for kind in ["limits", "requests"] {
+        for (_, amount) in container["resources"].get_mut(kind).and_then(Value::as_object_mut).into_iter().flatten() {
+            let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+            if let Some(canonical) = quantities::canonical(&text) {
+                *amount = json!(canonical);
+            }
+        }
     }
     for port in each(container, "ports") {
         default(port, "protocol", json!("TCP"));
@@ -120,6 +130,15 @@ fn container(container: &mut Value) {
         } else if let Some(map) = container.as_object_mut() {
             map.remove(name);
         }
+    }
+}
+
+/// Of a pod, and not of a template.
+fn request_what_is_limited(container: &mut Value) {
+    let limits = container["resources"]["limits"].as_object().cloned().unwrap_or_default();
+    for (name, limit) in limits {
+        default(&mut container["resources"], "requests", json!({}));
+        default(&mut container["resources"]["requests"], &name, limit);
     }
 }
 

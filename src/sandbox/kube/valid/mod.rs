@@ -2,8 +2,11 @@
 
 pub mod defaults;
 mod pods;
+mod quantities;
 pub mod rules;
 pub mod schema;
+mod tidy;
+pub mod twice;
 pub mod typed;
 
 use serde_json::Value;
@@ -30,6 +33,9 @@ pub fn prune(resource: &Resource, object: &mut Value) {
 pub fn fill_in(resource: &Resource, object: &mut Value) {
     match resource.schema() {
         Some(schema) => schema::fill_in(object, schema),
-        None => defaults::fill_in(&resource.kind, object),
+        None => {
+            tidy::leave_out(&resource.kind, object);
+            defaults::fill_in(&resource.kind, object);
+        }
     }
 }

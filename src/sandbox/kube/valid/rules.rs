@@ -47,6 +47,9 @@ fn is_label_value(text: &str) -> bool {
         && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
+/// All values of a ConfigMap or a Secret together (kubernetes v1.36, `MaxSecretSize`).
+const MOST_DATA: usize = 1 << 20;
+
 /// What is wrong in an object, and in its difference to the one that is there.
 pub fn check(resource: &Resource, live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = metadata(resource, object);
@@ -94,7 +97,7 @@ fn metadata(resource: &Resource, object: &Value) -> Vec<Cause> {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().is_none_or(str::is_empty) {
                 let place = format!("metadata.ownerReferences.{field}");
-                causes.push(Cause::required(place, "must not be empty"));
+                causes.push(Cause::invalid(place, &json!(""), "must not be empty"));
             }
         }
     }
@@ -141,6 +144,7 @@ fn of_kind(kind: &str, live: Option<&Value>, object: &Value) -> Vec<Cause> {
         "Service" => service(object),
         "ConfigMap" => data(object, &["data", "binaryData"], live),
         "Secret" => secret(live, object),
+        "Event" => event(object),
         "Role" | "ClusterRole" => rules(object),
         "RoleBinding" | "ClusterRoleBinding" => binding(live, object),
         "CustomResourceDefinition" => definition(live, object),
@@ -206,6 +210,17 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
             causes.push(Cause::forbidden(*field, "field is immutable when `immutable` is set"));
         }
     }
+    for key in object["data"].as_object().into_iter().flatten().map(|(key, _)| key) {
+        if object["binaryData"].get(key).is_some() {
+            let field = format!("data[{key}]");
+            causes.push(Cause::invalid(field, &json!(key), "duplicate of key present in binaryData"));
+        }
+    }
+    let values = fields.iter().filter_map(|field| object[*field].as_object()).flat_map(|map| map.values());
+    if values.filter_map(Value::as_str).map(str::len).sum::<usize>() > MOST_DATA {
+        let message = format!("Too long: may not be more than {MOST_DATA} bytes");
+        causes.push(Cause { reason: "FieldValueTooLong", field: "[]".to_owned(), message });
+    }
     if live.is_some_and(|live| live["immutable"] == true) && object["immutable"] != true {
         causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
     }
@@ -214,10 +229,28 @@ fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
 
 fn secret(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let mut causes = data(object, &["data"], live);
+    for (kind, key) in
+        [("kubernetes.io/dockerconfigjson", ".dockerconfigjson"), ("kubernetes.io/dockercfg", ".dockercfg")]
+    {
+        if object["type"] == kind && object["data"][key].is_null() {
+            causes.push(Cause::required(format!("data[{key}]"), ""));
+        }
+    }
     if live.is_some_and(|live| live["type"] != object["type"]) {
         causes.push(Cause::invalid("type", &object["type"], IMMUTABLE));
     }
     causes
+}
+
+fn event(object: &Value) -> Vec<Cause> {
+    let place = &object["involvedObject"]["namespace"];
+    let own = &object["metadata"]["namespace"];
+    let is_elsewhere = match place.as_str() {
+        None | Some("") => own != "default",
+        Some(_) => place != own,
+    };
+    let cause = || Cause::invalid("involvedObject.namespace", place, "does not match event.namespace");
+    is_elsewhere.then(cause).into_iter().collect()
 }
 
 fn rules(object: &Value) -> Vec<Cause> {
@@ -278,7 +311,7 @@ fn definition(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     for (number, version) in versions.iter().enumerate() {
         if version["schema"]["openAPIV3Schema"].is_null() {
             let place = format!("spec.versions[{number}].schema.openAPIV3Schema");
-            causes.push(Cause::required(place, "schemas are required"));
+            causes.push(Cause::required(place, ""));
         }
     }
     for (field, name) in [("group", "spec.group"), ("scope", "spec.scope")] {

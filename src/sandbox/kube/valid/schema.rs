@@ -113,11 +113,12 @@ pub fn fill_in(value: &mut Value, schema: &Value) {
 /// What is wrong in an object, in the order of its fields.
 pub fn check(object: &Value, schema: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    let mut rest = schema.clone();
-    if let Some(properties) = rest.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.retain(|name, _| !TYPE_AND_METADATA.contains(&name.as_str()));
+    let mut rest = object.clone();
+    if let Some(map) = rest.as_object_mut() {
+        map.retain(|name, _| !TYPE_AND_METADATA.contains(&name.as_str()));
     }
-    inspect(object, &rest, "", &mut causes);
+    inspect(&rest, schema, "", &mut causes);
+    causes.retain(|cause| !TYPE_AND_METADATA.contains(&cause.field.as_str()));
     causes
 }
 
@@ -279,12 +280,9 @@ fn inspect_number(number: f64, value: &Value, schema: &Value, path: &str, causes
     if let Some(most) = schema["maximum"].as_f64().filter(|most| number > *most) {
         causes.push(Cause::invalid(path, value, &format!("{path} in body should be less than or equal to {most}")));
     }
-    let bounds = match schema["format"].as_str() {
-        Some("int32") => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        _ => return,
-    };
-    if number < bounds.0 || number > bounds.1 {
-        causes.push(Cause::invalid(path, value, &format!("{path} in body must be of type int32: {value}")));
+    if schema["format"] == "int32" && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number) {
+        let text = format!("Checked value must be of type integer with format int32 in {path}");
+        causes.push(Cause::invalid("<nil>", &json!(""), &text));
     }
 }
 
@@ -331,7 +329,10 @@ mod tests {
     fn what_is_wrong_is_said_in_the_servers_words() {
         for (spec, expected) in [
             (json!({}), "spec.name: Required value"),
-            (json!({ "name": "" }), "spec.name: Invalid value: \"\": spec.name in body should be at least 1 chars long"),
+            (
+                json!({ "name": "" }),
+                "spec.name: Invalid value: \"\": spec.name in body should be at least 1 chars long",
+            ),
             (
                 json!({ "name": "a", "policy": "keep" }),
                 "spec.policy: Unsupported value: \"keep\": supported values: \"retain\", \"destroy\"",
@@ -352,7 +353,8 @@ mod tests {
         ] {
             assert_eq!(texts(&spec), [expected]);
         }
-        let fine = json!({ "name": "a", "id": "at-Z9", "port": "http", "labels": { "x": "y" }, "anything": { "b": 1 } });
+        let fine =
+            json!({ "name": "a", "id": "at-Z9", "port": "http", "labels": { "x": "y" }, "anything": { "b": 1 } });
         assert_eq!(texts(&fine), Vec::<String>::new());
     }
 

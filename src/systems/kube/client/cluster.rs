@@ -76,8 +76,8 @@ impl Cluster {
         let line = Line::new(Connection::open(door, policy).await?, policy);
         let ask = Ask::get("version".to_owned(), "asking for its version".to_owned());
         let answer = line.send(&ask).await.map_err(at_first)?;
-        let version: Version = serde_json::from_slice(&answer.body)
-            .map_err(|_| Failure::no_api(line.address(), ask.doing.clone(), Some(answer.status)))?;
+        let version: Version =
+            serde_json::from_slice(&answer.body).map_err(|_| Failure::no_api(line.address(), ask.doing.clone()))?;
         Ok(Self { line, way: door.way.to_string(), version, uid: OnceLock::new() })
     }
 
@@ -393,7 +393,7 @@ fn at_first(failure: Failure) -> Failure {
             ..failure
         },
         Some(300..=499) if failure.foreign => {
-            Failure { status: failure.status, ..Failure::no_api(&failure.address, failure.doing, None) }
+            Failure { status: failure.status, ..Failure::no_api(&failure.address, failure.doing) }
         }
         _ => failure,
     }

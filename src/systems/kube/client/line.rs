@@ -304,6 +304,7 @@ impl Line {
             401 if self.connection.renew(generation).await => Again::Renewed,
             429 => Again::Slower(pause),
             503 if pause.is_some() => Again::Slower(pause),
+            500 if refusal.kind != FailureKind::Unexpected => Again::Never,
             408 | 425 | 500.. => Again::Maybe,
             _ => Again::Never,
         };

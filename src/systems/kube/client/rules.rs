@@ -53,7 +53,7 @@ impl Rules {
         Some(Self {
             incomplete,
             trouble: (!evaluation_error.is_empty()).then(|| crate::http::plain(&evaluation_error)),
-            rules: resource_rules?,
+            rules: resource_rules.unwrap_or_default(),
         })
     }
 

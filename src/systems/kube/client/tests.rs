@@ -1,6 +1,7 @@
 //! The client against made-up servers.
 
 mod server;
+mod stand_in;
 
 use std::time::Duration;
 
@@ -39,10 +40,11 @@ fn deployment() -> Value {
 
 /// A `Status` of the API.
 fn status(code: u16, reason: &str, message: &str, details: Value) -> Answer {
-    let body = json!({
+    let mut body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason,
-        "details": details, "code": code,
+        "code": code,
     });
+    body["details"] = details;
     Answer::json(code, &body)
 }
 
@@ -76,8 +78,9 @@ async fn every_page_of_a_list_is_read() {
 async fn a_list_that_is_forgotten_half_way_is_begun_anew_once() {
     let server = Server::new(|asked| match (asked.number, asked.query("continue")) {
         (2 | 4, Some(_)) => status(410, "Expired", "The provided continue parameter is too old", json!({})),
-        (1 | 3, None) => Answer::json(200, &json!({ "metadata": { "continue": "x" }, "items": [{ "metadata": {} }] })),
-        (5, None) => Answer::json(200, &json!({ "metadata": { "continue": "x" }, "items": [{ "metadata": {} }] })),
+        (1 | 3 | 5, None) => {
+            Answer::json(200, &json!({ "metadata": { "continue": "x" }, "items": [{ "metadata": {} }] }))
+        }
         (6, Some(_)) => Answer::json(200, &json!({ "metadata": {}, "items": [] })),
         other => panic!("{other:?}"),
     });
@@ -403,7 +406,8 @@ async fn a_deletion_is_done_waits_or_was_done_before() {
         _ => status(409, "Conflict", "the UID in the precondition does not match", json!({ "name": "operator" })),
     });
     let writer = writer(&server).await;
-    let delete = || writer.delete(&Kind::DEPLOYMENT, Some("hcp"), "operator", "u-1");
+    let kind = Kind::DEPLOYMENT;
+    let delete = || writer.delete(&kind, Some("hcp"), "operator", "u-1");
     assert_eq!(delete().await.unwrap(), Deleted::Gone);
     assert_eq!(delete().await.unwrap(), Deleted::Going);
     assert_eq!(delete().await.unwrap(), Deleted::Gone);

@@ -47,7 +47,7 @@ pub(in super::super) fn of(error: &(dyn Error + 'static)) -> Reason {
         }
     }
     let text = cause.to_string();
-    if text.contains("lookup address information") || text.contains("failed to lookup address") {
+    if text.contains("lookup address information") || text.contains("invalid dns name") {
         return unreachable(
             "the host's name is not known",
             "look at `server` of the kubeconfig's cluster, and at this machine's name servers or VPN",
@@ -64,6 +64,9 @@ pub(in super::super) fn of(error: &(dyn Error + 'static)) -> Reason {
                 untouched,
             )
         };
+    }
+    if text.contains("connection closed before message completed") {
+        return of_kind(Some(ErrorKind::UnexpectedEof), text, untouched);
     }
     of_kind(io, text, untouched)
 }

@@ -55,6 +55,10 @@ pub(in super::super) fn read(status: u16, body: &[u8], secrets: &[Zeroizing<Stri
     let is_status = said.is_some();
     let Status { kind: _, message, reason, details } = said.unwrap_or_default();
     let Details { name, causes, retry_after_seconds } = details.unwrap_or_default();
+    // A server-side apply with a field that the schema does not have ends in a plain 500
+    // (`k8s.io/apimachinery/pkg/util/managedfields/internal/structuredmerge.go`, v0.36.3).
+    let malformed = status == 500 && message.starts_with("failed to create typed patch object");
+    let status = if malformed { 422 } else { status };
     let kind = kind_of(status, &reason, causes, secrets, discreet);
     let text = if discreet {
         format!("{} ({WITHHELD})", words_of(status, &reason))

@@ -104,7 +104,8 @@ fn talk(mut stream: TcpStream, noted: &Mutex<Vec<Asked>>, answer: &(impl Fn(&Ask
     };
     match answer {
         Answer::Said { status, headers, body } => {
-            let headers: String = headers.iter().map(|(key, value)| format!("{key}: {value}\r\n")).collect();
+            let headers: Vec<String> = headers.iter().map(|(key, value)| format!("{key}: {value}\r\n")).collect();
+            let headers = headers.concat();
             let length = body.len();
             let head =
                 format!("HTTP/1.1 {status} Words\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
