@@ -1,6 +1,6 @@
 //! A real cluster without machines: etcd, an API server and the controller manager, started for a test and stopped after it.
 //!
-//! Deployments get ReplicaSets and their pods, what is owned by nothing is collected, namespaces end; but no pod ever runs, as
+//! Deployments get their replica sets and their pods, what is owned by nothing is collected, namespaces end; but no pod ever runs, as
 //! there is no kubelet, and what only a kubelet says (that a pod is ready) the test has to say.
 
 #![allow(dead_code)] // Each test target uses a part of it.
@@ -153,7 +153,7 @@ impl Cluster {
         // The server wrote its own into the file first, and what signed it after that.
         let text = fs::read_to_string(self.path("certificates/apiserver.crt")).unwrap_or_default();
         let last = text.rfind("-----BEGIN CERTIFICATE-----").unwrap_or(0);
-        text[last..].as_bytes().to_vec()
+        text.as_bytes()[last..].to_vec()
     }
 
     /// The token of a user of this cluster.

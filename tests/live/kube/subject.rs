@@ -170,7 +170,7 @@ impl<'a> Ask<'a> {
     }
 
     /// Asks as the one who has no rights but those that a test gives.
-    pub fn as_visitor(mut self) -> Self {
+    pub fn by_visitor(mut self) -> Self {
         self.token = Some(&self.subject.visitor);
         self
     }

@@ -15,7 +15,7 @@ use super::subject::Subject;
 pub type Behaviour = (&'static str, for<'a> fn(&'a Subject) -> LocalBoxFuture<'a, ()>);
 
 /// So long may one take.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 
 /// So many run at once: each has a namespace of its own, and most of their time is waiting.
 const AT_ONCE: usize = 4;
@@ -50,6 +50,8 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::objects::a_custom_object_is_updated_by_version_only,
     behaviour::objects::what_cannot_change_stays,
     behaviour::objects::a_dry_run_makes_nothing,
+    behaviour::objects::of_many_who_make_one_name_one_succeeds,
+    behaviour::objects::of_many_who_change_one_version_one_succeeds,
     behaviour::lists::a_list_names_its_kind_once,
     behaviour::lists::items_of_a_custom_kind_say_what_they_are,
     behaviour::lists::a_list_comes_in_pages,
@@ -115,6 +117,12 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::managers::one_name_may_apply_and_update,
     behaviour::managers::a_status_is_written_down_apart,
     behaviour::managers::a_custom_object_owns_no_defaults_by_apply,
+    behaviour::spelling::quantities_are_kept_in_one_spelling,
+    behaviour::spelling::what_says_nothing_is_left_out_and_owned,
+    behaviour::spelling::a_port_by_name_or_number_stays_what_it_is,
+    behaviour::spelling::empty_maps_of_metadata_are_left_out,
+    behaviour::spelling::annotations_have_a_size,
+    behaviour::spelling::labels_have_a_form,
     behaviour::validation::an_unknown_field_is_refused_where_strictness_is_asked_for,
     behaviour::validation::an_unknown_field_is_warned_of_otherwise,
     behaviour::validation::a_field_that_stands_twice_is_refused,
@@ -181,6 +189,7 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::defaults::a_config_map_may_hold_bytes,
     behaviour::defaults::a_lease_is_kept_as_it_is,
     behaviour::chart::the_operators_objects_are_applied_once,
+    behaviour::chart::the_operators_agent_pools_are_defined_and_upgraded,
 ];
 
 /// What only a real one can show.
@@ -188,6 +197,7 @@ const REAL_ONLY: &[Behaviour] = behaviours![
     // A stand-in has no controllers that would make ReplicaSets and pods, and tell of it.
     behaviour::events::controllers_tell_what_they_do,
     behaviour::events::a_deployment_gets_its_pods,
+    behaviour::events::a_deployment_is_available_once_its_pods_are_said_to_be_ready,
     // A stand-in records the requests themselves (`Sandbox::requests`), and keeps no such log.
     behaviour::audit::reads_of_secrets_are_written_down,
 ];

@@ -36,7 +36,7 @@ async fn rules_of_visitor(subject: &Subject, namespace: &str) -> Vec<Value> {
         "kind": "SelfSubjectRulesReview",
         "spec": { "namespace": namespace },
     });
-    let review = subject.ask("POST", RULES).json(&body).as_visitor().answer().await.created();
+    let review = subject.ask("POST", RULES).json(&body).by_visitor().answer().await.created();
     review["status"]["resourceRules"].as_array().unwrap().clone()
 }
 
@@ -47,7 +47,7 @@ async fn may(subject: &Subject, attributes: Value) -> Value {
         "kind": "SelfSubjectAccessReview",
         "spec": { "resourceAttributes": attributes },
     });
-    subject.ask("POST", REVIEWS).json(&body).as_visitor().answer().await.created()["status"].clone()
+    subject.ask("POST", REVIEWS).json(&body).by_visitor().answer().await.created()["status"].clone()
 }
 
 pub async fn without_rights_nothing_is_shown(subject: &Subject) {
@@ -101,10 +101,10 @@ pub async fn without_rights_nothing_is_shown(subject: &Subject) {
         ),
         ("GET", "/metrics".to_owned(), "forbidden: User \"visitor\" cannot get path \"/metrics\"".to_owned()),
     ] {
-        let reply = subject.ask(method, &path).as_visitor().answer().await;
+        let reply = subject.ask(method, &path).by_visitor().answer().await;
         reply.refused_as(403, "Forbidden", &text);
     }
-    let reply = subject.ask("POST", &secrets(&namespace)).json(&secret("a", &json!({}))).as_visitor().answer().await;
+    let reply = subject.ask("POST", &secrets(&namespace)).json(&secret("a", &json!({}))).by_visitor().answer().await;
     let status = reply.refused(403, "Forbidden");
     let text = format!("secrets is forbidden: {user} create resource \"secrets\" in API group \"\" {in_it}");
     assert_eq!(status["message"], text);
@@ -114,20 +114,20 @@ pub async fn without_rights_nothing_is_shown(subject: &Subject) {
 pub async fn what_does_not_exist_is_forbidden_all_the_same(subject: &Subject) {
     let namespace = subject.namespace().await;
     let kind = Kind::unknown(subject);
-    let reply = subject.ask("GET", &kind.path(&namespace)).as_visitor().answer().await;
+    let reply = subject.ask("GET", &kind.path(&namespace)).by_visitor().answer().await;
     let text = format!(
         "things.{0} is forbidden: User \"visitor\" cannot list resource \"things\" in API group \"{0}\" \
         in the namespace \"{namespace}\"",
         kind.group
     );
     reply.refused_as(403, "Forbidden", &text);
-    let reply = subject.ask("GET", &secrets("nowhere")).as_visitor().answer().await;
+    let reply = subject.ask("GET", &secrets("nowhere")).by_visitor().answer().await;
     reply.refused(403, "Forbidden");
 }
 
 pub async fn discovery_is_for_everybody(subject: &Subject) {
     for path in ["/version", "/api", "/apis", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/readyz"] {
-        let reply = subject.ask("GET", path).as_visitor().answer().await;
+        let reply = subject.ask("GET", path).by_visitor().answer().await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
     }
 }
@@ -142,20 +142,20 @@ pub async fn a_role_allows_what_it_says(subject: &Subject) {
     ]);
     allow(subject, &namespace, rules).await;
     let path = config_maps(&namespace);
-    let list = subject.ask("GET", &path).as_visitor().answer().await.ok();
+    let list = subject.ask("GET", &path).by_visitor().answer().await.ok();
     assert!(names(&list).contains(&"b".to_owned()));
     let one = format!("{path}/a");
-    subject.ask("GET", &one).as_visitor().answer().await.ok();
+    subject.ask("GET", &one).by_visitor().answer().await.ok();
     let other = format!("{path}/b");
-    subject.ask("GET", &other).as_visitor().answer().await.refused(403, "Forbidden");
+    subject.ask("GET", &other).by_visitor().answer().await.refused(403, "Forbidden");
     let other = config_maps("default");
-    subject.ask("GET", &other).as_visitor().answer().await.refused(403, "Forbidden");
+    subject.ask("GET", &other).by_visitor().answer().await.refused(403, "Forbidden");
     // What exists may be applied by who may patch it; what does not, by who may create it too.
     let apply = format!("{one}?fieldManager=m");
     let body = config_map("a", &json!({ "k": "v" }));
-    subject.ask("PATCH", &apply).content(APPLY, &body).as_visitor().answer().await.ok();
+    subject.ask("PATCH", &apply).content(APPLY, &body).by_visitor().answer().await.ok();
     subject.delete(&one).await.ok();
-    let reply = subject.ask("PATCH", &apply).content(APPLY, &body).as_visitor().answer().await;
+    let reply = subject.ask("PATCH", &apply).content(APPLY, &body).by_visitor().answer().await;
     let text = format!(
         "configmaps is forbidden: User \"visitor\" cannot create resource \"configmaps\" in API group \"\" \
         in the namespace \"{namespace}\""
@@ -173,7 +173,7 @@ pub async fn a_trial_needs_the_rights_of_the_deed(subject: &Subject) {
     allow(subject, &namespace, rules).await;
     let path = format!("{}/a?fieldManager=m&dryRun=All", config_maps(&namespace));
     let body = config_map("a", &json!({}));
-    let reply = subject.ask("PATCH", &path).content(APPLY, &body).as_visitor().answer().await;
+    let reply = subject.ask("PATCH", &path).content(APPLY, &body).by_visitor().answer().await;
     let text = format!(
         "configmaps \"a\" is forbidden: User \"visitor\" cannot patch resource \"configmaps\" in API group \"\" \
         in the namespace \"{namespace}\""
@@ -184,7 +184,7 @@ pub async fn a_trial_needs_the_rights_of_the_deed(subject: &Subject) {
 pub async fn metadata_needs_the_rights_of_the_whole(subject: &Subject) {
     let namespace = subject.namespace().await;
     let path = secrets(&namespace);
-    let reply = subject.ask("GET", &path).accept(METADATA_LIST).as_visitor().answer().await;
+    let reply = subject.ask("GET", &path).accept(METADATA_LIST).by_visitor().answer().await;
     reply.refused(403, "Forbidden");
 }
 
@@ -255,10 +255,10 @@ pub async fn nobody_grants_more_than_they_have(subject: &Subject) {
             "rules": [{ "apiGroups": [""], "resources": [resource], "verbs": ["get"] }],
         })
     };
-    let roles = path(RBAC, &namespace, "roles");
-    let reply = subject.ask("POST", &roles).json(&role("a", "configmaps")).as_visitor().answer().await;
+    let place = path(RBAC, &namespace, "roles");
+    let reply = subject.ask("POST", &place).json(&role("a", "configmaps")).by_visitor().answer().await;
     reply.created();
-    let reply = subject.ask("POST", &roles).json(&role("b", "secrets")).as_visitor().answer().await;
+    let reply = subject.ask("POST", &place).json(&role("b", "secrets")).by_visitor().answer().await;
     let text = "roles.rbac.authorization.k8s.io \"b\" is forbidden: user \"visitor\" (groups=[\"system:authenticated\"]) \
         is attempting to grant RBAC permissions not currently held:\n\
         {APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\"]}";

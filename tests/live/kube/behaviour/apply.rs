@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::live::fixtures::{causes, config_map, config_maps, deployment, deployments, owned, version};
 use crate::live::subject::{APPLY, Subject};
 
-/// A namespace's ConfigMap `a`.
+/// A namespace's `ConfigMap` of the name `a`.
 async fn place(subject: &Subject) -> String {
     format!("{}/a", config_maps(&subject.namespace().await))
 }
@@ -214,8 +214,8 @@ pub async fn finalizers_are_a_set(subject: &Subject) {
     let mut body = config_map("a", &json!({}));
     body["metadata"]["finalizers"] = json!(["example.com/ours"]);
     subject.apply(&path, "m", "", &body).await.created();
-    let patch = json!({ "metadata": { "finalizers": ["example.com/ours", "example.com/theirs"] } });
-    subject.merge(&path, &patch).await.ok();
+    let change = json!({ "metadata": { "finalizers": ["example.com/ours", "example.com/theirs"] } });
+    subject.merge(&path, &change).await.ok();
     let left = subject.apply(&path, "m", "", &config_map("a", &json!({}))).await.ok();
     assert_eq!(left["metadata"]["finalizers"], json!(["example.com/theirs"]));
 }

@@ -1,21 +1,23 @@
-//! The ten objects of the operator, as its chart renders them, applied as they are.
+//! The operator as its chart has it: its ten objects as they are rendered, and the definition of its agent pools.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::live::fixtures::{owned, version};
+use serde_json::{Value, json};
+
+use crate::live::fixtures::{condition, owned, path, version};
 use crate::live::subject::{APPLY, Subject};
 
-/// What `helm template` makes of the chart with its own values, or that there is nothing to hold anybody to.
-fn rendered() -> Option<String> {
+/// A file of the published data on the operator's chart, or that there is nothing to hold anybody to.
+fn published(name: &str) -> Option<String> {
     let asked = std::env::var_os("RECONCILE_REFERENCE").map(PathBuf::from);
     let root = asked.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
-    let path = root.join("data/operator-chart/2.12.0/default.yaml");
+    let path = root.join("data/operator-chart").join(name);
     if let Ok(text) = std::fs::read_to_string(&path) {
         return Some(text);
     }
     assert!(asked.is_none(), "RECONCILE_REFERENCE is {}, which has no {}", root.display(), path.display());
-    println!("skipped: no rendered chart at {}; set RECONCILE_REFERENCE", path.display());
+    println!("skipped: no published data at {}; set RECONCILE_REFERENCE", path.display());
     None
 }
 
@@ -37,7 +39,8 @@ fn place(text: &str) -> String {
 }
 
 pub async fn the_operators_objects_are_applied_once(subject: &Subject) {
-    let Some(text) = rendered() else { return };
+    // What `helm template` makes of the chart with its own values.
+    let Some(text) = published("2.12.0/default.yaml") else { return };
     let namespace = subject.namespace().await;
     let text = text.replace("namespace: hcp-terraform\n", &format!("namespace: {namespace}\n"));
     let objects: Vec<_> = text.split("---\n").filter(|one| one.contains("kind: ")).collect();
@@ -70,4 +73,91 @@ pub async fn the_operators_objects_are_applied_once(subject: &Subject) {
         let after = subject.ask("PATCH", &asked).text(APPLY, object).answer().await.ok();
         assert_eq!(after, before, "{path}");
     }
+}
+
+pub async fn the_operators_agent_pools_are_defined_and_upgraded(subject: &Subject) {
+    let (Some(old), Some(new)) = (agent_pools("2.9.2"), agent_pools("2.12.0")) else { return };
+    let namespace = subject.namespace().await;
+    let definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentpools.app.terraform.io";
+    let pools = path("app.terraform.io/v1alpha2", &namespace, "agentpools");
+    let asked = format!("{definition}?fieldManager=m&fieldValidation=Strict");
+    let apply = async |text: &str| subject.ask("PATCH", &asked).text(APPLY, text).answer().await;
+    apply(&old).await.created();
+    let is_served = async || {
+        condition(&subject.get(definition).await.ok(), "Established") == "True"
+            && subject.get(&pools).await.status == 200
+    };
+    subject.until("agent pools are served", is_served).await;
+    let body =
+        pool("a", &json!({ "autoscaling": { "minReplicas": 0, "maxReplicas": 1, "cooldownPeriodSeconds": 600 } }));
+    let made = subject.apply(&format!("{pools}/a"), "m", "&fieldValidation=Strict", &body).await.created();
+    let upgraded = apply(&new).await.ok();
+    assert_eq!(upgraded["metadata"]["generation"], 2);
+    assert_eq!(apply(&new).await.ok()["metadata"]["generation"], 2, "the second time there is nothing to do");
+    let version_before = version(&subject.get(definition).await.ok());
+    assert_eq!(version(&apply(&new).await.ok()), version_before);
+    let again = subject.apply(&format!("{pools}/a"), "m", "&fieldValidation=Strict", &body).await.ok();
+    assert_eq!(again, made);
+    assert_eq!(made["spec"]["deletionPolicy"], "retain");
+    assert_eq!(made["metadata"]["generation"], 1);
+    what_is_wrong_is_refused(subject, &pools).await;
+}
+
+/// What a definition holds an agent pool to.
+async fn what_is_wrong_is_refused(subject: &Subject, pools: &str) {
+    let apply = async |more: &Value| subject.apply(&format!("{pools}/b"), "m", "&dryRun=All", &pool("b", more)).await;
+    let typed = "failed to create typed patch object (/b; app.terraform.io/v1alpha2, Kind=AgentPool): ";
+    for (more, text) in [
+        (json!({ "cooldownPeriod": "10m" }), ".spec.cooldownPeriod: field not declared in schema"),
+        (
+            json!({ "autoscaling": { "minReplicas": 0, "maxReplicas": 1, "cooldownPeriod": "10m" } }),
+            ".spec.autoscaling.cooldownPeriod: expected map, got &{10m}",
+        ),
+    ] {
+        let reply = apply(&more).await;
+        assert_eq!((reply.status, reply.json()["message"].as_str()), (500, Some(format!("{typed}{text}").as_str())));
+    }
+    for (more, text) in [
+        (json!({ "autoscaling": { "minReplicas": 0 } }), "spec.autoscaling.maxReplicas: Required value"),
+        (json!({ "name": "" }), "spec.name: Invalid value: \"\": spec.name in body should be at least 1 chars long"),
+        (
+            json!({ "agentTokens": [] }),
+            "spec.agentTokens: Invalid value: 0: spec.agentTokens in body should have at least 1 items",
+        ),
+        (
+            json!({ "deletionPolicy": "keep" }),
+            "spec.deletionPolicy: Unsupported value: \"keep\": supported values: \"retain\", \"destroy\"",
+        ),
+    ] {
+        let status = apply(&more).await.refused(422, "Invalid");
+        let expected = format!("AgentPool.app.terraform.io \"b\" is invalid: {text}");
+        assert_eq!(status["message"], expected);
+    }
+    // No image, and more at least than at most: both are found out later, by others.
+    let container = json!({ "containers": [{ "name": "tfc-agent" }] });
+    apply(&json!({ "agentDeployment": { "spec": container } })).await.created();
+    apply(&json!({ "autoscaling": { "minReplicas": 3, "maxReplicas": 1 } })).await.created();
+}
+
+fn agent_pools(version: &str) -> Option<String> {
+    published(&format!("{version}/crds/app.terraform.io_agentpools.yaml"))
+}
+
+/// The least that an agent pool may be, with more in its `spec`.
+fn pool(name: &str, more: &Value) -> Value {
+    let mut body = json!({
+        "apiVersion": "app.terraform.io/v1alpha2",
+        "kind": "AgentPool",
+        "metadata": { "name": name },
+        "spec": {
+            "name": "pool",
+            "organization": "example",
+            "token": { "secretKeyRef": { "name": "s", "key": "token" } },
+            "agentTokens": [{ "name": "one" }],
+        },
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        body["spec"][key] = value.clone();
+    }
+    body
 }

@@ -84,9 +84,8 @@ pub async fn a_definition_has_rules(subject: &Subject) {
     let mut body = kind.crd(&json!({}));
     body["metadata"]["name"] = json!("other.example.com");
     let status = subject.post(DEFINITIONS, &body).await.refused(422, "Invalid");
-    let text =
-        format!("metadata.name: Invalid value: \"other.example.com\": must be spec.names.plural+\".\"+spec.group");
-    assert!(status["message"].as_str().unwrap().contains(&text), "{status}");
+    let text = "metadata.name: Invalid value: \"other.example.com\": must be spec.names.plural+\".\"+spec.group";
+    assert!(status["message"].as_str().unwrap().contains(text), "{status}");
     let mut body = kind.crd(&json!({}));
     body["spec"]["versions"][0]["schema"] = json!(null);
     let status = subject.post(DEFINITIONS, &body).await.refused(422, "Invalid");

@@ -218,8 +218,8 @@ pub async fn a_binding_keeps_its_role(subject: &Subject) {
         "roleRef": { "kind": "Role", "name": "r", "apiGroup": "rbac.authorization.k8s.io" },
     });
     subject.post(&bindings, &body).await.created();
-    let patch = json!({ "roleRef": { "name": "other" } });
-    let status = subject.merge(&format!("{bindings}/a"), &patch).await.refused(422, "Invalid");
+    let change = json!({ "roleRef": { "name": "other" } });
+    let status = subject.merge(&format!("{bindings}/a"), &change).await.refused(422, "Invalid");
     assert!(status["message"].as_str().unwrap().contains("cannot change roleRef"), "{status}");
 }
 

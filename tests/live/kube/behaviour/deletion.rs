@@ -7,7 +7,7 @@ use crate::live::subject::Subject;
 
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Makes a ConfigMap with more metadata; itself and its path.
+/// Makes a `ConfigMap` with more metadata; itself and its path.
 async fn made(subject: &Subject, namespace: &str, name: &str, metadata: Value) -> (Value, String) {
     let mut body = config_map(name, &json!({}));
     for (key, value) in metadata.as_object().into_iter().flatten() {
@@ -17,7 +17,7 @@ async fn made(subject: &Subject, namespace: &str, name: &str, metadata: Value) -
     (made, format!("{}/{name}", config_maps(namespace)))
 }
 
-/// A reference to a ConfigMap as the owner.
+/// A reference to a `ConfigMap` as the owner.
 fn owned_by(owner: &Value, uid: &str) -> Value {
     json!({ "ownerReferences": [{
         "apiVersion": "v1",
@@ -78,8 +78,8 @@ pub async fn a_finalizer_keeps_an_object(subject: &Subject) {
     // It can still change, but nobody else can hold it.
     let changed = subject.merge(&path, &json!({ "data": { "k": "v" } })).await.ok();
     assert_eq!(changed["data"], json!({ "k": "v" }));
-    let patch = json!({ "metadata": { "finalizers": ["example.com/keep", "example.com/more"] } });
-    let status = subject.merge(&path, &patch).await.refused(422, "Invalid");
+    let change = json!({ "metadata": { "finalizers": ["example.com/keep", "example.com/more"] } });
+    let status = subject.merge(&path, &change).await.refused(422, "Invalid");
     let text = "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted";
     assert!(status["message"].as_str().unwrap().contains(text), "{status}");
     let gone = subject.merge(&path, &json!({ "metadata": { "finalizers": null } })).await.ok();
@@ -100,11 +100,11 @@ pub async fn a_name_is_taken_until_its_object_is_gone(subject: &Subject) {
 pub async fn what_is_owned_goes_after_its_owner(subject: &Subject) {
     let namespace = subject.namespace().await;
     let (owner, path) = made(subject, &namespace, "owner", json!({})).await;
-    let (_, owned) = made(subject, &namespace, "owned", owned_by(&owner, &uid(&owner))).await;
+    let (_, its) = made(subject, &namespace, "owned", owned_by(&owner, &uid(&owner))).await;
     let (_, free) = made(subject, &namespace, "free", json!({})).await;
     subject.delete_with(&path, &json!({ "propagationPolicy": "Background" })).await.ok();
     subject.get(&path).await.refused(404, "NotFound");
-    subject.until_gone(&owned).await;
+    subject.until_gone(&its).await;
     subject.get(&free).await.ok();
 }
 
@@ -113,34 +113,34 @@ pub async fn what_is_owned_may_go_first(subject: &Subject) {
     let (owner, path) = made(subject, &namespace, "owner", json!({})).await;
     let mut metadata = owned_by(&owner, &uid(&owner));
     metadata["finalizers"] = json!(["example.com/keep"]);
-    let (_, owned) = made(subject, &namespace, "owned", metadata).await;
+    let (_, its) = made(subject, &namespace, "owned", metadata).await;
     let going = subject.delete_with(&path, &json!({ "propagationPolicy": "Foreground" })).await.ok();
     assert_eq!(going["metadata"]["finalizers"], json!(["foregroundDeletion"]));
     assert!(going["metadata"]["deletionTimestamp"].is_string());
-    let is_going = async || subject.get(&owned).await.ok()["metadata"]["deletionTimestamp"].is_string();
+    let is_going = async || subject.get(&its).await.ok()["metadata"]["deletionTimestamp"].is_string();
     subject.until("the owned one is being deleted", is_going).await;
     subject.get(&path).await.ok();
-    subject.merge(&owned, &json!({ "metadata": { "finalizers": null } })).await.ok();
-    subject.until_gone(&owned).await;
+    subject.merge(&its, &json!({ "metadata": { "finalizers": null } })).await.ok();
+    subject.until_gone(&its).await;
     subject.until_gone(&path).await;
 }
 
 pub async fn what_is_owned_may_be_orphaned(subject: &Subject) {
     let namespace = subject.namespace().await;
     let (owner, path) = made(subject, &namespace, "owner", json!({})).await;
-    let (_, owned) = made(subject, &namespace, "owned", owned_by(&owner, &uid(&owner))).await;
+    let (_, its) = made(subject, &namespace, "owned", owned_by(&owner, &uid(&owner))).await;
     let going = subject.delete_with(&path, &json!({ "propagationPolicy": "Orphan" })).await.ok();
     assert_eq!(going["metadata"]["finalizers"], json!(["orphan"]));
     subject.until_gone(&path).await;
-    assert!(subject.get(&owned).await.ok()["metadata"]["ownerReferences"].is_null());
+    assert!(subject.get(&its).await.ok()["metadata"]["ownerReferences"].is_null());
 }
 
 pub async fn what_nobody_owns_any_more_goes(subject: &Subject) {
     let namespace = subject.namespace().await;
     let (owner, _) = made(subject, &namespace, "owner", json!({})).await;
     // The name is that of an object that is there, but the uid is of an earlier one.
-    let (_, owned) = made(subject, &namespace, "owned", owned_by(&owner, NOBODY)).await;
-    subject.until_gone(&owned).await;
+    let (_, its) = made(subject, &namespace, "owned", owned_by(&owner, NOBODY)).await;
+    subject.until_gone(&its).await;
 }
 
 pub async fn an_owner_is_named_whole(subject: &Subject) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::live::fixtures::{config_map, config_maps, deployment, deployments, names, path, uid};
+use crate::live::fixtures::{condition, config_map, config_maps, deployment, deployments, names, path, say_ready, uid};
 use crate::live::subject::Subject;
 
 fn event(name: &str, namespace: &str, about: &Value, reason: &str) -> Value {
@@ -54,8 +54,8 @@ pub async fn an_event_may_be_counted_on(subject: &Subject) {
     let path = path("v1", &namespace, "events");
     let one = subject.post(&config_maps(&namespace), &config_map("one", &json!({}))).await.created();
     subject.post(&path, &event("one.1", &namespace, &one, "First")).await.created();
-    let patch = json!({ "count": 2, "lastTimestamp": "2026-01-02T03:05:05Z" });
-    let changed = subject.merge(&format!("{path}/one.1"), &patch).await.ok();
+    let change = json!({ "count": 2, "lastTimestamp": "2026-01-02T03:05:05Z" });
+    let changed = subject.merge(&format!("{path}/one.1"), &change).await.ok();
     assert_eq!((&changed["count"], &changed["firstTimestamp"]), (&json!(2), &json!("2026-01-02T03:04:05Z")));
 }
 
@@ -100,4 +100,19 @@ pub async fn a_deployment_gets_its_pods(subject: &Subject) {
     subject.delete(&format!("{}/a", deployments(&namespace))).await.ok();
     let are_gone = async || names(&subject.get(&pods).await.ok()).is_empty();
     subject.until("they went with it", are_gone).await;
+}
+
+/// Of the real controllers.
+pub async fn a_deployment_is_available_once_its_pods_are_said_to_be_ready(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    subject.post(&deployments(&namespace), &deployment("a")).await.created();
+    let path = format!("{}/a", deployments(&namespace));
+    let has_pod = async || subject.get(&path).await.ok()["status"]["unavailableReplicas"] == 1;
+    subject.until("its pod is made", has_pod).await;
+    assert_eq!(condition(&subject.get(&path).await.ok(), "Available"), "False");
+    assert_eq!(say_ready(subject, &namespace, "app%3Da").await, 1);
+    let is_available = async || condition(&subject.get(&path).await.ok(), "Available") == "True";
+    subject.until("it is available", is_available).await;
+    let status = subject.get(&path).await.ok()["status"].clone();
+    assert_eq!((&status["readyReplicas"], &status["updatedReplicas"]), (&json!(1), &json!(1)));
 }

@@ -51,12 +51,12 @@ pub async fn without_a_manager_it_is_the_program(subject: &Subject) {
 pub async fn an_update_owns_what_it_changes(subject: &Subject) {
     let path = format!("{}/a", config_maps(&subject.namespace().await));
     subject.apply(&path, "m", "", &config_map("a", &json!({ "one": "1", "two": "2" }))).await.created();
-    let patch = json!({ "data": { "one": "1", "two": "9" } });
-    let changed = subject.merge(&format!("{path}?fieldManager=other"), &patch).await.ok();
+    let change = json!({ "data": { "one": "1", "two": "9" } });
+    let changed = subject.merge(&format!("{path}?fieldManager=other"), &change).await.ok();
     assert_eq!(owned(&changed, "other", "Update").unwrap(), json!({ "f:data": { "f:two": {} } }));
     assert_eq!(owned(&changed, "m", "Apply").unwrap(), json!({ "f:data": { "f:one": {} } }), "it lost the other");
-    let patch = json!({ "data": { "two": null } });
-    let changed = subject.merge(&format!("{path}?fieldManager=third"), &patch).await.ok();
+    let change = json!({ "data": { "two": null } });
+    let changed = subject.merge(&format!("{path}?fieldManager=third"), &change).await.ok();
     assert!(owned(&changed, "other", "Update").is_none(), "what is gone has no owner: {changed}");
     assert!(owned(&changed, "third", "Update").is_none(), "{changed}");
 }
@@ -74,8 +74,8 @@ pub async fn a_status_is_written_down_apart(subject: &Subject) {
     let kind = Kind::defined(subject).await;
     let path = format!("{}/a", kind.path(&namespace));
     subject.apply(&path, "m", "", &kind.object("a", &json!({ "name": "x" }))).await.created();
-    let patch = json!({ "status": { "id": "p", "observedGeneration": 1 } });
-    let changed = subject.merge(&format!("{path}/status?fieldManager=operator"), &patch).await.ok();
+    let change = json!({ "status": { "id": "p", "observedGeneration": 1 } });
+    let changed = subject.merge(&format!("{path}/status?fieldManager=operator"), &change).await.ok();
     let entries = changed["metadata"]["managedFields"].as_array().unwrap();
     let entry = entries.iter().find(|entry| entry["manager"] == "operator").unwrap();
     assert_eq!((&entry["operation"], &entry["subresource"]), (&json!("Update"), &json!("status")));

@@ -16,6 +16,7 @@ pub mod namespaces;
 pub mod objects;
 pub mod patches;
 pub mod secrets;
+pub mod spelling;
 pub mod status;
 pub mod validation;
 pub mod watch;

@@ -152,8 +152,8 @@ pub async fn an_update_of_an_older_version_is_refused(subject: &Subject) {
         please apply your changes to the latest version and try again";
     let status = subject.put(&path, &body).await.refused_as(409, "Conflict", text);
     assert_eq!(status["details"], json!({ "name": "a", "kind": "configmaps" }));
-    let patch = json!({ "metadata": { "resourceVersion": version(&made) }, "data": { "one": "3" } });
-    subject.merge(&path, &patch).await.refused_as(409, "Conflict", text);
+    let change = json!({ "metadata": { "resourceVersion": version(&made) }, "data": { "one": "3" } });
+    subject.merge(&path, &change).await.refused_as(409, "Conflict", text);
 }
 
 pub async fn an_update_of_another_uid_is_refused(subject: &Subject) {
@@ -214,4 +214,28 @@ pub async fn a_dry_run_makes_nothing(subject: &Subject) {
     subject.delete(&format!("{path}/a?dryRun=All")).await.ok();
     assert_eq!(subject.get(&format!("{path}/a")).await.ok(), made);
     subject.post(&format!("{path}?dryRun=Some"), &config_map("b", &json!({}))).await.refused(422, "Invalid");
+}
+
+pub async fn of_many_who_make_one_name_one_succeeds(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    let path = config_maps(&namespace);
+    let attempts = (0..8)
+        .map(async |index| subject.post(&path, &config_map("a", &json!({ "by": index.to_string() }))).await.status);
+    let mut statuses = futures::future::join_all(attempts).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+pub async fn of_many_who_change_one_version_one_succeeds(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    let path = format!("{}/a", config_maps(&namespace));
+    let made = subject.post(&config_maps(&namespace), &config_map("a", &json!({}))).await.created();
+    let attempts = (0..8).map(async |index| {
+        let metadata = json!({ "resourceVersion": version(&made) });
+        let change = json!({ "metadata": metadata, "data": { "by": index.to_string() } });
+        subject.merge(&path, &change).await.status
+    });
+    let mut statuses = futures::future::join_all(attempts).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
 }

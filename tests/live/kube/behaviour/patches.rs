@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::live::fixtures::{config_map, config_maps, uid, version};
 use crate::live::subject::{JSON_PATCH, Reply, Subject};
 
-/// A ConfigMap with two keys, and its path.
+/// A `ConfigMap` with two keys, and its path.
 async fn two_keys(subject: &Subject) -> (String, Value) {
     let namespace = subject.namespace().await;
     let body = config_map("a", &json!({ "one": "1", "two": "2" }));
@@ -13,14 +13,14 @@ async fn two_keys(subject: &Subject) -> (String, Value) {
     (format!("{}/a", config_maps(&namespace)), made)
 }
 
-async fn json_patch(subject: &Subject, path: &str, patch: &Value) -> Reply {
-    subject.ask("PATCH", path).content(JSON_PATCH, patch).answer().await
+async fn json_patch(subject: &Subject, path: &str, change: &Value) -> Reply {
+    subject.ask("PATCH", path).content(JSON_PATCH, change).answer().await
 }
 
 pub async fn a_merge_patch_changes_what_it_names(subject: &Subject) {
     let (path, _) = two_keys(subject).await;
-    let patch = json!({ "metadata": { "labels": { "l": "1" } }, "data": { "two": null, "three": "3" } });
-    let changed = subject.merge(&path, &patch).await.ok();
+    let change = json!({ "metadata": { "labels": { "l": "1" } }, "data": { "two": null, "three": "3" } });
+    let changed = subject.merge(&path, &change).await.ok();
     assert_eq!(changed["data"], json!({ "one": "1", "three": "3" }));
     assert_eq!(changed["metadata"]["labels"], json!({ "l": "1" }));
     let changed = subject.merge(&path, &json!({ "metadata": { "labels": { "l": null } } })).await.ok();
@@ -29,9 +29,9 @@ pub async fn a_merge_patch_changes_what_it_names(subject: &Subject) {
 
 pub async fn a_merge_patch_that_changes_nothing_is_not_stored(subject: &Subject) {
     let (path, made) = two_keys(subject).await;
-    for patch in [json!({}), json!({ "data": { "one": "1" } }), json!({ "data": { "none": null } })] {
-        let same = subject.merge(&path, &patch).await.ok();
-        assert_eq!(version(&same), version(&made), "{patch}");
+    for change in [json!({}), json!({ "data": { "one": "1" } }), json!({ "data": { "none": null } })] {
+        let same = subject.merge(&path, &change).await.ok();
+        assert_eq!(version(&same), version(&made), "{change}");
     }
 }
 
@@ -46,30 +46,30 @@ pub async fn a_merge_patch_of_another_object_is_refused(subject: &Subject) {
     let (path, made) = two_keys(subject).await;
     let same = subject.merge(&path, &json!({ "metadata": { "uid": uid(&made) }, "data": { "one": "5" } })).await.ok();
     assert_eq!(same["data"]["one"], "5");
-    let patch = json!({ "metadata": { "uid": "00000000-0000-0000-0000-000000000000" }, "data": { "one": "6" } });
+    let change = json!({ "metadata": { "uid": "00000000-0000-0000-0000-000000000000" }, "data": { "one": "6" } });
     let text = "ConfigMap \"a\" is invalid: metadata.uid: Invalid value: \"00000000-0000-0000-0000-000000000000\": \
         field is immutable";
-    subject.merge(&path, &patch).await.refused_as(422, "Invalid", text);
+    subject.merge(&path, &change).await.refused_as(422, "Invalid", text);
     assert_eq!(subject.get(&path).await.ok()["data"]["one"], "5");
 }
 
 pub async fn a_json_patch_takes_away_and_tests(subject: &Subject) {
     let (path, _) = two_keys(subject).await;
-    let patch = json!([
+    let change = json!([
         { "op": "test", "path": "/data/one", "value": "1" },
         { "op": "remove", "path": "/data/one" },
         { "op": "add", "path": "/metadata/annotations", "value": { "example.com/a": "1" } },
         { "op": "replace", "path": "/metadata/annotations/example.com~1a", "value": "2" },
     ]);
-    let changed = json_patch(subject, &path, &patch).await.ok();
+    let changed = json_patch(subject, &path, &change).await.ok();
     assert_eq!(changed["data"], json!({ "two": "2" }));
     assert_eq!(changed["metadata"]["annotations"], json!({ "example.com/a": "2" }));
     let text = "the server rejected our request due to an error in our request";
-    for patch in [
+    for change in [
         json!([{ "op": "test", "path": "/data/two", "value": "9" }, { "op": "remove", "path": "/data/two" }]),
         json!([{ "op": "remove", "path": "/data/none" }]),
     ] {
-        json_patch(subject, &path, &patch).await.refused_as(422, "Invalid", text);
+        json_patch(subject, &path, &change).await.refused_as(422, "Invalid", text);
     }
     assert_eq!(subject.get(&path).await.ok()["data"], json!({ "two": "2" }), "all or nothing");
 }

@@ -17,15 +17,15 @@ pub async fn a_status_is_written_by_its_own_path(subject: &Subject) {
     body["status"] = json!({ "id": "p", "observedGeneration": 1 });
     let made = subject.post(&kind.path(&namespace), &body).await.created();
     assert!(made["status"].is_null(), "a new object has none: {made}");
-    let patch = json!({ "status": { "id": "p", "observedGeneration": 1 } });
-    let same = subject.merge(&path, &patch).await.ok();
+    let change = json!({ "status": { "id": "p", "observedGeneration": 1 } });
+    let same = subject.merge(&path, &change).await.ok();
     assert!(same["status"].is_null() && version(&same) == version(&made), "{same}");
-    let patch = json!({
+    let change = json!({
         "metadata": { "labels": { "l": "1" } },
         "spec": { "name": "y" },
         "status": { "id": "p", "observedGeneration": 1 },
     });
-    let changed = subject.merge(&format!("{path}/status"), &patch).await.ok();
+    let changed = subject.merge(&format!("{path}/status"), &change).await.ok();
     assert_eq!(changed["status"], json!({ "id": "p", "observedGeneration": 1 }));
     assert_eq!(changed["spec"]["name"], "x", "the rest stays");
     assert!(changed["metadata"]["labels"].is_null(), "of a custom kind the labels stay too: {changed}");
@@ -39,8 +39,8 @@ pub async fn a_status_is_held_to_its_schema(subject: &Subject) {
     let kind = Kind::defined(subject).await;
     let path = format!("{}/a", kind.path(&namespace));
     subject.post(&kind.path(&namespace), &kind.object("a", &json!({ "name": "x" }))).await.created();
-    let patch = json!({ "status": { "id": "p" } });
-    let status = subject.merge(&format!("{path}/status"), &patch).await.refused(422, "Invalid");
+    let change = json!({ "status": { "id": "p" } });
+    let status = subject.merge(&format!("{path}/status"), &change).await.refused(422, "Invalid");
     assert!(status["message"].as_str().unwrap().ends_with("status.observedGeneration: Required value"), "{status}");
 }
 
@@ -67,12 +67,12 @@ pub async fn a_generation_counts_changes_of_what_is_asked_for(subject: &Subject)
     let path = format!("{}/a", kind.path(&namespace));
     let made = subject.apply(&path, "m", "", &kind.object("a", &json!({ "name": "x" }))).await.created();
     assert_eq!(generation(&made), 1);
-    let patch = json!({ "metadata": { "labels": { "l": "1" }, "annotations": { "n": "1" } } });
-    assert_eq!(generation(&subject.merge(&path, &patch).await.ok()), 1);
+    let change = json!({ "metadata": { "labels": { "l": "1" }, "annotations": { "n": "1" } } });
+    assert_eq!(generation(&subject.merge(&path, &change).await.ok()), 1);
     let changed = subject.merge(&path, &json!({ "spec": { "replicas": 2 } })).await.ok();
     assert_eq!(generation(&changed), 2);
-    let patch = json!({ "metadata": { "generation": 40 } });
-    assert_eq!(generation(&subject.merge(&path, &patch).await.ok()), 2, "it is the server's");
+    let change = json!({ "metadata": { "generation": 40 } });
+    assert_eq!(generation(&subject.merge(&path, &change).await.ok()), 2, "it is the server's");
     // The beginning of its end counts as well.
     subject.merge(&path, &json!({ "metadata": { "finalizers": ["example.com/keep"] } })).await.ok();
     assert_eq!(generation(&subject.delete(&path).await.ok()), 3);
@@ -98,10 +98,10 @@ pub async fn readiness_can_be_said_by_hand(subject: &Subject) {
     subject.apply(&path, "m", "", &body).await.created();
     let observed = async || subject.get(&path).await.ok()["status"]["observedGeneration"] == 1;
     subject.until("its controller has seen it", observed).await;
-    let patch = json!({ "status": { "conditions": [
+    let change = json!({ "status": { "conditions": [
         { "type": "Example", "status": "True", "reason": "Said", "message": "by hand" },
     ] } });
-    let changed = subject.merge(&format!("{path}/status"), &patch).await.ok();
+    let changed = subject.merge(&format!("{path}/status"), &change).await.ok();
     assert_eq!(crate::live::fixtures::condition(&changed, "Example"), "True");
     assert_eq!(generation(&changed), 1);
 }
