@@ -66,13 +66,17 @@ pub fn with_cluster(test: impl AsyncFnOnce(Cluster)) {
             Ok(programs) => programs,
             Err(cause) => return skip(&cause),
         };
+        let began = Instant::now();
         // A port that was free a moment ago may be another's by now.
         let mut started = Cluster::start(&programs).await;
         if started.is_err() {
             started = Cluster::start(&programs).await;
         }
         match started {
-            Ok(cluster) => test(cluster).await,
+            Ok(cluster) => {
+                println!("a cluster is up after {} ms", began.elapsed().as_millis());
+                test(cluster).await;
+            }
             Err(cause) => panic!("the cluster does not start: {cause}"),
         }
     });
@@ -89,13 +93,8 @@ impl Programs {
     fn find() -> Result<Self, String> {
         let built = built()?;
         let find = |name: &str, how: &str| {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let mut places = vec![built.clone()];
-            places.extend(std::env::split_paths(&path));
-            places
-                .iter()
-                .map(|place| place.join(name))
-                .find(|file| file.is_file())
+            let here = Some(built.join(name)).filter(|file| file.is_file());
+            here.or_else(|| in_path(name))
                 .ok_or_else(|| format!("{name} is neither in {} nor among the commands: {how}", built.display()))
         };
         Ok(Self {
@@ -104,6 +103,12 @@ impl Programs {
             controllers: find("kube-controller-manager", "`tests/live/kube/build` makes it")?,
         })
     }
+}
+
+/// A command of this machine.
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|place| place.join(name)).find(|file| file.is_file())
 }
 
 /// The folder that `build` fills, named after the version that go.mod names.
@@ -247,7 +252,13 @@ impl Cluster {
 
     fn spawn(&mut self, name: &'static str, program: &Path, arguments: &[String]) -> Result<(), String> {
         let log = fs::File::create(self.path(&format!("{name}.log"))).map_err(|cause| cause.to_string())?;
-        let child = Command::new(program)
+        // Where there is util-linux, a program does not outlive a test that was killed.
+        let mut command = Command::new(program);
+        if let Some(setpriv) = in_path("setpriv") {
+            command = Command::new(setpriv);
+            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+        }
+        let child = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -18,7 +18,7 @@ pub type Behaviour = (&'static str, for<'a> fn(&'a Subject) -> LocalBoxFuture<'a
 const MOST: Duration = Duration::from_mins(1);
 
 /// So many run at once: each has a namespace of its own, and most of their time is waiting.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 /// Names functions of this suite as behaviours.
 macro_rules! behaviours {
@@ -223,12 +223,13 @@ async fn hold_one((name, behaviour): &Behaviour, subject: &Subject) -> Option<St
 async fn hold(subject: &Subject, behaviours: &[&[Behaviour]]) {
     let only = std::env::var("RECONCILE_LIVE_ONLY").unwrap_or_default();
     let chosen: Vec<_> = behaviours.iter().copied().flatten().filter(|(name, _)| name.contains(&only)).collect();
-    let failed: Vec<_> = futures::stream::iter(&chosen)
+    let mut failed: Vec<_> = futures::stream::iter(&chosen)
         .map(|behaviour| hold_one(behaviour, subject))
-        .buffered(AT_ONCE)
+        .buffer_unordered(AT_ONCE)
         .filter_map(async |failure| failure)
         .collect()
         .await;
+    failed.sort();
     println!("{} behaviours, {} failed", chosen.len(), failed.len());
     assert!(!chosen.is_empty(), "no behaviour is named {only}");
     assert!(failed.is_empty(), "not as described:\n  {}", failed.join("\n  "));
