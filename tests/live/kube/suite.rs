@@ -7,8 +7,13 @@ use futures::FutureExt as _;
 use futures::StreamExt as _;
 use futures::future::LocalBoxFuture;
 
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+
 use super::behaviour;
-use super::cluster;
+use super::cluster::{self, ADMIN, Cluster, VISITOR};
 use super::subject::Subject;
 
 /// A behaviour by its name.
@@ -100,6 +105,7 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::apply::finalizers_are_a_set,
     behaviour::apply::null_is_as_if_it_were_left_out,
     behaviour::apply::a_default_returns_with_the_field,
+    behaviour::apply::an_apply_needs_its_place,
     behaviour::merging::containers_are_known_by_name,
     behaviour::merging::environment_is_known_by_name,
     behaviour::merging::ports_are_known_by_number_and_protocol,
@@ -147,6 +153,7 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::status::a_generation_counts_changes_of_what_is_asked_for,
     behaviour::status::a_deployment_counts_too,
     behaviour::status::readiness_can_be_said_by_hand,
+    behaviour::status::an_applied_status_is_neither_kept_nor_owned,
     behaviour::watch::what_happens_is_told_in_order,
     behaviour::watch::without_a_version_it_begins_with_what_is_there,
     behaviour::watch::what_leaves_a_selection_is_told_as_deleted,
@@ -235,9 +242,22 @@ async fn hold(subject: &Subject, behaviours: &[&[Behaviour]]) {
     assert!(failed.is_empty(), "not as described:\n  {}", failed.join("\n  "));
 }
 
+/// The library that this program uses gets in by a kubeconfig of the cluster, and is who it says.
+async fn a_client_gets_in(cluster: &Cluster) {
+    for (user, may_list) in [(ADMIN, true), (VISITOR, false)] {
+        let path = cluster.write_kubeconfig(user).unwrap();
+        let options = KubeConfigOptions { context: Some(user.to_owned()), ..KubeConfigOptions::default() };
+        let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(path).unwrap(), &options).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let namespaces = Api::<Namespace>::all(client).list(&ListParams::default()).await;
+        assert_eq!(namespaces.is_ok(), may_list, "{user}: {namespaces:?}");
+    }
+}
+
 #[test]
 fn a_real_api_server_behaves_as_described() {
     cluster::with_cluster(async |cluster| {
+        a_client_gets_in(&cluster).await;
         hold(&cluster.subject(), &[ALL, REAL_ONLY]).await;
     });
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::live::fixtures::{causes, config_map, config_maps, deployment, deployments, owned, version};
+use crate::live::fixtures::{Kind, causes, config_map, config_maps, deployment, deployments, owned, version};
 use crate::live::subject::{APPLY, Subject};
 
 /// A namespace's `ConfigMap` of the name `a`.
@@ -238,4 +238,21 @@ pub async fn a_default_returns_with_the_field(subject: &Subject) {
     assert_eq!(made["spec"]["replicas"], 3);
     let left = subject.apply(&path, "m", "", &deployment("a")).await.ok();
     assert_eq!(left["spec"]["replicas"], 1, "what nobody says is the default again");
+}
+
+pub async fn an_apply_needs_its_place(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    let body = config_map("a", &json!({}));
+    for more in ["", "&dryRun=All"] {
+        let path = format!("{}/a", config_maps("nowhere"));
+        let text = "namespaces \"nowhere\" not found";
+        subject.apply(&path, "m", more, &body).await.refused_as(404, "NotFound", text);
+        let kind = Kind::unknown(subject);
+        let path = format!("{}/a", kind.path(&namespace));
+        let reply = subject.apply(&path, "m", more, &kind.object("a", &json!({ "name": "x" }))).await;
+        assert_eq!((reply.status, reply.text().trim()), (404, "404 page not found"), "its kind is not defined");
+        let path = format!("{}/a", config_maps(&namespace));
+        let text = "invalid object type: apps/v1, Kind=Deployment";
+        subject.apply(&path, "m", more, &deployment("a")).await.refused_as(400, "BadRequest", text);
+    }
 }

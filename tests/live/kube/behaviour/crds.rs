@@ -74,6 +74,13 @@ pub async fn a_definition_takes_its_objects_along(subject: &Subject) {
     let kept = subject.get(&format!("{path}/kept")).await.ok();
     assert!(kept["metadata"]["deletionTimestamp"].is_string(), "{kept}");
     assert_eq!(condition(&subject.get(&kind.crd_path()).await.ok(), "Terminating"), "True");
+    let text = format!(
+        "things.{} \"new\" is forbidden: create not allowed while custom resource definition is terminating",
+        kind.group
+    );
+    let new = kind.object("new", &json!({ "name": "x" }));
+    subject.post(&path, &new).await.refused_as(403, "Forbidden", &text);
+    subject.apply(&format!("{path}/new"), "m", "", &new).await.refused_as(403, "Forbidden", &text);
     subject.merge(&format!("{path}/kept"), &json!({ "metadata": { "finalizers": null } })).await.ok();
     subject.until_gone(&kind.crd_path()).await;
     subject.until_gone(&path).await;

@@ -161,14 +161,19 @@ pub async fn lists_of_a_custom_kind_follow_its_schema(subject: &Subject) {
 }
 
 pub async fn a_key_stands_in_a_list_once(subject: &Subject) {
+    let path = place(subject).await;
+    let twice = json!({ "env": [{ "name": "A", "value": "1" }, { "name": "A", "value": "2" }] });
+    let reply = subject.apply(&path, "m", "", &with("main", &twice)).await;
+    let text = "failed to create typed patch object (/a; apps/v1, Kind=Deployment): \
+        .spec.template.spec.containers[name=\"main\"].env: duplicate entries for key [name=\"A\"]";
+    assert_eq!((reply.status, reply.json()["message"].as_str()), (500, Some(text)));
     let namespace = subject.namespace().await;
     let kind = Kind::defined(subject).await;
-    let path = format!("{}/a", kind.path(&namespace));
     let body = kind.object("a", &json!({ "name": "x", "tokens": [{ "name": "one" }, { "name": "one" }] }));
-    let reply = subject.apply(&path, "m", "", &body).await;
-    assert!(
-        reply.status >= 400 && reply.text().contains("duplicate entries for key [name=\\\"one\\\"]"),
-        "{}",
-        reply.text()
+    let reply = subject.apply(&format!("{}/a", kind.path(&namespace)), "m", "", &body).await;
+    let text = format!(
+        "failed to create typed patch object (/a; {}, Kind=Thing): .spec.tokens: duplicate entries for key [name=\"one\"]",
+        kind.api_version
     );
+    assert_eq!((reply.status, reply.json()["message"].as_str()), (500, Some(text.as_str())));
 }

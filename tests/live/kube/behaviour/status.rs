@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::live::fixtures::{Kind, deployment, deployments, version};
+use crate::live::fixtures::{Kind, deployment, deployments, owned, version};
 use crate::live::subject::Subject;
 
 fn generation(object: &Value) -> i64 {
@@ -104,4 +104,16 @@ pub async fn readiness_can_be_said_by_hand(subject: &Subject) {
     let changed = subject.merge(&format!("{path}/status"), &change).await.ok();
     assert_eq!(crate::live::fixtures::condition(&changed, "Example"), "True");
     assert_eq!(generation(&changed), 1);
+}
+
+pub async fn an_applied_status_is_neither_kept_nor_owned(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    let kind = Kind::defined(subject).await;
+    let path = format!("{}/a", kind.path(&namespace));
+    let mut body = kind.object("a", &json!({ "name": "x" }));
+    body["status"] = json!({ "id": "p", "observedGeneration": 1 });
+    let made = subject.apply(&path, "m", "", &body).await.created();
+    assert!(made["status"].is_null(), "{made}");
+    assert_eq!(owned(&made, "m", "Apply").unwrap(), json!({ "f:spec": { "f:name": {} } }));
+    assert_eq!(subject.apply(&path, "m", "", &body).await.ok(), made);
 }
