@@ -4,4 +4,5 @@ pub mod agent_pool;
 pub mod chart;
 pub mod object;
 pub mod operator;
+pub mod typed;
 pub mod yaml;
