@@ -1,6 +1,7 @@
 //! Agent pools that the operator runs: the resource that says so, and the Deployment that it makes of it.
 
 pub mod deployment;
+pub mod manifest;
 pub mod resource;
 
 use std::collections::{BTreeMap, BTreeSet};
