@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use reconcile::spec::node::Sources;
 use reconcile::systems::docker::desired::Purpose;
 use reconcile::systems::kube::agent_pool::{self, Agent, DeletionPolicy, Scale, SecretKey};
 use reconcile::systems::kube::chart::{self, Chart, Lock};
 use reconcile::systems::kube::object::without_nulls;
 use reconcile::systems::kube::operator::{self, Options, Release, Version};
-use reconcile::systems::kube::yaml;
+use reconcile::systems::kube::{typed, yaml};
 use serde_json::{Value, json};
 
 /// What is meant to differ from Helm's: the kind, the path inside it, and why. An entry that nothing needs is an error.
@@ -328,4 +329,48 @@ fn an_agent_pool_is_accepted_by_its_crd() {
             assert!(!problems(&wrong).is_empty(), "{version}: {path}");
         }
     }
+}
+
+/// A value with every field of a schema.
+fn everything(schema: &Value) -> Value {
+    if let Some(Value::Array(words)) = schema.get("enum") {
+        return words[0].clone();
+    }
+    let pairs = schema.get("additionalProperties").filter(|below| below.is_object());
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") => {
+            let mut members: serde_json::Map<_, _> = match schema.get("properties") {
+                Some(Value::Object(properties)) => {
+                    properties.iter().map(|(key, below)| (key.clone(), everything(below))).collect()
+                }
+                _ => serde_json::Map::new(),
+            };
+            members.extend(pairs.map(|below| ("key".to_owned(), everything(below))));
+            Value::Object(members)
+        }
+        Some("array") => json!([everything(&schema["items"])]),
+        Some("boolean") => json!(true),
+        Some("string") => json!("text"),
+        // Also where it may be a number or text.
+        _ => json!(1),
+    }
+}
+
+#[test]
+fn no_field_of_the_crd_is_taken_for_one_that_means_nothing() {
+    let Some(charts) = charts() else { return };
+    let crd = crds(&charts, Version::V2_12_0).crds.remove(0);
+    let schema = &crd.value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let text = everything(schema).to_string();
+    for field in typed::NEWER {
+        assert!(text.contains(&format!("\"{field}\":")), "{field} is listed as newer, and the CRD does not know it");
+    }
+    let mut sources = Sources::default();
+    let file = sources.add("agentpool.json", text);
+    let mut findings = Vec::new();
+    let node = yaml::documents(&sources, file, yaml::BUDGET, &mut findings).remove(0);
+    let read: Option<agent_pool::AgentPool> = typed::read(&node, &mut findings);
+    assert!(read.is_some());
+    let told: Vec<_> = findings.iter().map(|finding| &finding.message).collect();
+    assert!(told.is_empty(), "{told:#?}");
 }

@@ -15,6 +15,7 @@ pub mod operator;
 pub mod plan;
 mod pool;
 pub mod request;
+pub mod typed;
 pub mod wanted;
 pub mod yaml;
 

@@ -51,7 +51,7 @@ pub fn agents_deployment(pool: &AgentPool, address: Option<&str>) -> Option<Depl
         None => replicas.unwrap_or(1),
     };
     let id = pool.status.as_ref().map(|status| status.agent_pool_id.clone()).unwrap_or_default();
-    let mut pod_labels = labels.clone();
+    let mut pod_labels = labels.clone().unwrap_or_default();
     pod_labels.extend(selector.clone());
     let none_extra = RollingUpdateDeployment { max_surge: Some(IntOrString::Int(0)), max_unavailable: None };
     Some(Deployment {
@@ -71,7 +71,7 @@ pub fn agents_deployment(pool: &AgentPool, address: Option<&str>) -> Option<Depl
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(pod_labels),
-                    annotations: (!annotations.is_empty()).then(|| annotations.clone()),
+                    annotations: annotations.clone(),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(pool, spec.as_ref(), address)),
@@ -115,7 +115,7 @@ fn variables(pool: &AgentPool, address: Option<&str>) -> Vec<EnvVar> {
         |name: &str, source: EnvVarSource| EnvVar { name: name.to_owned(), value: None, value_from: Some(source) };
     let secret = SecretKeySelector {
         name: secret_name(pool.metadata.name.as_deref().unwrap_or_default()),
-        key: pool.spec.agent_tokens.first().map(|token| token.name.clone()).unwrap_or_default(),
+        key: pool.spec.agent_tokens.iter().flatten().next().map(|token| token.name.clone()).unwrap_or_default(),
         optional: None,
     };
     let own_name = ObjectFieldSelector { field_path: "metadata.name".to_owned(), api_version: None };

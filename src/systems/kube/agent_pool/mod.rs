@@ -1,6 +1,7 @@
 //! Agent pools that the operator runs: the resource that says so, and the Deployment that it makes of it.
 
 pub mod deployment;
+pub mod manifest;
 pub mod resource;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,7 +165,7 @@ impl Agent {
             service_account_name: self.service_account_name.clone(),
             automount_service_account_token: self.automount_service_account_token,
             termination_grace_period_seconds: Some(i64::try_from(self.grace_period).unwrap_or(i64::MAX)),
-            node_selector: (!self.node_selector.is_empty()).then(|| self.node_selector.clone()),
+            node_selector: some_pairs(&self.node_selector),
             affinity: self.affinity.clone(),
             tolerations: some(self.tolerations.clone()),
             priority_class_name: self.priority_class_name.clone(),
@@ -208,6 +209,11 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
+/// The same for a map.
+fn some_pairs(pairs: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!pairs.is_empty()).then(|| pairs.clone())
+}
+
 fn signed(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -229,20 +235,20 @@ impl Options {
                     scale_down_seconds: Some(signed(cooldown_down)),
                 });
                 let (min_replicas, max_replicas) = (signed(min), signed(max));
-                (None, Some(Autoscaling { min_replicas, max_replicas, cooldown_period_seconds: None, cooldown_period }))
+                (None, Some(Autoscaling { min_replicas, max_replicas, cooldown_period, ..Autoscaling::default() }))
             }
         };
         let SecretKey { name, key } = self.token.clone();
         let spec = Spec {
             name: self.pool.clone(),
             organization: self.organization.clone(),
-            token: Token { secret_key_ref: SecretKeySelector { name, key, optional: None } },
-            agent_tokens: self.agent_tokens.iter().map(|name| AgentToken::named(name)).collect(),
+            token: Token { secret_key_ref: SecretKeySelector { name, key, ..SecretKeySelector::default() } },
+            agent_tokens: some(self.agent_tokens.iter().map(|name| AgentToken::named(name)).collect()),
             agent_deployment: Some(AgentDeployment {
                 replicas,
                 spec: Some(self.agent.pod()),
-                annotations: self.agent.annotations.clone(),
-                labels: self.agent.labels.clone(),
+                annotations: some_pairs(&self.agent.annotations),
+                labels: some_pairs(&self.agent.labels),
             }),
             autoscaling,
             deletion_policy: Some(self.deletion_policy),

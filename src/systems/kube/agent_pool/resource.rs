@@ -9,8 +9,10 @@ use k8s_openapi::{Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 
 /// An agent pool that the operator looks after.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// Fields that must be there are taken for ones that say nothing where they are missing, as the types of Kubernetes do it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// `app.terraform.io/v1alpha2`
     pub api_version: String,
@@ -21,7 +23,7 @@ pub struct AgentPool {
     /// What is wanted.
     pub spec: Spec,
     /// What the operator says of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
 }
 
@@ -65,8 +67,8 @@ impl Metadata for AgentPool {
 }
 
 /// What is wanted of a pool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Spec {
     /// The pool's name in HCP Terraform.
     pub name: String,
@@ -75,41 +77,41 @@ pub struct Spec {
     /// The API token with which the operator manages it.
     pub token: Token,
     /// The tokens of its agents.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub agent_tokens: Vec<AgentToken>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_tokens: Option<Vec<AgentToken>>,
     /// Its agents. Without this the operator runs none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_deployment: Option<AgentDeployment>,
     /// How many of them run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
     /// What becomes of the pool in HCP Terraform when the resource is deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 }
 
 /// Where an API token is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Token {
     /// A key of a Secret in the same namespace.
     pub secret_key_ref: SecretKeySelector,
 }
 
 /// A token of agents, by name. The operator makes it, and keeps its value in a Secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentToken {
     /// Its name.
     pub name: String,
     /// Its id in HCP Terraform; only in a status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// When it was made, in seconds since 1970; only in a status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<i64>,
     /// When it was last used, in seconds since 1970; only in a status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<i64>,
 }
 
@@ -123,50 +125,68 @@ impl AgentToken {
 
 /// The agents of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct AgentDeployment {
     /// How many run, where nothing scales them; 1 if nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
     /// Their pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub spec: Option<PodSpec>,
     /// Annotations of the pods.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
     /// Labels of the pods.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// How the operator chooses the number of agents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Autoscaling {
     /// At least so many.
     pub min_replicas: i32,
     /// At most so many.
     pub max_replicas: i32,
     /// How long after a change there is no other one, in either direction; 300 if nothing is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown_period_seconds: Option<i32>,
     /// The same for each direction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown_period: Option<CooldownPeriod>,
+    /// Workspaces whose runs count. Only the way of counting for an old Terraform Enterprise looks at this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_workspaces: Option<Vec<TargetWorkspace>>,
+}
+
+/// A workspace whose runs count, or several.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TargetWorkspace {
+    /// Its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Names with a `*` at either end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wildcard_name: Option<String>,
 }
 
 /// How long after a change there is no other one, by the direction of that other one.
 ///
 /// Both directions are always said: of the two, a `scaleDownSeconds` alone holds for scaling up as well
 /// (`cooldownSecondsRemaining` in the operator's `agentpool_controller_autoscaling.go`, 2.12.0).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct CooldownPeriod {
     /// Before there are more agents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_up_seconds: Option<i32>,
     /// Before there are fewer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down_seconds: Option<i32>,
 }
 
@@ -183,33 +203,32 @@ pub enum DeletionPolicy {
 
 /// What the operator says of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Status {
     /// The pool's id in HCP Terraform.
-    #[serde(rename = "agentPoolID", default)]
+    #[serde(rename = "agentPoolID")]
     pub agent_pool_id: String,
     /// The tokens that it made. Pods use the first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agent_tokens: Vec<AgentToken>,
     /// The Deployment of the agents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_deployment_name: Option<String>,
     /// The generation that it has done all of.
-    #[serde(default)]
     pub observed_generation: i64,
     /// How it scaled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingStatus>,
 }
 
 /// How a pool was scaled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct AutoscalingStatus {
     /// How many agents were wanted last. It outlives the autoscaling, and then wins over the number of replicas.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_replicas: Option<i32>,
     /// When that changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_scaling_event: Option<String>,
 }
