@@ -113,8 +113,8 @@ fn of_target(target: &Target, pools: &[String]) -> BTreeMap<String, Fact> {
     if let Some(KubernetesTarget { at: _, namespace, operator, token: _, delivery, argocd: _ }) = kubernetes {
         say("runs", Some(json!("kubernetes")));
         say("kubernetes.namespace", namespace.as_ref().map(|name| json!(name.value)));
-        let version = operator.as_ref().and_then(|operator| operator.version.as_ref());
-        say("kubernetes.operator.version", version.as_ref().map(|version| json!(version.value.0)));
+        let version = operator.as_ref().map(|operator| operator.version.value);
+        say("kubernetes.operator.version", version.map(|version| json!(version.as_str())));
         say("kubernetes.delivery", delivery.as_ref().map(|word| json!(word.value.word())));
     }
     if let Some(DockerTarget { at: _, project, delivery }) = docker {

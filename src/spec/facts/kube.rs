@@ -33,7 +33,8 @@ pub(in crate::spec) fn of_target(target: &Target) -> BTreeMap<String, Fact> {
     thing.if_said("absent", absent.then_some(true));
     of_delivery(&mut thing, delivery);
     of_token(&mut thing, token.as_ref());
-    let Operator { options, ca, chart } = operator;
+    let Operator { release, options, ca, chart } = operator;
+    thing.say("operator.release", release.name.as_str());
     let Chart { source, sha256 } = chart;
     thing.say(
         "operator.chart",

@@ -4,11 +4,13 @@ use k8s_openapi::api::core::v1::{Affinity, LocalObjectReference, PodSecurityCont
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use super::super::finding::{Finding, Rule};
 use super::super::node::{At, Node, Value};
 use super::super::read::{Located, Named, Part, Read, Reader, Typed, record, words};
-use super::{Ca, Duration, Quantity, SecretSource, TerraformVersion};
+use super::{Ca, Duration, Quantity, SecretSource};
 
 use crate::systems::kube::desired::NAMESPACE;
+use crate::systems::kube::operator::Version;
 
 record! {
     /// A Kubernetes cluster. With `operator` all that makes its agents run is ours; without it nothing there is.
@@ -51,11 +53,11 @@ record! {
     /// How Argo CD gets at what it is to apply.
     pub struct ArgocdWish {
         /// A folder of the machine that runs this program, relative to the spec, in which the manifests are written.
-        directory: Located<String>,
+        directory: Option<Located<String>>,
         /// The URL of the Git repository that holds this folder.
-        repository: Located<String>,
+        repository: Option<Located<String>>,
         /// The path of this folder in the repository.
-        path: Located<String>,
+        path: Option<Located<String>>,
         /// The branch, tag or commit that Argo CD follows; `HEAD` if it is not said.
         revision: Option<Located<String>>,
         /// The name of the Application; `hcp-terraform-operator` if it is not said.
@@ -74,7 +76,10 @@ record! {
     /// some. What is not said has the chart's default.
     pub struct Operator {
         /// Its version, which is the chart's. The deployment of each version is built in, so only some are known.
-        version: Option<Located<TerraformVersion>>,
+        version: Located<Version>,
+        /// The release's name, which is part of its objects' names, as Helm has it; `hcp-terraform-operator` if it is not
+        /// said.
+        release: Option<Located<String>>,
         /// The archive of its chart, of which the custom resource definitions come: an https URL, or a path relative to
         /// the spec; HashiCorp's server if it is not said.
         chart: Option<Located<String>>,
@@ -114,6 +119,35 @@ record! {
         service_account: Option<ServiceAccountWish>,
         /// Its permissions in the cluster.
         rbac: Option<RbacWish>,
+    }
+}
+
+impl Read for Version {
+    fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
+        let known = || Self::KNOWN.map(Self::as_str).join(", ");
+        if let Value::Number(number) = &node.value {
+            let message = format!("`{}` is the number {number}, not a version", reader.path());
+            let finding = Finding::error(Rule::UnquotedVersion, node.at, message);
+            reader.push(finding.remedy(format!("write one of {} in quotes", known())));
+            return None;
+        }
+        let text = reader.text(node, "a version in quotes")?;
+        let version = text.parse().ok();
+        if version.is_none() {
+            let message = format!("`{}`: the operator's version `{text}` is not known here", reader.path());
+            let finding = Finding::error(Rule::OperatorVersion, node.at, message)
+                .note("what its deployment consists of is built in, version by version");
+            reader.push(finding.remedy(format!("known are {}", known())));
+        }
+        version
+    }
+
+    fn stand_in() -> Option<Self> {
+        Self::KNOWN.last().copied()
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": Self::KNOWN.map(Self::as_str) })
     }
 }
 
@@ -298,11 +332,13 @@ impl TokenWish {
 
 impl Read for TokenWish {
     fn read<'n>(node: &'n Node, reader: &mut Reader<'n>) -> Option<Self> {
+        // One that cannot be read has been reported, and is there.
+        let unknown = || Self::Value(SecretSource::unknown(node.at));
         let has = |key: &str| matches!(&node.value, Value::Map(map) if map.get(key).is_some());
         if has("secret") {
-            TokenSecret::read(node, reader).map(Self::Existing)
+            Some(TokenSecret::read(node, reader).map_or_else(unknown, Self::Existing))
         } else if has("externalSecret") {
-            TokenExternalSecret::read(node, reader).map(Self::External)
+            Some(TokenExternalSecret::read(node, reader).map_or_else(unknown, Self::External))
         } else {
             SecretSource::read(node, reader).map(Self::Value)
         }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde::{Deserialize, Serialize};
 
-use super::operator::Options;
+use super::operator::{Options, Release};
 use crate::address::Address;
 use crate::owner::{FleetName, Stewardship};
 use crate::secret::SecretRef;
@@ -84,6 +84,8 @@ pub struct Target {
 /// The operator of a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Operator {
+    /// The name that is part of its objects' names, and its namespace.
+    pub release: Release,
     /// Its deployment. `custom_ca_certificates` is empty: whoever looks reads them from `ca`.
     pub options: Options,
     /// Certificates in PEM that it trusts beside the usual ones: a file of the machine that this program runs on.

@@ -4,6 +4,7 @@ mod operator;
 mod pools;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::super::facts;
 use super::super::model::{
@@ -96,7 +97,7 @@ impl<'s> Builder<'_, 's> {
         let made = desired::Target {
             kube_system_uid: said.take("kubeSystemUid", pin),
             may_be_away: said.take("mayBeAway", target.may_be_away.as_ref()).unwrap_or_default(),
-            operator: self.operator(operator, &mut said),
+            operator: self.operator(operator, cluster.namespace(), &mut said),
             token: token.as_ref().map(|token| Self::token(token, &mut said)),
             pools: self.cluster_pools(key, cluster.namespace()),
             namespace: cluster.namespace().to_owned(),
@@ -150,17 +151,17 @@ impl<'s> Builder<'_, 's> {
             said.take(&format!("argocd.{field}"), wish).unwrap_or_else(|| usual.to_owned())
         };
         Argocd {
-            repository: or("repository", Some(repository), ""),
-            path: or("path", Some(path), ""),
+            repository: or("repository", repository.as_ref(), ""),
+            path: or("path", path.as_ref(), ""),
             revision: or("revision", revision.as_ref(), "HEAD"),
             application: or("application", application.as_ref(), "hcp-terraform-operator"),
             namespace: or("namespace", namespace.as_ref(), "argocd"),
             project: or("project", project.as_ref(), "default"),
             server: or("server", server.as_ref(), "https://kubernetes.default.svc"),
-            directory: {
+            directory: directory.as_ref().map_or_else(PathBuf::new, |directory| {
                 said.note("argocd.directory", directory.at);
                 self.fleet.sources.beside(directory.at, &directory.value)
-            },
+            }),
         }
     }
 

@@ -9,16 +9,17 @@ use crate::spec::model::{ControllerWish, ControllersWish, ImageWish, Operator, P
 use crate::spec::read::Located;
 use crate::systems::kube::desired::{self, Chart, ChartSource};
 use crate::systems::kube::operator::options::{Controller, Image, Period};
-use crate::systems::kube::operator::{Options, Version};
+use crate::systems::kube::operator::{CHART, Options, Release, Version};
 
 /// The server of HashiCorp's charts.
 const CHARTS: &str = "https://helm.releases.hashicorp.com";
 
 impl Builder<'_, '_> {
-    pub(super) fn operator(&self, wish: &Operator, said: &mut Said) -> desired::Operator {
+    pub(super) fn operator(&self, wish: &Operator, namespace: &str, said: &mut Said) -> desired::Operator {
         let Operator {
             at: _,
             version,
+            release,
             chart,
             name_override,
             fullname_override,
@@ -39,9 +40,8 @@ impl Builder<'_, '_> {
             service_account,
             rbac,
         } = wish;
-        // One that is not known is an error of its own.
-        let version = said.take("operator.version", version.as_ref()).and_then(|version| version.0.parse().ok());
-        let mut options = Options::new(version.unwrap_or(Version::V2_12_0));
+        said.note("operator.version", version.at);
+        let mut options = Options::new(version.value);
         options.name_override = said.take("operator.nameOverride", name_override.as_ref());
         options.fullname_override = said.take("operator.fullnameOverride", fullname_override.as_ref());
         set(&mut options.replica_count, said.take("operator.replicaCount", replica_count.as_ref()));
@@ -89,7 +89,9 @@ impl Builder<'_, '_> {
             self.fleet.sources.beside(ca.file.at, &ca.file.value)
         });
         let chart = self.chart(chart.as_ref(), options.version, said);
-        desired::Operator { options, ca, chart }
+        let name = said.take("operator.release", release.as_ref()).unwrap_or_else(|| CHART.to_owned());
+        let release = Release { name, namespace: namespace.to_owned() };
+        desired::Operator { release, options, ca, chart }
     }
 
     fn chart(&self, wish: Option<&Located<String>>, version: Version, said: &mut Said) -> Chart {
@@ -102,7 +104,7 @@ impl Builder<'_, '_> {
                     ChartSource::Path(self.fleet.sources.beside(wish.at, &wish.value))
                 }
             }
-            None => ChartSource::Url(format!("{CHARTS}/hcp-terraform-operator-{version}.tgz")),
+            None => ChartSource::Url(format!("{CHARTS}/{CHART}-{version}.tgz")),
         };
         Chart { source, sha256: None }
     }

@@ -16,7 +16,7 @@ use crate::systems::kube::desired::{Agent, Cooldown, Deletion, Mounted, Pool, Se
 
 /// The name of an agents' token where the spec names none.
 const TOKEN: &str = "agents";
-/// The memory that is kept for an agent where the spec says nothing: what it wants ("Agents: Requirements", HCP
+/// The memory that is kept for an agent where the spec says nothing: what it wants ("Agent Requirements", HCP
 /// Terraform: 2 GB).
 const MEMORY: &str = "2Gi";
 
