@@ -10,6 +10,7 @@ mod docker;
 pub mod faults;
 mod gates;
 mod hcp;
+pub mod operator;
 pub mod receiver;
 mod server;
 mod workers;
