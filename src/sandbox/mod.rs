@@ -12,6 +12,7 @@ pub mod faults;
 mod gates;
 mod hcp;
 mod kube;
+pub mod operator;
 pub mod receiver;
 mod server;
 mod workers;

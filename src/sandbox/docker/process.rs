@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::events;
 use crate::sandbox::{
+    operator::agents::Post,
     workers::Refused,
     world::{AgentStatus, Container, Status, World},
 };
@@ -34,12 +35,13 @@ enum Due {
     Kill(Place),
     Restart(Place),
     GiveUp(String),
+    KillPod(Post),
 }
 
 impl World {
     /// Lets everything happen that is due at the present time, in its order.
     pub fn settle(&mut self) {
-        if self.engines.is_empty() && self.workers.is_empty() {
+        if self.engines.is_empty() && self.workers.is_empty() && self.crews.is_empty() {
             return;
         }
         let now = self.now;
@@ -52,6 +54,7 @@ impl World {
                 Due::Kill(place) => self.end(&place, KILLED, at),
                 Due::Restart(place) => self.restart(&place, at),
                 Due::GiveUp(agent) => self.give_up(&agent, at),
+                Due::KillPod(post) => self.kill_pod(&post, at),
             }
             self.react(at);
         }
@@ -72,7 +75,8 @@ impl World {
             })
         });
         let given_up = self.next_given_up().map(|(at, agent)| (at, Due::GiveUp(agent)));
-        jobs.chain(containers).chain(given_up).min_by_key(|(at, _)| *at)
+        let pods = self.next_killed().map(|(at, post)| (at, Due::KillPod(post)));
+        jobs.chain(containers).chain(given_up).chain(pods).min_by_key(|(at, _)| *at)
     }
 
     /// What follows at once, until nothing more does.
@@ -92,6 +96,7 @@ impl World {
                 self.work(place, at);
             }
         }
+        self.work_in_crews(at);
     }
 
     /// A container, if it is still there.

@@ -3,6 +3,7 @@
 //! Everything is a public field on purpose: a test breaks things by hand here, as a person would in HCP's web pages.
 
 mod cluster;
+mod crew;
 mod engine;
 mod fleet;
 mod members;
@@ -17,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use cluster::{ADMINISTRATOR, Account, Change, Cluster, ClusterSeed, Stored, second};
+pub use crew::{Crew, Orders, Pod};
 pub use engine::{
-    Clear, Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network,
-    Node, NodeKind, Status, Tree, Volume, Worker,
+    Clear, Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, FORGOTTEN, Image, Job, LogLine,
+    Mount, Network, Node, NodeKind, Status, Tree, Volume, Worker,
 };
 pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,
@@ -88,6 +90,9 @@ pub struct World {
     /// Agents that have a process, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<String, Worker>,
+    /// Agents in pods, by cluster, namespace and Deployment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub crews: BTreeMap<String, Crew>,
     /// Images that can be pulled; only those that everybody finds outlive the process.
     #[serde(skip, default = "Registry::built_in")]
     pub registry: Registry,
@@ -118,6 +123,7 @@ impl World {
             engines: BTreeMap::new(),
             clusters: BTreeMap::new(),
             workers: BTreeMap::new(),
+            crews: BTreeMap::new(),
             registry: Registry::built_in(),
         };
         world.provide(seed);
