@@ -170,10 +170,9 @@ impl Session {
         let shown = directory.display().to_string();
         let secrets = Secrets::sandbox(shown.clone());
         let seed = Seed { tokens: operator_tokens(&fleet.desired, &secrets).await, ..seed(&fleet.desired) };
-        let Attachment { address, token, engines, clusters, server } =
-            Sandbox::attach_or_serve(&directory, &seed)
-                .await
-                .map_err(|cause| Error::new("using the sandbox").because(cause))?;
+        let Attachment { address, token, engines, clusters, server } = Sandbox::attach_or_serve(&directory, &seed)
+            .await
+            .map_err(|cause| Error::new("using the sandbox").because(cause))?;
         let charts = format!("{address}/charts");
         Ok(Self {
             host: address.trim_start_matches("http://").to_owned(),
@@ -312,10 +311,17 @@ pub fn seed(desired: &Desired) -> Seed {
         },
         connections,
         engines: docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
-        clusters: kube.targets.keys().map(|target| ClusterSeed::new(target)).collect(),
+        clusters: kube.targets.iter().map(|(key, target)| cluster_seed(key, target)).collect(),
         members: members(hcp),
         ..Seed::default()
     }
+}
+
+/// A cluster with the namespaces that agents may do something in: others made them.
+fn cluster_seed(key: &str, target: &kube::desired::Target) -> ClusterSeed {
+    let named = target.pools.values().flat_map(|pool| pool.rules.keys());
+    let namespaces = named.filter(|name| **name != target.namespace).cloned().collect();
+    ClusterSeed { namespaces, ..ClusterSeed::new(key) }
 }
 
 /// Whom notifications name: people join in HCP's web pages, and are only looked up.

@@ -300,7 +300,9 @@ impl Rule {
             Self::UnknownReference => "correct the name, in the spec or on the command line",
             Self::NameTaken => "rename or remove that one, or give the target another `project`",
             Self::UnfitHost => "give the pool another target, or the host what it lacks",
-            Self::Invalid => "correct what the spec says of it, or the version of the operator, as the cluster's words say",
+            Self::Invalid => {
+                "correct what the spec says of it, or the version of the operator, as the cluster's words say"
+            }
             Self::RenameClash => "remove `was`, or remove or rename the thing that already has the new name",
         }
     }

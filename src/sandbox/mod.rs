@@ -13,6 +13,7 @@ mod gates;
 mod hcp;
 mod kube;
 pub mod operator;
+mod operators;
 pub mod receiver;
 mod server;
 mod workers;
@@ -46,6 +47,9 @@ const TOKEN: &str = "sandbox.atlasv1.in-memory";
 /// Why a stand-in does not start. A cause is part of the message and no source, so that it is told once.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// An operator that cannot be made.
+    #[error(transparent)]
+    Operator(operator::OperatorError),
     /// Files of the directory.
     #[error("starting the sandbox: {doing} {}: {cause}", path.display())]
     Files {
@@ -232,6 +236,20 @@ impl Sandbox {
             let access = ClusterAccess { address: format!("http://{address}"), token: key };
             shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).insert(name, access);
             tasks.push(task);
+        }
+        let mut clusters = Vec::new();
+        let names: Vec<String> = shared.world().clusters.keys().cloned().collect();
+        for name in names {
+            let key = kube::serve::token_of(&token, &name);
+            let (address, task) = kube::serve::open(&shared, &name, operators::LABEL, &key).await.map_err(failed)?;
+            clusters.push((name, operator::KubeAccess { address: format!("http://{address}"), token: key, ca: None }));
+            tasks.push(task);
+        }
+        let operators = operators::of(&shared, clusters)?;
+        if !operators.is_empty() {
+            tasks.push(tokio::spawn(operators::run(Arc::clone(&shared), operators)));
+            // What was left undone when the world was saved.
+            shared.stirred.notify_one();
         }
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
             tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));

@@ -19,10 +19,10 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use super::{
-    charts,
-    ClusterAccess, admin,
+    ClusterAccess, admin, charts,
     connection::Scissors,
     directory::Saver,
     docker,
@@ -37,7 +37,7 @@ use super::{
         call::Call,
         jsonapi::{Answer, Outcome, Problem},
     },
-    workers,
+    operators, workers,
     world::{TokenKind, World, hex},
 };
 
@@ -88,6 +88,8 @@ pub struct Shared {
     pub clusters: Mutex<BTreeMap<String, ClusterAccess>>,
     /// Whether the server was stopped.
     pub stopped: Arc<AtomicBool>,
+    /// Somebody changed something that an operator may have to do with.
+    pub stirred: Notify,
     /// Saves, if there is a directory.
     pub saver: Option<Arc<Saver>>,
     /// When the world's time was last moved by the real clock; none where it stands still.
@@ -115,6 +117,7 @@ impl Shared {
             engines: Mutex::default(),
             clusters: Mutex::default(),
             stopped: Arc::default(),
+            stirred: Notify::new(),
             saver,
             pace: Mutex::new(pace),
             window: Mutex::new(Window { began: Instant::now(), used: 0 }),
@@ -278,6 +281,7 @@ async fn other(shared: &Shared, asked: &Asked) -> Response {
     let body = serde_json::from_slice(&asked.body).unwrap_or_default();
     let (status, answer) = admin::answer(shared, &asked.method, path, body);
     if asked.method != "GET" {
+        shared.stirred.notify_one();
         persist(shared).await;
     }
     plain(status, "application/json", answer.to_string())
@@ -415,6 +419,9 @@ async fn perform(
     record.done = outcome.is_ok();
     if outcome.is_ok() && is_write {
         record.ignored = call.ignored();
+    }
+    if is_write && !call.label.starts_with(operators::LABEL) {
+        shared.stirred.notify_one();
     }
     drop(call);
     if let (Some(saver), Some(change)) = (&shared.saver, change) {

@@ -117,9 +117,10 @@ pub fn fleet(workspaces: usize, variables: usize) -> Desired {
     };
     for pool in ["cluster", "nas"] {
         let scope = Scope::Some { projects: BTreeSet::new(), workspaces: on(pool) };
-        want.hcp
-            .pools
-            .insert(pool.to_owned(), Pool { was: None, scope, run_by_us: false, made_by: None, stewardship: Stewardship::default() });
+        want.hcp.pools.insert(
+            pool.to_owned(),
+            Pool { was: None, scope, run_by_us: false, made_by: None, stewardship: Stewardship::default() },
+        );
     }
     let set = VariableSet {
         was: None,

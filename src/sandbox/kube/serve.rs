@@ -200,6 +200,9 @@ async fn perform(door: &Door, call: &Call, is_known: bool) -> Outcome {
         return Err(Refusal::new(401, "Unauthorized", "Unauthorized"));
     }
     let (outcome, change) = locked(&mut door.shared.world(), door, call);
+    if !matches!(call.method.as_str(), "GET" | "HEAD") && door.label != crate::sandbox::operators::LABEL {
+        door.shared.stirred.notify_one();
+    }
     if let (Some(saver), Some(change)) = (&door.shared.saver, change) {
         saver.on_disk(change).await;
     }

@@ -31,13 +31,16 @@ pub struct ClusterSeed {
     pub version: String,
     /// Its machines: the name and the architecture of each, in Go's words.
     pub nodes: BTreeMap<String, String>,
+    /// Namespaces of others.
+    #[serde(default)]
+    pub namespaces: BTreeSet<String>,
 }
 
 impl ClusterSeed {
     /// A usual small one.
     pub fn new(name: &str) -> Self {
         let nodes = (1..=3).map(|number| (format!("node-{number}"), "arm64".to_owned())).collect();
-        Self { name: name.to_owned(), id: None, version: "v1.36.3".to_owned(), nodes }
+        Self { name: name.to_owned(), id: None, version: "v1.36.3".to_owned(), nodes, namespaces: BTreeSet::new() }
     }
 }
 
@@ -203,7 +206,8 @@ impl Cluster {
             objects: BTreeMap::new(),
             history: VecDeque::new(),
         };
-        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        let own = ["default", "kube-node-lease", "kube-public", "kube-system"];
+        for name in own.into_iter().chain(seed.namespaces.iter().map(String::as_str)) {
             let mut metadata = cluster.metadata_of("namespaces", name, name, now);
             metadata["labels"] = json!({ "kubernetes.io/metadata.name": name });
             if let (true, Some(id)) = (name == "kube-system", &seed.id) {

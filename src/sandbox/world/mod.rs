@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 pub use cluster::{ADMINISTRATOR, Account, Change, Cluster, ClusterSeed, Stored, second};
 pub use crew::{Crew, Orders, Pod};
 pub use engine::{
-    Clear, Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, FORGOTTEN, Image, Job, LogLine,
-    Mount, Network, Node, NodeKind, Status, Tree, Volume, Worker,
+    Clear, Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, FORGOTTEN, Image, Job,
+    LogLine, Mount, Network, Node, NodeKind, Status, Tree, Volume, Worker,
 };
 pub use fleet::{
     Agent, AgentPool, AgentStatus, AgentToken, Delivery, Lock, Notification, OauthClient, Owner, Project, Run,

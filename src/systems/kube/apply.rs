@@ -55,12 +55,7 @@ impl Stop {
 ///
 /// # Errors
 /// When the cluster cannot be reached, is another one, or does not do it.
-pub async fn apply(
-    writers: &Writers,
-    request: &Request,
-    address: &Address,
-    secrets: &Secrets,
-) -> Result<Made, Error> {
+pub async fn apply(writers: &Writers, request: &Request, address: &Address, secrets: &Secrets) -> Result<Made, Error> {
     let Request { target, call } = request;
     let writer = writers.cluster(target).await.map_err(|failure| Stop::from(failure.clone()).at(address))?;
     Task { writer, target, secrets }.perform(call).await.map_err(|stop| stop.at(address))

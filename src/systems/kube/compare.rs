@@ -229,11 +229,19 @@ fn has(item: &Value, key: &str, value: &Value) -> bool {
 /// Whether a `fieldsV1` holds every field that is wanted.
 #[must_use]
 pub fn owns(owned: &Value, wanted: &Value) -> bool {
+    owned.as_object().is_some_and(|fields| !fields.is_empty()) && holds(owned, wanted)
+}
+
+fn holds(owned: &Value, wanted: &Value) -> bool {
+    if owned.as_object().is_some_and(Map::is_empty) {
+        // One value to the server, whatever it is made of: a selector, the reference to a role.
+        return true;
+    }
     match wanted {
         Value::Object(members) => {
             members.iter().filter(|(name, _)| !OUTSIDE.contains(&name.as_str())).all(|(name, value)| {
                 match owned.get(format!("f:{name}")) {
-                    Some(inner) => owns(inner, value),
+                    Some(inner) => holds(inner, value),
                     // Names the object itself.
                     None => is_identity(name, value) || is_empty(value),
                 }
@@ -250,7 +258,7 @@ pub fn owns(owned: &Value, wanted: &Value) -> bool {
             keyed.is_empty()
                 || items.iter().all(|item| {
                     let of_item = |keys: &Map<String, Value>| keys.iter().all(|(key, value)| has(item, key, value));
-                    keyed.iter().find(|(keys, _)| of_item(keys)).is_some_and(|(_, inner)| owns(inner, item))
+                    keyed.iter().find(|(keys, _)| of_item(keys)).is_some_and(|(_, inner)| holds(inner, item))
                 })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,

@@ -19,20 +19,24 @@ use crate::secret::fingerprint::Fingerprint;
 use crate::secret::{Compared, Secrets};
 
 /// Kinds of the target's namespace that ours are among.
-const WITHIN: [Kind; 9] = [
+const WITHIN: [Kind; 7] = [
     Kind::SERVICE_ACCOUNT,
     Kind::SECRET,
     Kind::CONFIG_MAP,
     Kind::SERVICE,
     Kind::DEPLOYMENT,
-    Kind::ROLE,
-    Kind::ROLE_BINDING,
     Kind::AGENT_POOL,
     Kind::EXTERNAL_SECRET,
 ];
-/// Kinds of the whole cluster that ours are among.
-const AROUND: [Kind; 4] =
-    [Kind::NAMESPACE, Kind::CLUSTER_ROLE, Kind::CLUSTER_ROLE_BINDING, Kind::CUSTOM_RESOURCE_DEFINITION];
+/// Kinds of the whole cluster that ours are among. Roles are among them: agents may do something in any namespace.
+const AROUND: [Kind; 6] = [
+    Kind::NAMESPACE,
+    Kind::ROLE,
+    Kind::ROLE_BINDING,
+    Kind::CLUSTER_ROLE,
+    Kind::CLUSTER_ROLE_BINDING,
+    Kind::CUSTOM_RESOURCE_DEFINITION,
+];
 
 /// Reads all clusters.
 pub async fn observe(reader: &Reader, want: &Desired, secrets: &Secrets) -> Observed {

@@ -75,8 +75,7 @@ fn agent(resource: &str, wanted: &Agent, longest_apply: u64) -> agent_pool::Agen
     if ca.is_some() {
         let config_map =
             ConfigMapVolumeSource { name: certificates_name(resource), ..ConfigMapVolumeSource::default() };
-        let volume =
-            Volume { name: Purpose::Ca.word().to_owned(), config_map: Some(config_map), ..Volume::default() };
+        let volume = Volume { name: Purpose::Ca.word().to_owned(), config_map: Some(config_map), ..Volume::default() };
         files.insert(Purpose::Ca, volume);
     }
     let mount = |it: &Mounted| VolumeMount {

@@ -126,7 +126,8 @@ impl Wanted {
     #[must_use]
     pub fn visible(&self) -> Json {
         let mut visible = self.object.value.clone();
-        if let (Stage::Definition, Some(members)) = (self.stage, visible.as_object_mut()) {
+        let is_metadata = self.stage == Stage::Definition || self.object.kind == "Secret";
+        if let (true, Some(members)) = (is_metadata, visible.as_object_mut()) {
             members.retain(|name, _| name == "metadata");
         }
         visible
@@ -256,11 +257,7 @@ fn external_secret(target: &Target, external: &External) -> Object {
 }
 
 fn within(target: &Target, name: &str) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.to_owned()),
-        namespace: Some(target.namespace.clone()),
-        ..ObjectMeta::default()
-    }
+    ObjectMeta { name: Some(name.to_owned()), namespace: Some(target.namespace.clone()), ..ObjectMeta::default() }
 }
 
 fn agent_pool(organization: &str, target: &Target, pool: &Pool) -> Wanted {
@@ -303,11 +300,8 @@ fn agents(target: &Target, pool: &Pool) -> Vec<Wanted> {
         objects.push(Object::of(&core::ServiceAccount { metadata, ..core::ServiceAccount::default() }));
     }
     for (namespace, rules) in &pool.rules {
-        let metadata = ObjectMeta {
-            name: Some(role_name.clone()),
-            namespace: Some(namespace.clone()),
-            ..ObjectMeta::default()
-        };
+        let metadata =
+            ObjectMeta { name: Some(role_name.clone()), namespace: Some(namespace.clone()), ..ObjectMeta::default() };
         objects.push(Object::of(&rbac::Role { metadata: metadata.clone(), rules: Some(rules.clone()) }));
         let subjects = Some(vec![subject.clone()]);
         objects.push(Object::of(&rbac::RoleBinding { metadata, role_ref: reference("Role"), subjects }));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::standing::{Index, Owner, Standing};
 use super::{Planner, id_of};
+use crate::address::Address;
 use crate::owner::{Mark, Marked};
 use crate::plan::{Later, Read};
 use crate::systems::hcp::observed::{Observed, Pool, Project, Variable, VariableSet, Workspace};
@@ -175,16 +176,18 @@ impl Planner<'_, '_> {
     /// The id of a wanted pool, or the action that makes it.
     pub(super) fn pool_id(&self, name: &str) -> Option<Later<PoolId>> {
         match self.links.pools.get(name)? {
-            // The operator's to make: there is no id before it has the resource.
-            Standing::Missing => match self.want.pools.get(name).and_then(|pool| pool.made_by.as_ref()) {
-                Some(resource) => self.plan.actions.contains_key(resource).then(|| id_of(resource)),
-                None => Some(id_of(&pool_address(name))),
-            },
+            Standing::Missing => Some(id_of(&self.maker_of_pool(name))),
             Standing::Ours { thing, .. } | Standing::Adopted { thing, .. } | Standing::Refused(thing) => {
                 Some(Later::Known(thing.id.clone()))
             }
             Standing::Unknown => None,
         }
+    }
+
+    /// The action that makes a pool: its own, or that of the resource by which an operator does.
+    pub(super) fn maker_of_pool(&self, name: &str) -> Address {
+        let made_by = self.want.pools.get(name).and_then(|pool| pool.made_by.clone());
+        made_by.unwrap_or_else(|| pool_address(name))
     }
 
     /// The id of a wanted variable set, or the action that makes it.

@@ -123,7 +123,7 @@ impl Planner<'_, '_> {
         }
         let for_all = self.want.pools.get(pool).is_some_and(|pool| pool.scope == Scope::Organization);
         // A pool that is made for everybody is so from the start.
-        let of = if for_all && pool_seen.is_none() { pool_address(pool) } else { scope_address(pool) };
+        let of = if for_all && pool_seen.is_none() { self.maker_of_pool(pool) } else { scope_address(pool) };
         Later::From(Output { of, what: What::Fact(Fact::Allowed(name.to_owned())) })
     }
 
@@ -319,7 +319,7 @@ impl Planner<'_, '_> {
         let of = match scope {
             Scope::Organization => match pool_seen {
                 // A pool that is made for everybody is so from the start.
-                None => pool_address(pool),
+                None => self.maker_of_pool(pool),
                 Some(_) => scope_address(pool),
             },
             Scope::Some { projects, workspaces } => {

@@ -165,7 +165,7 @@ impl Planner<'_, '_> {
         let why = change.why.clone();
         let verb = if seen.is_some() { Verb::Change } else { Verb::Create };
         let request = Request::ScopePool {
-            pool: seen.map_or_else(|| id_of(&pool_at), |seen| Later::Known(seen.id.clone())),
+            pool: seen.map_or_else(|| id_of(&self.maker_of_pool(name)), |seen| Later::Known(seen.id.clone())),
             organization_scoped: false,
             projects: projects.into_iter().collect(),
             workspaces: workspaces.into_iter().collect(),

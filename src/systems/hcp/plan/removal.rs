@@ -257,9 +257,9 @@ impl<'a> Planner<'a, '_> {
         let leaves = match &self.plan.actions.get(&address)?.request {
             crate::systems::Request::Hcp(Request::DeleteWorkspace { .. }) => true,
             crate::systems::Request::Hcp(Request::UpdateWorkspace { change, .. }) => change.project.is_some(),
-            crate::systems::Request::Hcp(_)
-            | crate::systems::Request::Docker(_)
-            | crate::systems::Request::Kube(_) => false,
+            crate::systems::Request::Hcp(_) | crate::systems::Request::Docker(_) | crate::systems::Request::Kube(_) => {
+                false
+            }
         };
         leaves.then_some(address)
     }

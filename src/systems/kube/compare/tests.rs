@@ -89,6 +89,8 @@ fn a_field_that_another_took_is_not_ours() {
     taken["f:spec"]["f:containers"]["k:{\"name\":\"m\"}"].as_object_mut().unwrap().remove("f:image");
     assert!(!owns(&taken, &wanted("x")));
     assert!(!owns(&json!({}), &wanted("x")));
+    let atomic = json!({"f:roleRef": {}});
+    assert!(owns(&atomic, &json!({"roleRef": {"kind": "Role", "name": "a"}})));
 }
 
 #[test]

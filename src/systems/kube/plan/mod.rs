@@ -124,8 +124,12 @@ impl<'a> Planner<'a, '_> {
     fn act(&mut self, address: Address, verb: Verb, changes: Vec<Change>, why: Why, call: Call) {
         match self.target.delivery {
             Delivery::Apply => {}
-            Delivery::Verify => return self.differs(address, verb, &changes, "it is only verified (`delivery: verify`)"),
-            Delivery::Argocd(_) => return self.differs(address, verb, &changes, "Argo CD applies it (`delivery: argocd`)"),
+            Delivery::Verify => {
+                return self.differs(address, verb, &changes, "it is only verified (`delivery: verify`)");
+            }
+            Delivery::Argocd(_) => {
+                return self.differs(address, verb, &changes, "Argo CD applies it (`delivery: argocd`)");
+            }
         }
         let request = systems::Request::Kube(Request { target: self.key.to_owned(), call });
         self.plan.actions.insert(address, Action { verb, changes, why, request });
@@ -175,9 +179,10 @@ impl<'a> Planner<'a, '_> {
 /// An operator for HCP Terraform by any name: its container runs `/manager` of the image that everybody has of it.
 fn is_an_operator(live: &Live) -> bool {
     let containers = live.value["spec"]["template"]["spec"]["containers"].as_array();
-    containers.into_iter().flatten().any(|container| {
-        container["image"].as_str().is_some_and(|image| image.contains("hcp-terraform-operator"))
-    })
+    containers
+        .into_iter()
+        .flatten()
+        .any(|container| container["image"].as_str().is_some_and(|image| image.contains("hcp-terraform-operator")))
 }
 
 fn change(field: &str, old: Shown, new: Shown, why: &Why) -> Change {

@@ -19,6 +19,11 @@ impl Planner<'_, '_> {
             self.refuse(Rule::Invalid, address, text.clone());
             return;
         }
+        if let Some(namespace) = self.missing_namespace(it, wanted) {
+            let what = format!("the namespace {namespace} is not there");
+            self.wait(address, what, "whoever makes that namespace; the next run goes on");
+            return;
+        }
         let Some(live) = self.live(it) else {
             let why = self.why(Cause::Spec);
             let changes = it.telling.iter().map(|(field, value)| change(field, Shown::Nothing, value.clone(), &why));
@@ -41,6 +46,14 @@ impl Planner<'_, '_> {
             let by = labels::deployer(live).map_or_else(String::new, |who| format!(", and is deployed by {who}"));
             self.refuse(Rule::NotOurs, address, format!("it is there without our mark{by}"));
         }
+    }
+
+    /// The namespace of an object, if nobody has made it and it is not ours to make.
+    fn missing_namespace<'i>(&self, it: &'i Wanted, wanted: &[Wanted]) -> Option<&'i str> {
+        let namespace = it.object.namespace.as_deref()?;
+        let is_ours = wanted.iter().any(|it| it.stage == Stage::Namespace && it.object.name == namespace);
+        let is_there = self.cluster.object("Namespace", None, namespace).is_some();
+        (!is_ours && !is_there).then_some(namespace)
     }
 
     /// A namespace, or a definition, that others made and that serves as it is.
@@ -179,4 +192,3 @@ fn shown(value: Option<Json>) -> Shown {
 fn words(value: &Json) -> String {
     value.as_str().map_or_else(|| "unknown".to_owned(), str::to_owned)
 }
-

@@ -29,7 +29,8 @@ impl Planner<'_, '_> {
         let Some(name) = it.object.value["spec"]["name"].as_str() else { return };
         let pools = self.context.observed.hcp.pools.seen();
         if pools.iter().any(|pool| pool.name == name) {
-            let cause = format!("hcp/pool/{name} is there already, and the operator takes over no pool that it did not make");
+            let cause =
+                format!("hcp/pool/{name} is there already, and the operator takes over no pool that it did not make");
             self.refuse(Rule::NameTaken, self.address_of(it), cause);
         }
     }

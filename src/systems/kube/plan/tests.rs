@@ -73,7 +73,9 @@ fn live(it: &Wanted) -> Live {
         value["metadata"]["annotations"][labels::WITNESS] = json!("fingerprint");
     }
     let status = match it.stage {
-        Stage::Pool => json!({ "agentPoolID": "apool-1", "observedGeneration": 1, "autoscaling": { "desiredReplicas": 2 } }),
+        Stage::Pool => {
+            json!({ "agentPoolID": "apool-1", "observedGeneration": 1, "autoscaling": { "desiredReplicas": 2 } })
+        }
         _ => Value::Null,
     };
     Live {
@@ -92,11 +94,8 @@ fn live(it: &Wanted) -> Live {
 }
 
 fn wanted_of(want: &Fleet) -> Vec<Wanted> {
-    let of = wanted::Context {
-        fleet: &want.hcp.fleet,
-        organization: &want.hcp.organization.name,
-        files: &BTreeMap::new(),
-    };
+    let of =
+        wanted::Context { fleet: &want.hcp.fleet, organization: &want.hcp.organization.name, files: &BTreeMap::new() };
     wanted::objects(&of, &want.kube.targets["cluster"], &definitions())
 }
 
@@ -189,7 +188,9 @@ fn an_empty_cluster_gets_everything_each_after_what_it_stands_on() {
         action(&plan, address).request.needs().iter().map(|output| output.of.to_string()).collect()
     };
     assert_eq!(needs("kube/cluster/Namespace/hcp-terraform"), [""; 0]);
-    assert!(needs(DEPLOYMENT).contains(&"kube/cluster/CustomResourceDefinition/agentpools.app.terraform.io".to_owned()));
+    assert!(
+        needs(DEPLOYMENT).contains(&"kube/cluster/CustomResourceDefinition/agentpools.app.terraform.io".to_owned())
+    );
     assert!(needs(POOL).contains(&DEPLOYMENT.to_owned()));
     assert!(needs(POOL).iter().any(|of| of.contains("/Secret/")));
 }

@@ -1,0 +1,61 @@
+//! The operators of the sandbox's clusters at work: each has its turn whenever somebody else has changed something.
+
+use std::sync::{Arc, PoisonError};
+
+use serde_json::Value;
+
+use super::{
+    SandboxError,
+    operator::{KubeAccess, Operator},
+    server::Shared,
+    world::World,
+};
+
+/// By which its requests are told from those of others: of its own changes it need not be told.
+pub const LABEL: &str = "operator";
+
+/// The version of an operator whose image names none.
+const VERSION: &str = "2.12.0";
+
+/// Puts an operator before each cluster; it does nothing before its deployment is there.
+pub fn of(shared: &Shared, clusters: Vec<(String, KubeAccess)>) -> Result<Vec<(String, Operator)>, SandboxError> {
+    let operator = |(name, access): (String, KubeAccess)| {
+        let operator = Operator::new(access, &shared.origin, VERSION);
+        operator.map(|operator| (name, operator)).map_err(SandboxError::Operator)
+    };
+    clusters.into_iter().map(operator).collect()
+}
+
+/// Lets them work for as long as the server does.
+pub async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
+    loop {
+        shared.stirred.notified().await;
+        for (name, operator) in &operators {
+            let now = shared.world().now;
+            let passed = operator.pass(now).await;
+            tracing::debug!(cluster = name, ?passed, "the sandbox's operator passed");
+            let mut world = shared.world.lock().unwrap_or_else(PoisonError::into_inner);
+            world.staff_cluster(name);
+        }
+        if let Some(saver) = &shared.saver {
+            let change = saver.changed();
+            saver.on_disk(change).await;
+        }
+    }
+}
+
+impl World {
+    /// Brings the agents of a cluster's deployments to their numbers.
+    fn staff_cluster(&mut self, name: &str) {
+        let Some(cluster) = self.clusters.get(name) else { return };
+        let all = |resource: &str| -> Vec<Value> { cluster.all(resource).map(|(_, it)| (**it).clone()).collect() };
+        let (deployments, secrets) = (all("deployments.apps"), all("secrets"));
+        let find = |namespace: &str, name: &str| {
+            let is =
+                |secret: &&Value| secret["metadata"]["namespace"] == namespace && secret["metadata"]["name"] == name;
+            secrets.iter().find(is).cloned()
+        };
+        let now = self.now;
+        self.staff_all(name, deployments.iter(), find, now);
+    }
+}
