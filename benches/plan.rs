@@ -43,7 +43,7 @@ fn no_changes(bencher: Bencher, workspaces: usize) {
 #[divan::bench(args = [100, 1_000, 10_000], sample_count = 10, sample_size = 1)]
 fn first_apply(bencher: Bencher, workspaces: usize) {
     let want = fleet(workspaces, 10);
-    let seen = Observed { hcp: nothing(), docker: docker::observed::Observed::default() };
+    let seen = Observed::of_hcp(nothing());
     let consent = Consent::default();
     bencher.bench_local(|| plan(&want, &seen, &consent).digest(&Site { world: "live", organization: "bench" }));
 }
@@ -164,7 +164,7 @@ fn nothing() -> observed::Observed {
 fn converged(want: &Desired) -> Observed {
     let mut seen = nothing();
     let first =
-        plan(want, &Observed { hcp: seen.clone(), docker: docker::observed::Observed::default() }, &Consent::default());
+        plan(want, &Observed::of_hcp(seen.clone()), &Consent::default());
     let project = ProjectId("prj-1".to_owned());
     let hcp = &want.hcp;
     *seen.projects.seen_mut() = hcp
@@ -224,7 +224,7 @@ fn converged(want: &Desired) -> Observed {
             variables: Read::Seen(seen_variables(name, &wanted.variables)),
         })
         .collect();
-    Observed { hcp: seen, docker: docker::observed::Observed::default() }
+    Observed::of_hcp(seen)
 }
 
 fn own_tags(first: &Plan, address: &reconcile::address::Address) -> Read<SeenTags> {

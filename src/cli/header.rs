@@ -1,6 +1,7 @@
 //! The lines above a plan, out of what was read.
 
 mod docker;
+mod kube;
 
 use super::revision;
 use super::session::Session;
@@ -32,6 +33,7 @@ pub async fn header(
             facts: facts(session, owner, seen),
         }]
         .into_iter()
+        .chain(kube::lines(session, observed.as_ref().ok()))
         .chain(docker::lines(session, observed.as_ref().ok()))
         .collect(),
         reading,
@@ -40,6 +42,7 @@ pub async fn header(
             (Some(_), _) | (None, None) => Vec::new(),
         }
         .into_iter()
+        .chain(kube::unpinned(session, observed.as_ref().ok()))
         .chain(docker::unpinned(session, observed.as_ref().ok()))
         .collect(),
         warnings: owner.and_then(warning).into_iter().collect(),

@@ -32,7 +32,7 @@ use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
 use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
-use reconcile::systems::{Consent, Observed, docker, hcp};
+use reconcile::systems::{Consent, Observed, docker, hcp, kube};
 use tempfile::TempDir;
 
 /// An organisation that is looked at and written to as a user's would be, and one who does so.
@@ -149,7 +149,7 @@ impl Lab {
         let door = |way| Ok(Door { way, from: "the lab".to_owned() });
         let doors = ways.into_iter().map(|(target, way)| (target, door(way))).collect();
         let docker = docker::client::Access { doors };
-        let access = Access { hcp, docker, policy: policy.clone() };
+        let access = Access { hcp, docker, kube: kube_of(&sandbox, want), policy: policy.clone() };
         let readers = Readers::new(&access).await.expect("readers");
         let writers = Writers::new(&access, &readers, &want.hcp.fleet).await.expect("writers");
         Self { sandbox, secrets: Secrets::sandbox("lab".to_owned()), writers, readers, token, doors: None }
@@ -311,6 +311,18 @@ pub fn seed(want: &Desired) -> Seed {
         engines: want.docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
         ..Seed::default()
     }
+}
+
+/// The ways to the stand-ins of a fleet's clusters, and to the charts beside them.
+fn kube_of(sandbox: &Sandbox, want: &Desired) -> kube::client::Access {
+    let door = |(target, access): (String, reconcile::sandbox::ClusterAccess)| {
+        let way = kube::client::Way::Loopback { address: access.address, token: Secret::new(access.token) };
+        (target, Ok(kube::client::Door { way, from: "the lab".to_owned() }))
+    };
+    let wanted = sandbox.clusters().into_iter().filter(|(target, _)| want.kube.targets.contains_key(target));
+    let stand_in = Some(format!("{}/charts", sandbox.address()));
+    let charts = kube::client::Charts { stand_in, ..kube::client::Charts::default() };
+    kube::client::Access { doors: wanted.map(door).collect(), charts }
 }
 
 /// The fleet of a spec that has no errors.

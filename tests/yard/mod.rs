@@ -22,7 +22,7 @@ use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load};
 use reconcile::systems::docker::client::{Door, Way};
-use reconcile::systems::{Consent, docker, hcp};
+use reconcile::systems::{Consent, docker, hcp, kube};
 use serde_json::Value;
 
 pub struct Yard {
@@ -91,6 +91,7 @@ impl Yard {
                 organization: "example".to_owned(),
                 loopback_only: true,
             },
+            kube: kube::client::Access::default(),
             docker: docker::client::Access {
                 doors: [("nas".to_owned(), Ok(Door { way, from: "the test".to_owned() }))].into(),
             },

@@ -154,7 +154,7 @@ fn plan(want: &Desired, hcp: seen::Observed, host: Host) -> Plan {
 
 fn plan_allowing(want: &Desired, hcp: seen::Observed, host: Host, consent: &Consent) -> Plan {
     let docker = observed::Observed { hosts: [("nas".to_owned(), Read::Seen(host))].into(), ..Default::default() };
-    crate::plan::plan(want, &Observed { hcp, docker }, consent)
+    crate::plan::plan(want, &Observed { docker, ..Observed::of_hcp(hcp) }, consent)
 }
 
 fn at(name: &str) -> Address {

@@ -18,7 +18,7 @@ mod release;
 mod removal;
 mod standing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod variable_sets;
 mod variables;
 mod witnesses;

@@ -76,7 +76,7 @@ fn pool(workspaces: &[&str]) -> Pool {
     }
 }
 
-fn nothing() -> observed::Observed {
+pub(crate) fn nothing() -> observed::Observed {
     observed::Observed {
         now: Timestamp::UNIX_EPOCH,
         organization: observed::Organization {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::super::object::Object;
 use super::super::observed::{Identity, Manager};
 use super::*;
 use crate::plan::Listing;
@@ -9,7 +10,6 @@ use crate::secret::Compared;
 use crate::spec::desired::Desired as Fleet;
 use crate::spec::{CheckOptions, load_text};
 use crate::systems::Consent;
-use crate::systems::hcp::observed as hcp;
 
 const SPEC: &str = r#"
 fleet: lab
@@ -99,8 +99,8 @@ fn wanted_of(want: &Fleet) -> Vec<Wanted> {
     wanted::objects(&of, &want.kube.targets["cluster"], &definitions())
 }
 
-fn definitions() -> Vec<Value> {
-    vec![json!({
+fn definitions() -> Vec<Object> {
+    let value = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
@@ -108,7 +108,14 @@ fn definitions() -> Vec<Value> {
             "labels": { "app.terraform.io/crd-schema-version": "v25.4.0" },
         },
         "spec": { "group": "app.terraform.io" },
-    })]
+    });
+    vec![Object {
+        api_version: "apiextensions.k8s.io/v1".to_owned(),
+        kind: "CustomResourceDefinition".to_owned(),
+        namespace: None,
+        name: "agentpools.app.terraform.io".to_owned(),
+        value,
+    }]
 }
 
 fn empty() -> Cluster {
@@ -159,7 +166,7 @@ fn object<'c>(cluster: &'c mut Cluster, kind: &str) -> &'c mut Live {
 }
 
 fn plan_of(want: &Fleet, cluster: Cluster, consent: &Consent) -> Plan {
-    let mut observed = systems::Observed::of_hcp(hcp::Observed::empty_for_tests());
+    let mut observed = systems::Observed::of_hcp(crate::systems::hcp::plan::tests::nothing());
     observed.kube.clusters.insert("cluster".to_owned(), Read::Seen(cluster));
     let mut plan = Plan::empty(want.hcp.fleet.clone());
     let context = Context { desired: want, observed: &observed, consent };

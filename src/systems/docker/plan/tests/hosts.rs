@@ -21,7 +21,7 @@ fn no_container_gets_the_volume_of_a_stranger() {
     let theirs = Volume { name, labels: BTreeMap::new(), complete: None };
     let there = host(Vec::new(), vec![network("n", 90, true)]);
     docker.hosts.insert("nas".to_owned(), Read::Seen(Host { volumes: Listing::Complete(vec![theirs]), ..there }));
-    let seen = Observed { hcp: hcp(Vec::new(), Vec::new()), docker };
+    let seen = Observed { docker, ..Observed::of_hcp(hcp(Vec::new(), Vec::new())) };
     let mut plan = crate::plan::plan(&want, &seen, &Consent::default());
     plan.keep_only(|address| *address == at(NAME));
     assert_eq!(lines(&plan), Vec::<String>::new());
@@ -85,7 +85,7 @@ fn a_stack_of_another_target_of_the_same_engine_stays() {
         let mut docker = observed::Observed::default();
         docker.hosts.insert("nas".to_owned(), Read::Seen(host(vec![there.clone()], vec![net.clone()])));
         docker.hosts.insert("box".to_owned(), other);
-        let seen = Observed { hcp: hcp(Vec::new(), Vec::new()), docker };
+        let seen = Observed { docker, ..Observed::of_hcp(hcp(Vec::new(), Vec::new())) };
         let plan = crate::plan::plan(&want, &seen, &Consent::default());
         assert!(!lines(&plan).iter().any(|line| line.starts_with("remove docker/nas/")), "{:#?}", lines(&plan));
     }
@@ -102,7 +102,7 @@ fn of_two_targets_of_one_engine_one_takes_away_what_is_left_behind() {
     for key in ["nas", "box"] {
         docker.hosts.insert(key.to_owned(), Read::Seen(host(vec![there.clone()], vec![net.clone()])));
     }
-    let seen = Observed { hcp: hcp(Vec::new(), Vec::new()), docker };
+    let seen = Observed { docker, ..Observed::of_hcp(hcp(Vec::new(), Vec::new())) };
     let plan = crate::plan::plan(&want, &seen, &Consent::default());
     let removed: Vec<String> = lines(&plan).into_iter().filter(|line| line.starts_with("remove")).collect();
     assert_eq!(removed, ["remove docker/box/container/old-nas-1", "remove docker/box/network/old_default"]);
