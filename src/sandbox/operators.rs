@@ -1,11 +1,15 @@
 //! The operators of the sandbox's clusters at work: each has its turn whenever somebody else has changed something.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    io,
+    sync::{Arc, PoisonError},
+};
 
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::{
-    SandboxError,
+    SandboxError, kube,
     operator::{KubeAccess, Operator},
     server::Shared,
     world::World,
@@ -17,17 +21,32 @@ pub const LABEL: &str = "operator";
 /// The version of an operator whose image names none.
 const VERSION: &str = "2.12.0";
 
-/// Puts an operator before each cluster; it does nothing before its deployment is there.
-pub fn of(shared: &Shared, clusters: Vec<(String, KubeAccess)>) -> Result<Vec<(String, Operator)>, SandboxError> {
-    let operator = |(name, access): (String, KubeAccess)| {
-        let operator = Operator::new(access, &shared.origin, VERSION);
-        operator.map(|operator| (name, operator)).map_err(SandboxError::Operator)
-    };
-    clusters.into_iter().map(operator).collect()
+/// Puts an operator before each cluster, to work for as long as the server does. It does nothing before its deployment is
+/// there.
+pub async fn start(
+    shared: &Arc<Shared>,
+    token: &str,
+    failed: impl Fn(io::Error) -> SandboxError,
+) -> Result<Vec<JoinHandle<()>>, SandboxError> {
+    let names: Vec<String> = shared.world().clusters.keys().cloned().collect();
+    let (mut tasks, mut operators) = (Vec::new(), Vec::new());
+    for name in names {
+        let key = kube::serve::token_of(token, &name);
+        let (address, task) = kube::serve::open(shared, &name, LABEL, &key).await.map_err(&failed)?;
+        tasks.push(task);
+        let access = KubeAccess { address: format!("http://{address}"), token: key, ca: None };
+        let operator = Operator::new(access, &shared.origin, VERSION).map_err(SandboxError::Operator)?;
+        operators.push((name, operator));
+    }
+    if !operators.is_empty() {
+        tasks.push(tokio::spawn(run(Arc::clone(shared), operators)));
+        // What was left undone when the world was saved.
+        shared.stirred.notify_one();
+    }
+    Ok(tasks)
 }
 
-/// Lets them work for as long as the server does.
-pub async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
+async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
     loop {
         shared.stirred.notified().await;
         for (name, operator) in &operators {

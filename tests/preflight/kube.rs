@@ -28,16 +28,17 @@ impl Place {
     fn new(server: &str, cluster: Value, user: Value) -> Self {
         let mut place = Self::empty();
         let mut whole = json!({ "server": server });
-        whole.as_object_mut().unwrap().extend(cluster.as_object().unwrap().clone());
-        let config = json!({
+        extend(&mut whole, cluster);
+        let mut config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "attic",
             "clusters": [{ "name": "home", "cluster": whole }],
             "contexts": [
                 { "name": "attic", "context": { "cluster": "attic", "user": "u" } },
                 { "name": "home", "context": { "cluster": "home", "user": "u" } },
             ],
-            "users": [{ "name": "u", "user": user }],
+            "users": [{ "name": "u" }],
         });
+        config["users"][0]["user"] = user;
         fs::write(place.path("config"), config.to_string()).unwrap();
         place.flags = context("home");
         place
@@ -102,6 +103,12 @@ fn context(name: &str) -> Flags {
     Flags { kube_contexts: vec![("cluster".to_owned(), name.to_owned())], ..Flags::default() }
 }
 
+/// Adds fields to a map.
+fn extend(map: &mut Value, more: Value) {
+    let Value::Object(more) = more else { panic!("{more} is no map") };
+    map.as_object_mut().unwrap().extend(more);
+}
+
 /// Ports differ from run to run.
 fn steady(text: &str) -> String {
     let mut parts = text.split("127.0.0.1:");
@@ -138,7 +145,7 @@ fn refusal(status: u16, reason: &str, message: &str) -> Answers {
 
 fn with_plugin(server: &Server, plugin: Value) -> Place {
     let mut exec = json!({ "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "IfAvailable" });
-    exec.as_object_mut().unwrap().extend(plugin.as_object().unwrap().clone());
+    extend(&mut exec, plugin);
     Place::new(&at(server), json!({}), json!({ "exec": exec }))
 }
 
