@@ -126,6 +126,11 @@ impl Resource {
         self.definition.is_some()
     }
 
+    /// Whether its definition goes, and its objects with it.
+    pub fn is_ending(&self) -> bool {
+        self.definition.as_ref().is_some_and(|(definition, _)| definition["metadata"]["deletionTimestamp"].is_string())
+    }
+
     /// The schema of its objects, if a definition has one.
     pub fn schema(&self) -> Option<&Value> {
         let (definition, place) = self.definition.as_ref()?;

@@ -238,15 +238,15 @@ fn applies_here(writing: &Writing<'_>, config: &Value) -> Result<(), Refusal> {
         let missing = if kind.is_none() { "Kind" } else { "apiVersion" };
         return Err(Refusal::bad_request(format!("Object '{missing}' is missing in the applied configuration")));
     };
+    if kind != resource.kind {
+        let group = if version.contains('/') { "" } else { "/" };
+        return Err(Refusal::bad_request(format!("invalid object type: {group}{version}, Kind={kind}")));
+    }
     let expected = resource.api_version();
     if version != expected {
         let text = format!(
             "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
         );
-        return Err(Refusal::bad_request(text));
-    }
-    if kind != resource.kind {
-        let text = format!("{kind} in version {version:?} cannot be handled as a {}", resource.kind);
         return Err(Refusal::bad_request(text));
     }
     if !config["metadata"]["managedFields"].is_null() {
@@ -451,7 +451,7 @@ fn commit(
     let (id, key) = (resource.id(), resource.key(&target.namespace, &name));
     match live {
         None => {
-            in_a_namespace(cluster, writing, &name)?;
+            in_its_place(cluster, writing, &name)?;
             if let Some(found) = cluster.get(&id, &key) {
                 let is_going = found.object()["metadata"]["deletionTimestamp"].is_string();
                 return Err(Refusal::exists(resource, &name, is_going));
@@ -491,9 +491,14 @@ fn commit(
     Ok((*cluster.put(&id, &key, object)).clone())
 }
 
-/// An object of a namespace needs it, and one that is not going.
-fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>, name: &str) -> Result<(), Refusal> {
+/// A new object needs a kind and a namespace that are not going.
+fn in_its_place(cluster: &Cluster, writing: &Writing<'_>, name: &str) -> Result<(), Refusal> {
     let target = writing.target;
+    let (group, plural) = (&target.resource.group, &target.resource.plural);
+    if target.resource.is_ending() {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(Refusal::forbidden(group, plural, name, why));
+    }
     if !target.resource.is_namespaced {
         return Ok(());
     }
@@ -506,7 +511,7 @@ fn in_a_namespace(cluster: &Cluster, writing: &Writing<'_>, name: &str) -> Resul
         return Ok(());
     }
     let why = format!("unable to create new content in namespace {} because it is being terminated", target.namespace);
-    let mut refusal = Refusal::forbidden(&target.resource.group, &target.resource.plural, name, &why);
+    let mut refusal = Refusal::forbidden(group, plural, name, &why);
     refusal.details["causes"] = json!([{ "reason": "NamespaceTerminating", "field": "metadata.namespace",
         "message": format!("namespace {} is being terminated", target.namespace) }]);
     Err(refusal)

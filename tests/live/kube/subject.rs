@@ -180,6 +180,7 @@ impl<'a> Ask<'a> {
         self
     }
 
+    /// Sends it, and again where the server says "later": its memory of a kind that was defined just now has to be filled first.
     async fn send_raw(self) -> reqwest::Result<reqwest::Response> {
         let method = self.method.parse().unwrap();
         let mut request = self.subject.client.request(method, format!("{}{}", self.subject.address, self.path));
@@ -192,7 +193,14 @@ impl<'a> Ask<'a> {
         if let Some((kind, body)) = self.content {
             request = request.header(CONTENT_TYPE, kind).body(body);
         }
-        request.send().await
+        let began = Instant::now();
+        loop {
+            let response = request.try_clone().expect("a body of bytes").send().await?;
+            if response.status() != 429 || began.elapsed() > PATIENCE / 2 {
+                return Ok(response);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// The answer, or that there was none.

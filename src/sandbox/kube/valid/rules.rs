@@ -8,8 +8,8 @@ use crate::sandbox::kube::{call::Cause, kinds::Resource};
 
 /// RFC 1123, as messages have it.
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
-     '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+     '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
+     validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 pub(super) const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
      '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
      validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
@@ -17,9 +17,8 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
      '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', \
      regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
-     and end with an \
-     alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
-     '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+     and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+     validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const SELECTOR: &str = "`selector` does not match template `labels`";
 const IMMUTABLE: &str = "field is immutable";
 /// All annotations of an object together (apimachinery, `pkg/api/validation/objectmeta.go`).
@@ -200,8 +199,7 @@ fn service(object: &Value) -> Vec<Cause> {
 
 fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
     const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
-         'key.name',  or \
-         'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+         'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     let mut causes = Vec::new();
     for field in fields {
         for key in object[*field].as_object().into_iter().flatten().map(|(key, _)| key) {

@@ -107,10 +107,11 @@ pub async fn a_deployment_is_available_once_its_pods_are_said_to_be_ready(subjec
     let namespace = subject.namespace().await;
     subject.post(&deployments(&namespace), &deployment("a")).await.created();
     let path = format!("{}/a", deployments(&namespace));
-    let has_pod = async || subject.get(&path).await.ok()["status"]["unavailableReplicas"] == 1;
-    subject.until("its pod is made", has_pod).await;
-    assert_eq!(condition(&subject.get(&path).await.ok(), "Available"), "False");
-    assert_eq!(say_ready(subject, &namespace, "app%3Da").await, 1);
+    let is_seen = async || condition(&subject.get(&path).await.ok(), "Available") == "False";
+    subject.until("its controller says that it is not available", is_seen).await;
+    // It says so before there is a pod.
+    let is_said = async || say_ready(subject, &namespace, "app%3Da").await == 1;
+    subject.until("its pod is made", is_said).await;
     let is_available = async || condition(&subject.get(&path).await.ok(), "Available") == "True";
     subject.until("it is available", is_available).await;
     let status = subject.get(&path).await.ok()["status"].clone();
