@@ -71,8 +71,9 @@ pub async fn a_definition_takes_its_objects_along(subject: &Subject) {
     let going = subject.delete(&kind.crd_path()).await.ok();
     assert_eq!(going["metadata"]["finalizers"], json!(["customresourcecleanup.apiextensions.k8s.io"]));
     subject.until_gone(&format!("{path}/free")).await;
-    let kept = subject.get(&format!("{path}/kept")).await.ok();
-    assert!(kept["metadata"]["deletionTimestamp"].is_string(), "{kept}");
+    let is_going =
+        async || subject.get(&format!("{path}/kept")).await.ok()["metadata"]["deletionTimestamp"].is_string();
+    subject.until("the other was asked to go", is_going).await;
     assert_eq!(condition(&subject.get(&kind.crd_path()).await.ok(), "Terminating"), "True");
     let text = format!(
         "things.{} \"new\" is forbidden: create not allowed while custom resource definition is terminating",
