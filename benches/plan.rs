@@ -22,7 +22,7 @@ use reconcile::systems::hcp::{
     Category, PoolId, ProjectId, VariableId, VariableKey, VariableSetId, WorkspaceId, project_address,
     workspace_address,
 };
-use reconcile::systems::{self, Consent, Observed, docker};
+use reconcile::systems::{self, Consent, Observed, docker, kube};
 
 fn main() {
     divan::main();
@@ -131,6 +131,7 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
             runs_agents: false,
         },
         docker: docker::desired::Desired { fleet: "bench".parse().expect("a fleet's name"), targets: BTreeMap::new() },
+        kube: kube::desired::Desired { fleet: "bench".parse().expect("a fleet's name"), targets: BTreeMap::new() },
         origins: Origins::default(),
     }
 }

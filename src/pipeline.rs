@@ -108,7 +108,7 @@ impl Writers {
 /// The gap that this is.
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
     let Readers { hcp, docker } = readers;
-    let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
+    let Desired { hcp: want_hcp, docker: want_docker, kube: _, origins: _ } = desired;
     let (hcp, docker_seen) =
         tokio::join!(Hcp::observe(hcp, want_hcp, secrets), Docker::observe(docker, want_docker, secrets));
     let (hcp, mut docker_seen) = (hcp?, docker_seen?);

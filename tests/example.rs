@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use reconcile::secret::SecretRef;
 use reconcile::spec::{self, CheckOptions, Loaded};
 use reconcile::systems::hcp::desired::{Placement, Scope, VariableValue};
+use reconcile::systems::kube::desired::{ChartSource, Cooldown, Deletion, Delivery, Token};
+use reconcile::systems::kube::operator::Version;
 
 fn path(of: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy/examples").join(of)
@@ -23,7 +26,7 @@ fn it_has_no_finding_and_says_what_was_not_checked() {
     assert!(messages.is_empty(), "{messages:#?}");
     assert_eq!(
         loaded.unchecked,
-        ["the VCS connection github", "2 secrets (read by `plan`)", "terraform ~> 1.14.0", "entitlements"]
+        ["the VCS connection github", "3 secrets (read by `plan`)", "terraform ~> 1.14.0", "entitlements"]
     );
 }
 
@@ -61,6 +64,36 @@ fn it_means_the_fleet_of_the_homelab() {
 }
 
 #[test]
+fn its_cluster_runs_an_agent_when_there_is_work() {
+    let desired = example().desired.unwrap();
+    let cluster = &desired.kube.targets["cluster"];
+    assert_eq!(desired.kube.targets.len(), 1);
+    assert_eq!(cluster.namespace, "hcp-terraform");
+    assert_eq!(cluster.delivery, Delivery::Apply);
+    assert_eq!(cluster.token, Some(Token::Value(SecretRef::Env("TFE_OPERATOR_TOKEN".to_owned()))));
+    let options = &cluster.operator.options;
+    assert_eq!((options.version, options.replica_count), (Version::V2_12_0, 1));
+    assert_eq!((options.rbac.create, options.rbac.narrow_secrets), (true, true));
+    assert_eq!(options.operator.watched_namespaces, ["hcp-terraform"]);
+    let chart = "https://helm.releases.hashicorp.com/hcp-terraform-operator-2.12.0.tgz";
+    assert_eq!(cluster.operator.chart.source, ChartSource::Url(chart.to_owned()));
+    let pool = &cluster.pools["cluster"];
+    assert_eq!(cluster.pools.len(), 1);
+    assert_eq!((pool.resource.as_str(), pool.name.as_str()), ("cluster", "fzymgc-house-k8s"));
+    assert_eq!((pool.min, pool.max, pool.cooldown), (0, 1, Cooldown { up: 15, down: 600 }));
+    assert_eq!(
+        (pool.longest_apply, pool.deletion, pool.tokens.as_slice()),
+        (3600, Deletion::Retain, &["agents".to_owned()][..])
+    );
+    assert_eq!(pool.agent.image.to_string(), "hashicorp/tfc-agent:1.29.0");
+    assert_eq!(pool.agent.node_selector["kubernetes.io/arch"], "arm64");
+    assert_eq!(pool.agent.environment["TFC_AGENT_AUTO_UPDATE"], "disabled");
+    assert_eq!(pool.agent.resources.limits.as_ref().unwrap()["memory"].0, "2Gi");
+    assert_eq!(pool.agent.service_account.name, "agents-of-cluster");
+    assert_eq!(pool.rules["monitoring"][0].resources.as_deref(), Some(&["configmaps".to_owned()][..]));
+}
+
+#[test]
 fn every_field_is_explained() {
     let desired = example().desired.unwrap();
     for address in reconcile::spec::facts::facts(&desired).keys() {
@@ -75,6 +108,8 @@ fn every_field_is_explained() {
     }
     let address = "hcp/workspace/main-cluster-cloudflare".parse().unwrap();
     insta::assert_snapshot!(spec::explain::explain(&desired, &[], &address).unwrap());
+    let cluster = spec::explain::explain(&desired, &[], &"kube/cluster".parse().unwrap()).unwrap();
+    insta::assert_snapshot!("the_cluster_is_explained", cluster);
 }
 
 #[test]

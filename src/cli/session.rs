@@ -228,7 +228,7 @@ fn stand_ins(desired: &Desired, engines: &BTreeMap<String, String>) -> docker::c
 
 /// What a new sandbox is filled with: only what is looked up and never made.
 pub fn seed(desired: &Desired) -> Seed {
-    let Desired { hcp, docker, origins: _ } = desired;
+    let Desired { hcp, docker, kube: _, origins: _ } = desired;
     let mut connections: Vec<Connection> = Vec::new();
     for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {
         let connection = connection(&vcs.connection);

@@ -33,7 +33,7 @@ impl Plan {
     /// Notes whether its removals have to be confirmed with their number. A few things that left the spec one by one are
     /// not worth a question; a whole project that did is what a file that was left out looks like.
     pub fn confirm_removals(&mut self, desired: &Desired, observed: &Observed) {
-        let Desired { hcp: want, docker: _, origins: _ } = desired;
+        let Desired { hcp: want, docker: _, kube: _, origins: _ } = desired;
         let Observed { hcp: seen, docker: _ } = observed;
         let removals = self.removals();
         let because = match hcp::plan::emptied(want, seen, self).as_slice() {

@@ -456,7 +456,7 @@ pub struct Effect {
 /// Decides everything: pure, so that the same spec and the same world always give the same plan.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed, consent: &Consent) -> Plan {
-    let Desired { hcp: want_hcp, docker: want_docker, origins: _ } = desired;
+    let Desired { hcp: want_hcp, docker: want_docker, kube: _, origins: _ } = desired;
     let Observed { hcp: seen_hcp, docker: seen_docker } = observed;
     let context = Context { desired, observed, consent };
     let mut plan = Plan::empty(want_hcp.fleet.clone());
@@ -489,7 +489,7 @@ impl LetGo {
 #[must_use]
 pub fn release(desired: &Desired, observed: &Observed, what: &LetGo) -> Plan {
     // What a Docker host holds has labels that cannot be taken off, and goes on as it is.
-    let Desired { hcp: want_hcp, docker: _, origins: _ } = desired;
+    let Desired { hcp: want_hcp, docker: _, kube: _, origins: _ } = desired;
     let Observed { hcp: seen_hcp, docker: _ } = observed;
     let consent = Consent::default();
     let context = Context { desired, observed, consent: &consent };

@@ -1,5 +1,7 @@
 //! What is wanted as a flat list of facts: address, field, value. Explaining and comparing specs stand on it.
 
+pub(in crate::spec) mod kube;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ pub type Facts = BTreeMap<Address, BTreeMap<String, Fact>>;
 /// Everything that is wanted.
 #[must_use]
 pub fn facts(desired: &Desired) -> Facts {
-    let Desired { hcp, docker, origins: _ } = desired;
+    let Desired { hcp, docker, kube, origins: _ } = desired;
     let crate::systems::hcp::desired::Desired {
         fleet: _,
         organization,
@@ -54,6 +56,7 @@ pub fn facts(desired: &Desired) -> Facts {
     for (key, target) in &docker.targets {
         of_host(&mut facts, key, target);
     }
+    kube::of_all(&mut facts, kube);
     facts
 }
 

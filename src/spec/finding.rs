@@ -63,7 +63,7 @@ rules! {
     SecretCommand "secret-command",
     /// A template that cannot be filled in.
     Template "template",
-    /// A name that HCP refuses.
+    /// A name that HCP or Kubernetes refuses.
     Name "name",
     /// Two things of one name.
     SameName "same-name",
@@ -89,6 +89,10 @@ rules! {
     TierLacks "tier-lacks",
     /// One pool on two targets.
     PoolOnTwoTargets "pool-on-two-targets",
+    /// A version of the operator whose deployment is not known.
+    OperatorVersion "operator-version",
+    /// Less memory than an agent wants.
+    AgentMemory "agent-memory",
     /// An image of agents that is another one tomorrow.
     MovingImage "moving-image",
     /// Words about ownership that exclude one another.

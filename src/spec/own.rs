@@ -17,6 +17,7 @@ use crate::origin::Origin;
 use crate::systems::hcp::{
     organization_address, pool_address, project_address, variable_set_address, workspace_address,
 };
+use crate::systems::kube::desired::target_address;
 
 /// A thing by the spec's own name.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,10 +58,14 @@ fn things(spec: &Spec, fleet: &Fleet<'_>) -> Vec<OwnThing> {
     for (key, at, target) in targets.iter() {
         let on_it = pools.iter().filter(|(_, _, pool)| pool.target.as_ref().is_some_and(|said| said.value == *key));
         let on_it: Vec<String> = on_it.map(|(pool, _, _)| format!("pools/{pool}")).collect();
-        things.push(thing(&["targets", key], at, of_target(target, &on_it), Vec::new()));
+        let cluster = target.kubernetes.as_ref().filter(|cluster| cluster.operator.is_some());
+        let is = cluster.map(|_| exactly(&target_address(key))).unwrap_or_default();
+        things.push(thing(&["targets", key], at, of_target(target, &on_it), is));
     }
     for (key, at, pool) in pools.iter() {
-        things.push(thing(&["pools", key], at, of_pool(pool), exactly(&pool_address(pool.hcp_name(key)))));
+        let mut is = exactly(&pool_address(pool.hcp_name(key)));
+        is.extend(fleet.agent_pool(key, pool).iter().flat_map(exactly));
+        things.push(thing(&["pools", key], at, of_pool(pool), is));
     }
     for (key, at, _) in notify.iter() {
         let name = Address::new([key]);
@@ -104,11 +109,12 @@ fn of_target(target: &Target, pools: &[String]) -> BTreeMap<String, Fact> {
     let mut say = |field: &str, value: Option<Value>| {
         fields.extend(value.map(|value| (field.to_owned(), Some(value))));
     };
-    if let Some(KubernetesTarget { at: _, namespace, operator, delivery }) = kubernetes {
+    // What more is said of its operator stands with what it is in the cluster.
+    if let Some(KubernetesTarget { at: _, namespace, operator, token: _, delivery, argocd: _ }) = kubernetes {
         say("runs", Some(json!("kubernetes")));
         say("kubernetes.namespace", namespace.as_ref().map(|name| json!(name.value)));
-        let version = operator.as_ref().and_then(|operator| operator.version.as_ref());
-        say("kubernetes.operator.version", version.as_ref().map(|version| json!(version.value.0)));
+        let version = operator.as_ref().map(|operator| operator.version.value);
+        say("kubernetes.operator.version", version.map(|version| json!(version.as_str())));
         say("kubernetes.delivery", delivery.as_ref().map(|word| json!(word.value.word())));
     }
     if let Some(DockerTarget { at: _, project, delivery }) = docker {
@@ -138,6 +144,7 @@ fn of_pool(pool: &Pool) -> BTreeMap<String, Fact> {
         rotate_after,
         providers,
         hooks,
+        kubernetes: _,
         scope: _,
         absent: _,
         adopt: _,
@@ -160,7 +167,7 @@ fn of_pool(pool: &Pool) -> BTreeMap<String, Fact> {
     say("longestApply", longest_apply.as_ref().map(|time| json!(length(&time.value))));
     say("rotateAfter", rotate_after.as_ref().map(|time| json!(length(&time.value))));
     for (field, files) in [("providers", providers), ("hooks", hooks)] {
-        let Some(FilesWish { at: _, upload, on_host }) = files else { continue };
+        let Some(FilesWish { at: _, upload, on_host, volume: _ }) = files else { continue };
         say(&format!("{field}.upload"), upload.as_ref().map(|path| json!(path.value)));
         say(&format!("{field}.onHost"), on_host.as_ref().map(|path| json!(path.value)));
     }

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Rule, nearest};
-use super::model::{Common, PlacementWord, Project, Spec, VcsWish, Workspace};
+use super::model::{Common, KubernetesTarget, PlacementWord, Pool, Project, Spec, VcsWish, Workspace};
 use super::node::{At, Sources};
 use super::read::Located;
+use crate::address::Address;
 use crate::origin::Origin;
+use crate::systems::kube::desired::agent_pool_address;
 
 /// A fleet, resolved.
 #[derive(Debug)]
@@ -320,6 +322,19 @@ impl<'s> Fleet<'s> {
             unknown("workspace", reference, near, findings);
         }
         None
+    }
+
+    /// The cluster that a pool's agents run in, by its key, if it is one whose operator the spec speaks of.
+    pub fn cluster_of(&self, pool: &Pool) -> Option<(&'s str, &'s KubernetesTarget)> {
+        let (key, _, target) =
+            self.spec.targets.iter().find(|(key, _, _)| pool.target.as_ref().is_some_and(|said| said.value == *key))?;
+        target.kubernetes.as_ref().filter(|cluster| cluster.operator.is_some()).map(|cluster| (key, cluster))
+    }
+
+    /// The address of the `AgentPool` of a pool whose agents run in such a cluster.
+    pub fn agent_pool(&self, key: &str, pool: &Pool) -> Option<Address> {
+        let (target, cluster) = self.cluster_of(pool)?;
+        Some(agent_pool_address(target, cluster.namespace(), pool.resource(key)))
     }
 
     /// The project of a key.

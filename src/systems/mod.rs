@@ -1,5 +1,6 @@
 //! The systems that a fleet lives in, all of the same shape.
 
+pub mod agent;
 pub mod docker;
 pub mod hcp;
 pub mod kube;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::finding::{Finding, Rule, nearest};
-use super::super::model::{ReachWish, WishedValue};
+use super::super::model::{KubernetesTarget, Pool, ReachWish, TokenWish, WishedValue};
 use super::super::node::At;
 use super::super::resolve::{Fleet, Resolved, RunsOn};
 use super::accepted;
@@ -14,6 +14,9 @@ use crate::systems::hcp::{
     VariableKey, placement_address, pool_address, project_address, variable_address, variable_set_address,
     workspace_address,
 };
+use crate::systems::kube::desired::TOKEN_SECRET;
+use crate::systems::kube::object::Object;
+use crate::systems::kube::operator::{CHART, Options, Release, Version, objects};
 
 /// Addresses in all `manages` together: each is held against what each workspace stands on.
 const MOST: usize = 2_000;
@@ -193,18 +196,9 @@ fn on_pool(fleet: &Fleet<'_>, key: &str, things: &mut Vec<(Address, String)>) {
     let on_target = format!("{runs} -> whose agents run on {target_at}");
     things.push((target_at, on_target.clone()));
     let Some(target) = fleet.spec.targets.get(target_key) else { return };
-    // What makes up the agents there, one of each kind; other things in the cluster are nobody's ground.
-    if let Some(kubernetes) = &target.kubernetes {
-        let namespace = kubernetes.namespace.as_ref().map_or("hcp-terraform", |namespace| namespace);
-        let parts: [&[&str]; 5] = [
-            &["Namespace", namespace],
-            &["AgentPool", namespace, pool.hcp_name(key)],
-            &["Deployment", namespace, "hcp-terraform-operator"],
-            &["Secret", namespace, "agent-token"],
-            &["ServiceAccount", namespace, "agents"],
-        ];
-        for part in parts {
-            let address = Address::new(["kube", target_key]).within(part.iter().copied());
+    if let Some(cluster) = &target.kubernetes {
+        for part in in_cluster(cluster, pool, key) {
+            let address = Address::new(["kube", target_key]).within(part.iter().map(String::as_str));
             things.push((address, on_target.clone()));
         }
     }
@@ -213,6 +207,45 @@ fn on_pool(fleet: &Fleet<'_>, key: &str, things: &mut Vec<(Address, String)>) {
             things.push((Address::new(["docker", target_key]).within(part), on_target.clone()));
         }
     }
+}
+
+/// What makes up agents in a cluster: the operator with all that it is made of, and what it makes for this pool. Other
+/// things in the cluster are nobody's ground.
+fn in_cluster(cluster: &KubernetesTarget, pool: &Pool, key: &str) -> Vec<Vec<String>> {
+    let namespace = cluster.namespace();
+    let resource = pool.resource(key);
+    let here = |kind: &str, name: &str| vec![kind.to_owned(), namespace.to_owned(), name.to_owned()];
+    let account = pool.kubernetes.as_ref().and_then(|own| own.service_account.as_ref());
+    let account = account.and_then(|account| account.name.as_ref()).map(|name| name.value.clone());
+    let mut parts = vec![
+        vec!["Namespace".to_owned(), namespace.to_owned()],
+        vec!["CustomResourceDefinition".to_owned(), "agentpools.app.terraform.io".to_owned()],
+        here("AgentPool", resource),
+        here("Deployment", &format!("agents-of-{resource}")),
+        here("Secret", &format!("{resource}-agent-pool")),
+        here("ServiceAccount", &account.unwrap_or_else(|| format!("agents-of-{resource}"))),
+    ];
+    match &cluster.token {
+        Some(TokenWish::Existing(existing)) => parts.push(here("Secret", &existing.secret.name)),
+        Some(TokenWish::External(_)) => {
+            parts.push(here("ExternalSecret", TOKEN_SECRET));
+            parts.push(here("Secret", TOKEN_SECRET));
+        }
+        Some(TokenWish::Value(_)) | None => parts.push(here("Secret", TOKEN_SECRET)),
+    }
+    let release = cluster.operator.as_ref().and_then(|operator| operator.release.as_ref());
+    let release = release.map_or(CHART, |release| release);
+    let mut options =
+        Options::new(cluster.operator.as_ref().map_or(Version::V2_12_0, |operator| operator.version.value));
+    if let Some(operator) = &cluster.operator {
+        options.name_override = operator.name_override.as_ref().map(|name| name.value.clone());
+        options.fullname_override = operator.fullname_override.as_ref().map(|name| name.value.clone());
+    }
+    let release = Release { name: release.to_owned(), namespace: namespace.to_owned() };
+    for Object { kind, namespace, name, .. } in objects(&release, &options) {
+        parts.push([Some(kind), namespace, Some(name)].into_iter().flatten().collect());
+    }
+    parts
 }
 
 /// The shortest way from a workspace back to itself, by breadth.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod cycles;
+mod kube;
 mod names;
 mod notifications;
 mod ownership;
@@ -37,6 +38,7 @@ pub(super) fn run(fleet: &Fleet<'_>, options: CheckOptions, findings: &mut Vec<F
     notifications::check(fleet, findings);
     secrets::check(fleet, options, findings);
     agents::check(fleet, findings);
+    kube::check(fleet, findings);
     ownership::check(fleet, findings);
     cycles::check(fleet, findings);
     unused::check(fleet, findings);

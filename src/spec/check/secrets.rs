@@ -1,7 +1,7 @@
 //! Sources of secrets. None is resolved here.
 
 use super::super::finding::{Finding, Rule};
-use super::super::model::{SecretSource, WishedValue};
+use super::super::model::{SecretSource, TokenWish, WishedValue};
 use super::super::resolve::Fleet;
 use super::CheckOptions;
 use super::variables::each;
@@ -34,5 +34,11 @@ pub(super) fn all<'f>(fleet: &'f Fleet<'_>) -> impl Iterator<Item = &'f SecretSo
     });
     let of_notifications =
         fleet.spec.notify.iter().flat_map(|(_, _, notify)| notify.url.iter().chain(notify.token.iter()));
-    of_variables.chain(of_notifications)
+    let of_operators = fleet.spec.targets.iter().filter_map(|(_, _, target)| {
+        match target.kubernetes.as_ref().and_then(|cluster| cluster.token.as_ref()) {
+            Some(TokenWish::Value(source)) => Some(source),
+            Some(TokenWish::Existing(_) | TokenWish::External(_)) | None => None,
+        }
+    });
+    of_variables.chain(of_notifications).chain(of_operators)
 }

@@ -115,13 +115,18 @@ fn refused_key(category: Category, key: &str, at: At) -> Option<Finding> {
     Some(Finding::error(Rule::Variable, at, message).remedy(remedy))
 }
 
-/// A plain value whose name says that it should not be one.
-fn looks_secret(key: &str, at: At, wish: &VariableWish) -> Option<Finding> {
+/// Whether a name says that what it names is a secret.
+pub(super) fn names_a_secret(name: &str) -> bool {
     const ENDINGS: [&str; 9] =
         ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PRIVATE_KEY", "API_KEY", "ACCESS_KEY", "CREDENTIALS"];
-    let upper = key.to_ascii_uppercase();
+    let upper = name.to_ascii_uppercase();
+    ENDINGS.iter().any(|ending| upper.ends_with(ending))
+}
+
+/// A plain value whose name says that it should not be one.
+fn looks_secret(key: &str, at: At, wish: &VariableWish) -> Option<Finding> {
     let plain = matches!(&wish.value, WishedValue::Plain(value) if !value.is_empty() && value.as_str() != "true" && value.as_str() != "false");
-    (plain && ENDINGS.iter().any(|ending| upper.ends_with(ending))).then(|| {
+    (plain && names_a_secret(key)).then(|| {
         Finding::warning(
             Rule::PlainSecret,
             at,

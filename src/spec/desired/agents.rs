@@ -16,9 +16,9 @@ use crate::systems::hcp::pool_address;
 /// The compose project where the spec names none.
 const PROJECT: &str = "hcp-agents";
 /// How long an apply takes where the spec does not say.
-const LONGEST_APPLY: u64 = 3600;
+pub(super) const LONGEST_APPLY: u64 = 3600;
 /// How long an agent is idle before it is stopped where the spec does not say: the operator's default.
-const COOLDOWN: u64 = 300;
+pub(super) const COOLDOWN: u64 = 300;
 /// The image where the spec names none.
 const IMAGE: &str = "hashicorp/tfc-agent";
 
@@ -86,16 +86,7 @@ impl<'s> Builder<'_, 's> {
         self.note_spec(address, "", at);
         self.note_spec(address, "pool", pool.name.as_ref().map_or(at, |name| name.at));
         let agents = pool.agents.as_ref();
-        let own = agents.and_then(|agents| agents.image.as_ref());
-        let shared = self.fleet.spec.defaults.as_ref().and_then(|defaults| defaults.agent_image.as_ref());
-        match (own, shared) {
-            (Some(own), _) => self.note_spec(address, "image", own.at),
-            (None, Some(shared)) => {
-                let origin = Origin::Default(self.fleet.sources.place(shared.at));
-                self.origins.note(address, "image", origin);
-            }
-            (None, None) => {}
-        }
+        self.note_image(address, pool);
         let cooldown = agents.and_then(|agents| agents.cooldown.as_ref());
         self.note_environment(address, agents);
         let said = [
@@ -115,7 +106,22 @@ impl<'s> Builder<'_, 's> {
         }
     }
 
-    fn note_environment(&mut self, address: &Address, agents: Option<&'s Agents>) {
+    /// Where the image of a pool's agents is said.
+    pub(super) fn note_image(&mut self, address: &Address, pool: &'s model::Pool) {
+        let own = pool.agents.as_ref().and_then(|agents| agents.image.as_ref());
+        let shared = self.fleet.spec.defaults.as_ref().and_then(|defaults| defaults.agent_image.as_ref());
+        match (own, shared) {
+            (Some(own), _) => self.note_spec(address, "image", own.at),
+            (None, Some(shared)) => {
+                let origin = Origin::Default(self.fleet.sources.place(shared.at));
+                self.origins.note(address, "image", origin);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Where the environment of a pool's agents is said.
+    pub(super) fn note_environment(&mut self, address: &Address, agents: Option<&'s Agents>) {
         let ours = Origin::Derived { from: "what runs is what was planned".to_owned(), place: None };
         self.origins.note(address, "environment.TFC_AGENT_AUTO_UPDATE", ours);
         let Some(agents) = agents else { return };
@@ -146,6 +152,7 @@ impl<'s> Builder<'_, 's> {
         if let Some(agents) = agents {
             self.note_spec(&address, "agents", agents.at);
         }
+        self.note_image(&address, pool);
         if let Some(rotate) = &pool.rotate_after {
             self.note_spec(&address, "rotateAfter", rotate.at);
         }
@@ -157,7 +164,7 @@ impl<'s> Builder<'_, 's> {
             cooldown_down: seconds(cooldown, COOLDOWN),
             rotate_after: pool.rotate_after.as_ref().map(|rotate| rotate.seconds),
             agent: Agent {
-                image: self.agent_image(&address, key, pool),
+                image: self.agent_image(key, pool, "on a Docker host"),
                 longest_apply: seconds(pool.longest_apply.as_ref(), LONGEST_APPLY),
                 environment: environment(agents),
                 memory: agents.and_then(|agents| agents.memory.as_ref()).map(|size| size.bytes),
@@ -171,7 +178,7 @@ impl<'s> Builder<'_, 's> {
     }
 
     /// The pool's own image, or the fleet's. One that moves is told: what runs is not what was reviewed.
-    fn agent_image(&mut self, address: &Address, key: &'s str, pool: &'s model::Pool) -> Image {
+    pub(super) fn agent_image(&mut self, key: &'s str, pool: &'s model::Pool, place: &str) -> Image {
         let own = pool.agents.as_ref().and_then(|agents| agents.image.as_ref());
         let shared = self.fleet.spec.defaults.as_ref().and_then(|defaults| defaults.agent_image.as_ref());
         let parsed = |text: &str| text.parse::<Image>();
@@ -179,7 +186,7 @@ impl<'s> Builder<'_, 's> {
         let Some(said) = own.or(shared) else {
             let at = pool.agents.as_ref().map_or_else(|| self.fleet.spec.pools.at(key), |agents| Some(agents.at));
             if let Some(at) = at {
-                let message = format!("pools.{key} runs agents on a Docker host, and nothing says of which image");
+                let message = format!("pools.{key} runs agents {place}, and nothing says of which image");
                 let finding = Finding::error(Rule::MissingKey, at, message);
                 self.findings.push(finding.remedy(format!(
                     "agents: {{ image: \"{IMAGE}:1.29.0\" }}, or `agentImage` in the fleet's `defaults` for all"
@@ -187,12 +194,6 @@ impl<'s> Builder<'_, 's> {
             }
             return unknown();
         };
-        if own.is_some() {
-            self.note_spec(address, "image", said.at);
-        } else {
-            let origin = Origin::Default(self.fleet.sources.place(said.at));
-            self.origins.note(address, "image", origin);
-        }
         match parsed(&said.value) {
             Ok(image) => {
                 let moves = image.digest.is_none() && image.tag.as_deref().is_none_or(|tag| tag == "latest");
@@ -230,7 +231,8 @@ impl<'s> Builder<'_, 's> {
     }
 
     fn source(&mut self, key: &str, purpose: Purpose, wish: &'s FilesWish) -> Option<Source> {
-        let FilesWish { at, upload, on_host } = wish;
+        // A volume is for a cluster, and is an error here that the checks know.
+        let FilesWish { at, upload, on_host, volume: _ } = wish;
         match (upload, on_host) {
             (Some(path), None) => Some(Source::Upload(self.fleet.sources.beside(path.at, &path.value))),
             (None, Some(path)) if path.starts_with('/') => Some(Source::OnHost(path.value.clone())),
@@ -259,7 +261,7 @@ fn texts(named: &Named<Located<String>>) -> BTreeMap<String, String> {
 }
 
 /// The agent's own words ("Agents: Configuration", HCP Terraform). It never updates itself: what runs is what was planned.
-fn environment(agents: Option<&Agents>) -> BTreeMap<String, String> {
+pub(super) fn environment(agents: Option<&Agents>) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::new();
     let mut set = |key: &str, value: String| environment.insert(key.to_owned(), value);
     set("TFC_AGENT_AUTO_UPDATE", "disabled".to_owned());

@@ -1,6 +1,7 @@
 //! What the spec means: every reference resolved, every default filled in, one part for each system.
 
 mod agents;
+mod kube;
 mod notifications;
 mod pools;
 mod projects;
@@ -23,7 +24,7 @@ use crate::owner::Stewardship;
 use crate::systems::hcp::desired::{Organization, Placement, Tier};
 use crate::systems::hcp::organization_address;
 use crate::systems::hcp::settings::OrganizationSettings;
-use crate::systems::{docker, hcp};
+use crate::systems::{docker, hcp, kube as cluster};
 
 /// Everything that a fleet wants, by system. Destructured in `pipeline.rs`, so that a new system is a compile error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Desired {
     pub hcp: hcp::desired::Desired,
     /// Docker hosts.
     pub docker: docker::desired::Desired,
+    /// Kubernetes clusters.
+    pub kube: cluster::desired::Desired,
     /// Where each field comes from; it explains a plan and decides nothing in it.
     pub origins: Origins,
 }
@@ -41,7 +44,8 @@ impl Desired {
     #[must_use]
     pub fn of_hcp(hcp: hcp::desired::Desired) -> Self {
         let docker = docker::desired::Desired { fleet: hcp.fleet.clone(), targets: BTreeMap::new() };
-        Self { hcp, docker, origins: Origins::default() }
+        let kube = cluster::desired::Desired { fleet: hcp.fleet.clone(), targets: BTreeMap::new() };
+        Self { hcp, docker, kube, origins: Origins::default() }
     }
 }
 
@@ -55,6 +59,7 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
     let variable_sets = builder.variable_sets();
     let pools = builder.pools();
     let docker = builder.docker();
+    let kube = builder.kube();
     Desired {
         hcp: hcp::desired::Desired {
             fleet: fleet.spec.fleet.value.clone(),
@@ -66,6 +71,7 @@ pub(super) fn build(fleet: &Fleet<'_>, findings: &mut Vec<Finding>) -> Desired {
             runs_agents: !docker.targets.is_empty(),
         },
         docker,
+        kube,
         origins: builder.origins.finish(),
     }
 }

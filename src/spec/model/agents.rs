@@ -1,10 +1,11 @@
 //! Targets and agents.
 
+use k8s_openapi::api::core::v1::Volume;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::super::node::{Node, Value};
-use super::super::read::{Located, Named, Read, Reader, record, words};
-use super::{Delivery, Duration, TerraformVersion};
+use super::super::read::{Located, Named, Read, Reader, Typed, record, words};
+use super::{Delivery, Duration, KubernetesTarget};
 
 record! {
     /// Where agents run: one of `kubernetes` and `docker`.
@@ -29,26 +30,6 @@ record! {
         kube_system_uid: Option<Located<String>>,
         /// The id that `docker info` prints.
         engine_id: Option<Located<String>>,
-    }
-}
-
-record! {
-    /// A Kubernetes cluster.
-    pub struct KubernetesTarget {
-        /// The namespace of operator and agents.
-        namespace: Option<Located<String>>,
-        /// The operator for HCP Terraform.
-        operator: Option<Operator>,
-        /// `apply`, or `verify`.
-        delivery: Option<Located<Delivery>>,
-    }
-}
-
-record! {
-    /// The operator for HCP Terraform.
-    pub struct Operator {
-        /// Its version.
-        version: Option<Located<TerraformVersion>>,
     }
 }
 
@@ -87,7 +68,7 @@ record! {
         memory: Option<Located<Size>>,
         /// The most processors of each, such as `1.5`.
         cpus: Option<Located<Cpus>>,
-        /// How the engine keeps their output.
+        /// How the engine keeps their output; on a Docker host.
         log: Option<LogWish>,
     }
 }
@@ -129,13 +110,15 @@ record! {
 }
 
 record! {
-    /// Files for agents: one of `upload` and `onHost`.
+    /// Files for agents: one of `upload` and `onHost` on a Docker host, `volume` in a cluster.
     pub struct FilesWish {
         /// A folder of the machine that runs this program, relative to the spec. It is uploaded, and uploaded anew when
         /// what is in it changes.
         upload: Option<Located<String>>,
         /// A path on the host, which is taken as it is.
         on_host: Option<Located<String>>,
+        /// A volume of the cluster, as Kubernetes writes it, without a name.
+        volume: Option<Typed<Volume>>,
     }
 }
 

@@ -5,8 +5,8 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use super::super::node::{Node, Value};
 use super::super::read::{Located, Named, Read, Reader, record, words};
 use super::{
-    Agents, Defaults, Duration, Event, FilesWish, OrganizationName, PlacementWord, Project, SecretSource, Target, Tls,
-    VariableSet,
+    Agents, Defaults, Duration, Event, FilesWish, KubernetesPool, OrganizationName, PlacementWord, Project,
+    SecretSource, Target, Tls, VariableSet,
 };
 use crate::owner::FleetName;
 use crate::systems::hcp::desired::Tier;
@@ -117,10 +117,12 @@ record! {
         /// How old the token of an agent may get before it is replaced, such as `90d`; for agents on a Docker host. Not
         /// said: as old as it likes.
         rotate_after: Option<Located<Duration>>,
-        /// A filesystem mirror of providers that terraform uses in the agents; for agents on a Docker host.
+        /// A filesystem mirror of providers that terraform uses in the agents.
         providers: Option<FilesWish>,
-        /// Programs that the agents call before and after terraform; for agents on a Docker host.
+        /// Programs that the agents call before and after terraform.
         hooks: Option<FilesWish>,
+        /// What is said of agents in a cluster alone.
+        kubernetes: Option<KubernetesPool>,
         /// Who may use it. Not said: the workspaces that run on it. `organization`: all. `{ projects: […] }`: those
         /// projects, and the workspaces that run on it.
         scope: Option<Located<ScopeWish>>,
@@ -210,6 +212,12 @@ impl Pool {
     #[must_use]
     pub fn hcp_name<'a>(&'a self, key: &'a str) -> &'a str {
         self.name.as_ref().map_or(key, |name| name)
+    }
+
+    /// The name of its `AgentPool`, if its agents run in a cluster.
+    #[must_use]
+    pub fn resource<'a>(&'a self, key: &'a str) -> &'a str {
+        self.kubernetes.as_ref().and_then(|own| own.resource.as_ref()).map_or(key, |resource| resource)
     }
 
     /// Agents that always run.

@@ -18,7 +18,7 @@ pub struct SecretSource {
 
 impl SecretSource {
     /// Stands for one that was there and could not be read, which has been reported: the key is not missing.
-    fn unknown(at: At) -> Self {
+    pub(super) fn unknown(at: At) -> Self {
         Self { at, source: SecretRef::Env(String::new()) }
     }
 }

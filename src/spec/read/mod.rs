@@ -1,6 +1,7 @@
 //! From the tree to the model, by a walk that collects everything that is wrong instead of stopping at the first.
 
 mod record;
+mod typed;
 mod values;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use schemars::{Schema, SchemaGenerator};
 
 pub use record::Properties;
 pub(in crate::spec) use record::{record, words};
+pub use typed::{Part, Typed};
 pub use values::{Located, Named};
 
 use super::finding::{Finding, Rule, nearest};

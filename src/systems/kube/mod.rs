@@ -2,6 +2,7 @@
 
 pub mod agent_pool;
 pub mod chart;
+pub mod desired;
 pub mod object;
 pub mod operator;
 pub mod typed;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Node, agents, at, items, member, scaling, text, whole, word};
 use crate::spec::node::Value;
-use crate::systems::docker::desired::Image;
+use crate::systems::agent::Image;
 use crate::systems::kube::operator::Version;
 use crate::systems::kube::operator::options::Period;
 
