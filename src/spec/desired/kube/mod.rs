@@ -57,6 +57,15 @@ impl Said {
         wish.iter().map(|part| part.value.clone()).collect()
     }
 
+    /// The same of a list of texts.
+    fn list(&mut self, field: &str, wish: Option<&Vec<Located<String>>>) -> Vec<String> {
+        let wish = wish.map(Vec::as_slice).unwrap_or_default();
+        if let Some(first) = wish.first() {
+            self.note(field, first.at);
+        }
+        wish.iter().map(|text| text.value.clone()).collect()
+    }
+
     /// The same of a map of texts.
     fn texts(&mut self, field: &str, wish: &Named<Located<String>>) -> BTreeMap<String, String> {
         for (key, at, _) in wish.iter() {
@@ -176,3 +185,6 @@ impl<'s> Builder<'_, 's> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
