@@ -36,7 +36,7 @@ impl<'s> Builder<'_, 's> {
                 "resource",
                 pool.kubernetes.as_ref().and_then(|own| own.resource.as_ref()).map_or(at, |said| said.at),
             );
-            self.note_fields(&address, facts::kube::of_pool(&made).keys(), &said);
+            self.note_fields(&address, &facts::kube::of_pool(&made), &said);
             self.note_image(&address, pool);
             self.note_environment(&address, pool.agents.as_ref());
             pools.insert(key.to_owned(), made);
