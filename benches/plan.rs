@@ -163,8 +163,7 @@ fn nothing() -> observed::Observed {
 /// What would be seen after the first apply: tags are taken from its requests, since marks are made there.
 fn converged(want: &Desired) -> Observed {
     let mut seen = nothing();
-    let first =
-        plan(want, &Observed::of_hcp(seen.clone()), &Consent::default());
+    let first = plan(want, &Observed::of_hcp(seen.clone()), &Consent::default());
     let project = ProjectId("prj-1".to_owned());
     let hcp = &want.hcp;
     *seen.projects.seen_mut() = hcp

@@ -7,6 +7,8 @@
 mod applies;
 #[path = "cli/checks.rs"]
 mod checks;
+#[path = "cli/clusters.rs"]
+mod clusters;
 #[path = "cli/docker.rs"]
 mod docker;
 #[path = "cli/ends.rs"]

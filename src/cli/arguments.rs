@@ -120,7 +120,7 @@ pub enum Verb {
     /// Make credentials anew that are still good
     #[command(subcommand, subcommand_required = true, arg_required_else_help = true)]
     Rotate(RotateVerb),
-    /// Print digests of images that the spec names by a tag alone, ready to paste
+    /// Print digests of images that the spec names by a tag alone, ready to paste, and write reconcile.lock
     Pin(Pin),
     /// Write what would run on Docker hosts as compose files, without any network
     Render(Render),
@@ -172,6 +172,9 @@ pub struct Init {
 pub struct Check {
     #[command(flatten)]
     pub spec: Spec,
+    /// Read the manifest FILE of an agent pool instead of the spec, and say the lines of a spec that mean the same
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    pub manifest: Option<PathBuf>,
     /// Warnings are errors
     #[arg(long)]
     pub strict: bool,

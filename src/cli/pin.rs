@@ -1,4 +1,7 @@
-//! `pin`: digests of images that the spec names by a tag alone, ready to paste.
+//! `pin`: digests of images that the spec names by a tag alone, ready to paste; and the lock file, which names the archives
+//! of the operator's chart.
+
+mod charts;
 
 use serde::Serialize;
 
@@ -21,6 +24,7 @@ use crate::systems::docker::pin::{self, Digest, Unpinned};
 struct Document {
     format_version: u32,
     images: Vec<Line>,
+    charts: Vec<charts::Line>,
 }
 
 /// One image.
@@ -44,10 +48,13 @@ pub async fn run(arguments: &Pin, globals: &Globals, output: Output, signals: &S
         Err(exit) => return Ok(exit),
     };
     let images = pin::unpinned(&fleet.desired.docker, &fleet.desired.origins);
+    // A sandbox serves a chart of its own making, which no lock file should name.
+    let wanted = if globals.sandbox.is_some() { Vec::new() } else { charts::wanted(&fleet.desired.kube) };
     let work = async {
+        let locked = charts::lock(&session::folder(&fleet.files), wanted).await?;
         let mut found = Vec::new();
         if images.is_empty() {
-            return Ok(found);
+            return Ok((found, locked));
         }
         let session = Session::open(fleet, globals).await?;
         let reader = Reader::new(&session.access.docker, &session.access.policy).await;
@@ -55,9 +62,9 @@ pub async fn run(arguments: &Pin, globals: &Globals, output: Output, signals: &S
             let digest = pin::digest(&reader, &image).await;
             found.push((image, digest));
         }
-        Ok::<_, Error>(found)
+        Ok::<_, Error>((found, locked))
     };
-    let found = match signals.unless_stopped(Box::pin(work)).await {
+    let (found, locked) = match signals.unless_stopped(Box::pin(work)).await {
         Ok(found) => found?,
         Err(exit) => return Ok(exit),
     };
@@ -72,8 +79,10 @@ pub async fn run(arguments: &Pin, globals: &Globals, output: Output, signals: &S
         lines.push(Line::new(&image, digest.as_ref()));
     }
     match arguments.format {
-        Format::Text => output.result(&text(&lines, exit))?,
-        Format::Json => output.result(&plan::document(&Document { format_version: 1, images: lines })?)?,
+        Format::Text => output.result(&text(&lines, &locked, exit))?,
+        Format::Json => {
+            output.result(&plan::document(&Document { format_version: 1, images: lines, charts: locked })?)?;
+        }
     }
     Ok(exit)
 }
@@ -106,8 +115,8 @@ impl Line {
 }
 
 /// Lines of a spec, with comments that may stay in it.
-fn text(lines: &[Line], exit: Exit) -> String {
-    let mut written: Vec<String> = Vec::new();
+fn text(lines: &[Line], charts: &[charts::Line], exit: Exit) -> String {
+    let mut written: Vec<String> = charts.iter().map(charts::Line::text).collect();
     for Line { key, image, pinned, place, pools, note } in lines {
         let place = place.as_deref().unwrap_or("the spec");
         written.push(format!("# {}, for {}; {}", clean(place), clean(&pools.join(", ")), clean(note)));

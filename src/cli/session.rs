@@ -199,7 +199,7 @@ impl Session {
 }
 
 /// The folder of the first file of the spec. A bare name has no folder in it, and no process can be started in "".
-fn folder(files: &[PathBuf]) -> PathBuf {
+pub fn folder(files: &[PathBuf]) -> PathBuf {
     let folder = files.first().and_then(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }

@@ -169,7 +169,7 @@ fn one_target(key: &str, at: At, target: &Target, findings: &mut Vec<Finding>) {
         ),
         (None, None) => findings.push(
             Finding::error(Rule::MissingKey, at, format!("targets.{key} is neither kubernetes nor docker"))
-                .remedy("add `kubernetes: {}` or `docker: {}`"),
+                .remedy("add `kubernetes: { operator: … }` or `docker: {}`"),
         ),
         _ => {}
     }

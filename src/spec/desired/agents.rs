@@ -231,8 +231,7 @@ impl<'s> Builder<'_, 's> {
     }
 
     fn source(&mut self, key: &str, purpose: Purpose, wish: &'s FilesWish) -> Option<Source> {
-        // A volume is for a cluster, and is an error here that the checks know.
-        let FilesWish { at, upload, on_host, volume: _ } = wish;
+        let FilesWish { at, upload, on_host, volume } = wish;
         match (upload, on_host) {
             (Some(path), None) => Some(Source::Upload(self.fleet.sources.beside(path.at, &path.value))),
             (None, Some(path)) if path.starts_with('/') => Some(Source::OnHost(path.value.clone())),
@@ -246,6 +245,8 @@ impl<'s> Builder<'_, 's> {
                 self.findings.push(Finding::error(Rule::Exclusive, other.at, message).remedy("keep one of them"));
                 None
             }
+            // A volume is for a cluster, and an error here of its own.
+            (None, None) if volume.is_some() => None,
             (None, None) => {
                 let message = format!("pools.{key}.{} says nothing of where the files are", purpose.word());
                 let finding = Finding::error(Rule::MissingKey, *at, message);

@@ -51,6 +51,8 @@ pub(in crate::spec) fn of_target(target: &Target) -> BTreeMap<String, Fact> {
             ("operator", Value::Object(of)) => {
                 of.into_iter().for_each(|(name, value)| leaves(&mut thing, &name, value));
             }
+            // The chart has this name twice: of the pod, and of the container in it.
+            ("securityContext", value) => leaves(&mut thing, "podSecurityContext", value),
             (name, value) => leaves(&mut thing, name, value),
         }
     }
@@ -67,11 +69,13 @@ fn members(value: &impl Serialize) -> serde_json::Map<String, Value> {
 
 /// Each leaf as a field of its own, without those that say nothing. A part that Kubernetes has a type for is one leaf.
 fn leaves(thing: &mut Thing, name: &str, value: Value) {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let whole = ["affinity", "securityContext", "podSecurityContext"].contains(&last);
     match value {
         Value::Null => {}
         Value::Array(items) if items.is_empty() => {}
         Value::Object(of) if of.is_empty() => {}
-        Value::Object(of) if !["affinity", "securityContext"].iter().any(|part| name.ends_with(part)) => {
+        Value::Object(of) if !whole => {
             of.into_iter().for_each(|(key, value)| leaves(thing, &format!("{name}.{key}"), value));
         }
         value => thing.say(&format!("operator.{name}"), value),

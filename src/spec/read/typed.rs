@@ -6,7 +6,8 @@ use std::fmt;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer as _, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 use serde::{Serialize, forward_to_deserialize_any};
 
@@ -147,6 +148,28 @@ impl std::error::Error for Wrong {}
 impl serde::de::Error for Wrong {
     fn custom<M: fmt::Display>(message: M) -> Self {
         Self { place: None, cause: message.to_string() }
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match unexpected {
+            Unexpected::Bool(_) => "true or false",
+            Unexpected::Signed(_) | Unexpected::Unsigned(_) | Unexpected::Float(_) => "a number",
+            Unexpected::Str(_) => "text",
+            Unexpected::Seq => "a list",
+            Unexpected::Map => "a map",
+            Unexpected::Unit => "nothing",
+            _ => "what stands there",
+        };
+        // As the types name what they take; all others name themselves, and are maps.
+        let wanted = match expected.to_string().as_str() {
+            "i32" | "i64" | "u32" | "u64" => "a whole number",
+            "f64" => "a number",
+            "a boolean" => "true or false",
+            "a string" | "Quantity" => "text",
+            "a sequence" => "a list",
+            _ => "a map",
+        };
+        Self { place: None, cause: format!("must be {wanted}, not {found}") }
     }
 }
 

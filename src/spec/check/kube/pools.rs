@@ -137,8 +137,14 @@ fn twice(key: &str, word: &str, at: At, other: At, findings: &mut Vec<Finding>) 
 
 fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
     let own = pool.kubernetes.as_ref();
-    let said = own.and_then(|own| own.resource.as_ref()).map_or(at, |said| said.at);
-    syntax::name("the name of an AgentPool", Kind::Subdomain, (pool.resource(key), said), findings);
+    let said = own.and_then(|own| own.resource.as_ref());
+    let place = said.map_or(at, |said| said.at);
+    let before = findings.len();
+    syntax::name("the name of an AgentPool", Kind::Subdomain, (pool.resource(key), place), findings);
+    if let Some(finding) = findings.get_mut(before).filter(|_| said.is_none()) {
+        // The key is no name of Kubernetes', and need not be one.
+        finding.remedy = Some("say another: `kubernetes: { resource: NAME }`".to_owned());
+    }
     let cooldown = pool.agents.as_ref().and_then(|agents: &Agents| agents.cooldown.as_ref());
     for time in cooldown.iter().flat_map(|cooldown| [&cooldown.up, &cooldown.down]).flatten() {
         long(key, time, findings);

@@ -6,7 +6,7 @@ mod pools;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::super::facts;
+use super::super::facts::{self, Fact};
 use super::super::model::{
     ArgocdWish, ClusterDelivery, ExistingSecret, ExternalSecret, KubernetesTarget, Target, TokenExternalSecret,
     TokenSecret, TokenWish,
@@ -21,9 +21,11 @@ use crate::systems::kube::desired::{
 };
 
 /// What a field says of which the spec says nothing and the operator's chart does.
-const OF_THE_CHART: &str = "the defaults of the operator's chart";
+const OF_THE_CHART: &str = "the chart's defaults";
 /// What a field says of which nobody but this program says something.
-const OURS: &str = "the defaults of this program";
+const OURS: &str = "reconcile's defaults";
+/// Fields of the operator that the chart does not have.
+const NOT_OF_THE_CHART: [&str; 3] = ["operator.chart", "operator.release", "operator.rbac.narrowSecrets"];
 
 /// Where fields are said, by their names. What is said of a field holds for all within it.
 #[derive(Default)]
@@ -55,6 +57,15 @@ impl Said {
             self.note(field, first.at);
         }
         wish.iter().map(|part| part.value.clone()).collect()
+    }
+
+    /// The same of a list of texts.
+    fn list(&mut self, field: &str, wish: Option<&Vec<Located<String>>>) -> Vec<String> {
+        let wish = wish.map(Vec::as_slice).unwrap_or_default();
+        if let Some(first) = wish.first() {
+            self.note(field, first.at);
+        }
+        wish.iter().map(|text| text.value.clone()).collect()
     }
 
     /// The same of a map of texts.
@@ -104,7 +115,7 @@ impl<'s> Builder<'_, 's> {
             delivery: self.delivery(delivery.as_ref(), argocd.as_ref(), &mut said),
             absent: said.take("absent", target.absent.as_ref()).unwrap_or_default(),
         };
-        self.note_fields(&target_address(key), facts::kube::of_target(&made).keys(), &said);
+        self.note_fields(&target_address(key), &facts::kube::of_target(&made), &said);
         Some(made)
     }
 
@@ -166,10 +177,12 @@ impl<'s> Builder<'_, 's> {
     }
 
     /// Notes where every field of a thing comes from: where it is said, or whose default it has.
-    fn note_fields<'n>(&mut self, address: &Address, fields: impl Iterator<Item = &'n String>, said: &Said) {
-        for field in fields {
+    fn note_fields(&mut self, address: &Address, fields: &BTreeMap<String, Fact>, said: &Said) {
+        // One that is left as it is found comes from nowhere.
+        for (field, _) in fields.iter().filter(|(_, value)| value.is_some()) {
             let default = || {
-                let from = if field.starts_with("operator.") { OF_THE_CHART } else { OURS };
+                let of_chart = field.starts_with("operator.") && !NOT_OF_THE_CHART.contains(&field.as_str());
+                let from = if of_chart { OF_THE_CHART } else { OURS };
                 Origin::Derived { from: from.to_owned(), place: None }
             };
             let origin = said.of(field).map_or_else(default, |at| self.spec_at(at));
@@ -177,3 +190,6 @@ impl<'s> Builder<'_, 's> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,14 @@ use k8s_openapi::apimachinery::pkg::api::resource;
 
 use super::super::Builder;
 use super::Said;
-use crate::spec::model::{ControllerWish, ControllersWish, ImageWish, Operator, ProxyWish, RbacWish, Resources};
+use crate::spec::model::{
+    ControllerWish, ControllersWish, ImageWish, Operator, ProxyWish, RbacWish, Resources, ServiceAccountWish,
+};
 use crate::spec::read::Located;
 use crate::systems::kube::desired::{self, Chart, ChartSource};
-use crate::systems::kube::operator::options::{Controller, Image, Period};
+use crate::systems::kube::operator::options::{
+    Controller, Controllers, Image, KubeRbacProxy, Period, Rbac, ServiceAccount,
+};
 use crate::systems::kube::operator::{CHART, Options, Release, Version};
 
 /// The server of HashiCorp's charts.
@@ -48,42 +52,18 @@ impl Builder<'_, '_> {
         options.image_pull_secrets = said.parts("operator.imagePullSecrets", image_pull_secrets.as_ref());
         options.pod_labels = said.texts("operator.podLabels", pod_labels);
         options.priority_class_name = said.take("operator.priorityClassName", priority_class_name.as_ref());
-        let manager = &mut options.operator;
-        said.image("operator.image", image.as_ref(), &mut manager.image);
-        said.resources("operator.resources", resources.as_ref(), &mut manager.resources);
-        manager.env = said.texts("operator.env", env);
-        manager.affinity = said.part("operator.affinity", affinity.as_ref());
-        manager.tolerations = said.parts("operator.tolerations", tolerations.as_ref());
-        if let Some(period) = said.take("operator.syncPeriod", sync_period.as_ref()) {
-            manager.sync_period = Period::of_seconds(period.seconds);
-        }
-        if let Some(first) = watched_namespaces.iter().flatten().next() {
-            said.note("operator.watchedNamespaces", first.at);
-        }
-        let watched = watched_namespaces.iter().flatten().map(|name| name.value.clone());
-        manager.watched_namespaces = watched.collect();
-        if let Some(ProxyWish { at: _, image, resources }) = kube_rbac_proxy {
-            said.image("operator.kubeRbacProxy.image", image.as_ref(), &mut options.kube_rbac_proxy.image);
-            let of = &mut options.kube_rbac_proxy.resources;
-            said.resources("operator.kubeRbacProxy.resources", resources.as_ref(), of);
-        }
-        if let Some(controllers) = controllers {
-            said.controllers(controllers, &mut options);
-        }
-        if let Some(account) = service_account {
-            set(
-                &mut options.service_account.create,
-                said.take("operator.serviceAccount.create", account.create.as_ref()),
-            );
-            options.service_account.name = said.take("operator.serviceAccount.name", account.name.as_ref());
-            options.service_account.annotations =
-                said.texts("operator.serviceAccount.annotations", &account.annotations);
-        }
-        if let Some(RbacWish { at: _, create, narrow_secrets }) = rbac {
-            set(&mut options.rbac.create, said.take("operator.rbac.create", create.as_ref()));
-            let narrow = said.take("operator.rbac.narrowSecrets", narrow_secrets.as_ref());
-            set(&mut options.rbac.narrow_secrets, narrow);
-        }
+        said.image("operator.image", image.as_ref(), &mut options.operator.image);
+        said.resources("operator.resources", resources.as_ref(), &mut options.operator.resources);
+        options.operator.env = said.texts("operator.env", env);
+        options.operator.affinity = said.part("operator.affinity", affinity.as_ref());
+        options.operator.tolerations = said.parts("operator.tolerations", tolerations.as_ref());
+        let period = said.take("operator.syncPeriod", sync_period.as_ref());
+        set(&mut options.operator.sync_period, period.map(|period| Period::of_seconds(period.seconds)));
+        options.operator.watched_namespaces = said.list("operator.watchedNamespaces", watched_namespaces.as_ref());
+        said.proxy(kube_rbac_proxy.as_ref(), &mut options.kube_rbac_proxy);
+        said.controllers(controllers.as_ref(), &mut options.controllers);
+        said.account(service_account.as_ref(), &mut options.service_account);
+        said.rbac(rbac.as_ref(), &mut options.rbac);
         let ca = custom_ca.as_ref().map(|ca| {
             said.note("operator.customCa", ca.at);
             self.fleet.sources.beside(ca.file.at, &ca.file.value)
@@ -143,9 +123,29 @@ impl Said {
         }
     }
 
-    fn controllers(&mut self, wish: &ControllersWish, options: &mut Options) {
+    fn proxy(&mut self, wish: Option<&ProxyWish>, proxy: &mut KubeRbacProxy) {
+        let Some(ProxyWish { at: _, image, resources }) = wish else { return };
+        self.image("operator.kubeRbacProxy.image", image.as_ref(), &mut proxy.image);
+        self.resources("operator.kubeRbacProxy.resources", resources.as_ref(), &mut proxy.resources);
+    }
+
+    fn account(&mut self, wish: Option<&ServiceAccountWish>, account: &mut ServiceAccount) {
+        let Some(ServiceAccountWish { at: _, name, create, annotations }) = wish else { return };
+        account.name = self.take("operator.serviceAccount.name", name.as_ref());
+        set(&mut account.create, self.take("operator.serviceAccount.create", create.as_ref()));
+        account.annotations = self.texts("operator.serviceAccount.annotations", annotations);
+    }
+
+    fn rbac(&mut self, wish: Option<&RbacWish>, rbac: &mut Rbac) {
+        let Some(RbacWish { at: _, create, narrow_secrets }) = wish else { return };
+        set(&mut rbac.create, self.take("operator.rbac.create", create.as_ref()));
+        set(&mut rbac.narrow_secrets, self.take("operator.rbac.narrowSecrets", narrow_secrets.as_ref()));
+    }
+
+    /// Those that the version does not have are not there to be set.
+    fn controllers(&mut self, wish: Option<&ControllersWish>, of: &mut Controllers) {
+        let Some(wish) = wish else { return };
         let ControllersWish { at: _, agent_pool, agent_token, module, project, runs_collector, workspace } = wish;
-        let of = &mut options.controllers;
         let all = [
             ("agentPool", agent_pool, Some(&mut of.agent_pool)),
             ("agentToken", agent_token, of.agent_token.as_mut()),

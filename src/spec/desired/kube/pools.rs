@@ -36,7 +36,7 @@ impl<'s> Builder<'_, 's> {
                 "resource",
                 pool.kubernetes.as_ref().and_then(|own| own.resource.as_ref()).map_or(at, |said| said.at),
             );
-            self.note_fields(&address, facts::kube::of_pool(&made).keys(), &said);
+            self.note_fields(&address, &facts::kube::of_pool(&made), &said);
             self.note_image(&address, pool);
             self.note_environment(&address, pool.agents.as_ref());
             pools.insert(key.to_owned(), made);
@@ -124,10 +124,8 @@ impl<'s> Builder<'_, 's> {
 }
 
 fn tokens(own: Option<&KubernetesPool>, said: &mut Said) -> Vec<String> {
-    let wish = own.and_then(|own| own.tokens.as_ref()).map(Vec::as_slice).unwrap_or_default();
-    let Some(first) = wish.first() else { return vec![TOKEN.to_owned()] };
-    said.note("tokens", first.at);
-    wish.iter().map(|name| name.value.clone()).collect()
+    let tokens = said.list("tokens", own.and_then(|own| own.tokens.as_ref()));
+    if tokens.is_empty() { vec![TOKEN.to_owned()] } else { tokens }
 }
 
 fn rules(

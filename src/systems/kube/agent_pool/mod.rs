@@ -20,7 +20,7 @@ pub use resource::{AgentPool, DeletionPolicy};
 use self::resource::{AgentDeployment, AgentToken, Autoscaling, CooldownPeriod, Spec, Token};
 use super::object::Object;
 // Where an agent's image looks for files is the same on every machine that runs it.
-use crate::systems::docker::desired::{Image, Purpose};
+use crate::systems::agent::{Image, Purpose};
 
 /// The name of the agent's container, which the operator uses as well where it makes the pod itself.
 pub const CONTAINER: &str = "tfc-agent";

@@ -4,7 +4,8 @@ use super::super::CONTAINER;
 use super::{Member, Node, at, innermost, items, member, text, word};
 use crate::spec::finding::{Finding, Rule};
 use crate::spec::node::Value;
-use crate::systems::docker::desired::{Image, TOKEN_VARIABLE};
+use crate::systems::agent::Image;
+use crate::systems::docker::desired::TOKEN_VARIABLE;
 
 /// What an agent needs at least, in bytes ("HCP Terraform Agents: Requirements").
 const MEMORY: f64 = 2e9;

@@ -2,20 +2,40 @@
 
 use std::fmt::Write as _;
 
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use serde_json::{Value as Json, json};
+
 use super::{Node, agents, at, items, member, scaling, text, whole, word};
 use crate::spec::node::Value;
-use crate::systems::docker::desired::Image;
+use crate::systems::agent::Image;
+use crate::systems::kube::desired::NAMESPACE;
 use crate::systems::kube::operator::Version;
 use crate::systems::kube::operator::options::Period;
+use crate::systems::kube::{typed, yaml};
 
 /// Where a manifest names no version: the one that the messages name, too.
 const IMAGE: &str = "hashicorp/tfc-agent:1.29.0";
+/// The name of the agents' token where a spec says none.
+const TOKEN: &str = "agents";
 /// How long an apply may take where a manifest says nothing of it: the spec's own default.
 const LONGEST_APPLY: u64 = 3600;
 
-/// Fields of a pod and of its container that the lines take up, or that only the operator decides.
-const TAKEN: [&str; 7] =
-    ["containers", "terminationGracePeriodSeconds", "name", "image", "resources", "replicas", "spec"];
+/// Fields of a pod that a spec has under the same name, and says in the same way.
+const ALIKE: [&str; 6] =
+    ["nodeSelector", "affinity", "tolerations", "priorityClassName", "imagePullSecrets", "securityContext"];
+/// The other fields that the lines take up.
+const TAKEN: [&str; 10] = [
+    "containers",
+    "terminationGracePeriodSeconds",
+    "serviceAccountName",
+    "name",
+    "image",
+    "resources",
+    "replicas",
+    "spec",
+    "annotations",
+    "labels",
+];
 
 pub(super) fn of(pools: &[&Node]) -> String {
     let spec = |pool: &Node, path: &[&str]| at(pool, &[&["spec"], path].concat()).and_then(text).map(quoted);
@@ -29,9 +49,14 @@ pub(super) fn of(pools: &[&Node]) -> String {
     }
     let _ = writeln!(
         lines,
-        "targets:\n  cluster:\n    kubernetes:\n      namespace: {}\n      operator:\n        version: {newest}\npools:",
-        quoted(namespace.unwrap_or("hcp-terraform"))
+        "targets:\n  cluster:\n    kubernetes:\n      namespace: {}\n      operator:\n        version: {newest}",
+        quoted(namespace.unwrap_or(NAMESPACE))
     );
+    if let Some(name) = first(&["token", "secretKeyRef", "name"]) {
+        let key = first(&["token", "secretKeyRef", "key"]).unwrap_or_else(|| "token".to_owned());
+        let _ = writeln!(lines, "      token:\n        secret:\n          name: {name}\n          key: {key}");
+    }
+    lines.push_str("pools:\n");
     for (number, pool) in pools.iter().enumerate() {
         one(pool, number, &mut lines);
     }
@@ -66,10 +91,55 @@ fn one(pool: &Node, number: usize, lines: &mut String) {
     let grace = pod.and_then(|pod| at(pod, &["terminationGracePeriodSeconds"])).and_then(whole);
     let grace = grace.and_then(|grace| u64::try_from(grace).ok()).filter(|grace| *grace > 0);
     let _ = writeln!(lines, "    longestApply: {}", Period::of_seconds(grace.unwrap_or(LONGEST_APPLY)));
+    let own = own(spec, pod, container);
+    if !own.is_empty() {
+        let _ = writeln!(lines, "    kubernetes:\n{own}", own = own.trim_end());
+    }
     let others = others(spec, pod, container);
     if !others.is_empty() {
         let _ = writeln!(lines, "    # Not taken over here, to be said beside it: {}", others.join(", "));
     }
+}
+
+/// What only a cluster knows of a pool. JSON is YAML, too.
+fn own(spec: &Node, pod: Option<&Node>, container: Option<&Node>) -> String {
+    let mut lines = String::new();
+    let mut say = |key: &str, value: &Json| {
+        let _ = writeln!(lines, "      {key}: {value}");
+    };
+    let tokens = at(spec, &["agentTokens"]).map(items).unwrap_or_default();
+    let tokens: Vec<&str> = tokens.iter().filter_map(|token| word(token, "name")).collect();
+    if !tokens.is_empty() && tokens != [TOKEN] {
+        say("tokens", &tokens.into());
+    }
+    if let Some(name) = pod.and_then(|pod| word(pod, "serviceAccountName")) {
+        say("serviceAccount", &json!({ "name": name, "create": false }));
+    }
+    if let Some(resources) = container.and_then(|container| at(container, &["resources"])) {
+        // Amounts are texts there.
+        let mut wrong = Vec::new();
+        let read: Option<ResourceRequirements> = typed::read(resources, &mut wrong);
+        if let Some(read) = read.filter(|_| wrong.is_empty()) {
+            say(
+                "resources",
+                &json!({ "requests": read.requests.unwrap_or_default(), "limits": read.limits.unwrap_or_default() }),
+            );
+        }
+    }
+    for key in ALIKE {
+        if let Some(node) = pod.and_then(|pod| at(pod, &[key])) {
+            say(key, &yaml::json(node));
+        }
+    }
+    for key in ["annotations", "labels"] {
+        if let Some(node) = at(spec, &["agentDeployment", key]) {
+            say(key, &yaml::json(node));
+        }
+    }
+    if word(spec, "deletionPolicy") == Some("destroy") {
+        say("deletionPolicy", &"destroy".into());
+    }
+    lines
 }
 
 /// What else the manifest says of the agents.
@@ -78,7 +148,7 @@ fn others(spec: &Node, pod: Option<&Node>, container: Option<&Node>) -> Vec<Stri
     let mut others = Vec::new();
     for node in [deployment, pod, container].into_iter().flatten() {
         let Value::Map(map) = &node.value else { continue };
-        let keys = map.iter().map(|(key, _)| key).filter(|key| !TAKEN.contains(key));
+        let keys = map.iter().map(|(key, _)| key).filter(|key| !TAKEN.contains(key) && !ALIKE.contains(key));
         others.extend(keys.filter(|key| key.chars().all(|c| c.is_ascii_alphanumeric())).map(ToOwned::to_owned));
     }
     let more = pod.and_then(|pod| at(pod, &["containers"])).map_or(0, |containers| items(containers).len());
