@@ -2,6 +2,7 @@
 //!
 //! Everything is a public field on purpose: a test breaks things by hand here, as a person would in HCP's web pages.
 
+mod cluster;
 mod crew;
 mod engine;
 mod fleet;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use cluster::{ADMINISTRATOR, Account, Change, Cluster, ClusterSeed, Stored, second};
 pub use crew::{Crew, Orders, Pod};
 pub use engine::{
     Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, FORGOTTEN, Image, Job, LogLine,
@@ -82,6 +84,9 @@ pub struct World {
     /// Docker Engines by their targets' names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub engines: BTreeMap<String, Engine>,
+    /// Kubernetes clusters by their targets' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clusters: BTreeMap<String, Cluster>,
     /// Agents that have a process, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<String, Worker>,
@@ -116,6 +121,7 @@ impl World {
             switches: Switches::default(),
             inbox: Inbox::default(),
             engines: BTreeMap::new(),
+            clusters: BTreeMap::new(),
             workers: BTreeMap::new(),
             crews: BTreeMap::new(),
             registry: Registry::built_in(),
@@ -133,11 +139,15 @@ impl World {
         world
     }
 
-    /// Adds the machines of a seed that are not here yet.
+    /// Adds the machines and clusters of a seed that are not here yet.
     pub fn provide(&mut self, seed: &Seed) {
         for machine in &seed.engines {
             let now = self.now;
             self.engines.entry(machine.name.clone()).or_insert_with(|| Engine::new(machine, now));
+        }
+        for cluster in &seed.clusters {
+            let now = self.now;
+            self.clusters.entry(cluster.name.clone()).or_insert_with(|| Cluster::new(cluster, now));
         }
     }
 
@@ -169,6 +179,7 @@ impl World {
                 forget(engine, "events");
                 members(engine.get_mut("containers")).for_each(|container| forget(container, "logs"));
             }
+            members(top.get_mut("clusters")).for_each(cluster::forget_volatile);
         }
         forget_times(&mut value);
         hex(&Sha256::digest(value.to_string()))
