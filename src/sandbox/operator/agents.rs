@@ -1,6 +1,6 @@
 //! The agents in the pods of a Deployment: what becomes of the stand-in for HCP when their number changes.
 //!
-//! Pods come and go as a ReplicaSet's do (Kubernetes' page "ReplicaSet", "Scaling a ReplicaSet": pods that are not started go first,
+//! Pods come and go as a `ReplicaSet`'s do (Kubernetes' page "`ReplicaSet`", "Scaling a `ReplicaSet`": pods that are not started go first,
 //! then the youngest), whatever their agents are doing; only the grace period protects a job. As nothing in a pod says whether its
 //! agent is ready, a new template replaces all pods at once, and a new one may have to wait until an old one has left its place.
 
@@ -31,17 +31,16 @@ pub fn orders(
 ) -> Option<Orders> {
     let pod = deployment.pointer("/spec/template/spec")?;
     let containers = pod["containers"].as_array()?;
-    let variables = containers.iter().flat_map(|container| container["env"].as_array().into_iter().flatten());
+    let mut variables = containers.iter().flat_map(|container| container["env"].as_array().into_iter().flatten());
     // Of two of a name the last one counts.
-    let variable = variables.filter(|variable| variable["name"] == "TFC_AGENT_TOKEN").last()?;
-    let value = match variable["value"].as_str() {
-        Some(value) => Some(value.to_owned()),
-        None => {
-            let source = &variable["valueFrom"]["secretKeyRef"];
-            let found = source["name"].as_str().and_then(secret);
-            let encoded = found.and_then(|secret| secret["data"][source["key"].as_str()?].as_str().map(str::to_owned));
-            encoded.and_then(|text| String::from_utf8(data_encoding::BASE64.decode(text.as_bytes()).ok()?).ok())
-        }
+    let variable = variables.rfind(|variable| variable["name"] == "TFC_AGENT_TOKEN")?;
+    let value = if let Some(value) = variable["value"].as_str() {
+        Some(value.to_owned())
+    } else {
+        let source = &variable["valueFrom"]["secretKeyRef"];
+        let found = source["name"].as_str().and_then(secret);
+        let encoded = found.and_then(|secret| secret["data"][source["key"].as_str()?].as_str().map(str::to_owned));
+        encoded.and_then(|text| String::from_utf8(data_encoding::BASE64.decode(text.as_bytes()).ok()?).ok())
     };
     let token = match value {
         Some(value) if value == FORGOTTEN => kept.map(str::to_owned),

@@ -57,9 +57,9 @@ impl Cluster {
     }
 
     /// Merges into an object.
-    pub async fn merge(&self, path: &str, manager: &str, patch: &Value) -> Result<Value, Failure> {
+    pub async fn merge(&self, path: &str, manager: &str, changes: &Value) -> Result<Value, Failure> {
         let request = self.request(Method::PATCH, path).query(&[("fieldManager", manager)]);
-        send(request.header("Content-Type", "application/merge-patch+json").body(patch.to_string())).await
+        send(request.header("Content-Type", "application/merge-patch+json").body(changes.to_string())).await
     }
 
     /// Removes an object.

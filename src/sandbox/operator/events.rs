@@ -93,8 +93,8 @@ impl Recorder {
         let path = format!("/api/v1/namespaces/{}/events", pool.namespace());
         let at = seconds(now);
         if let Some((name, count)) = self.told.get_mut(&key) {
-            let patch = json!({ "count": *count + 1, "lastTimestamp": at, "message": message });
-            match cluster.merge(&format!("{path}/{name}"), "manager", &patch).await {
+            let again = json!({ "count": *count + 1, "lastTimestamp": at, "message": message });
+            match cluster.merge(&format!("{path}/{name}"), "manager", &again).await {
                 Ok(_) => {
                     *count += 1;
                     return;

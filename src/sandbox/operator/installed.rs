@@ -29,7 +29,7 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Where the AgentPools are listed that it watches.
+    /// Where the `AgentPool`s are listed that it watches.
     pub fn lists(&self) -> Vec<String> {
         if self.watched.is_empty() {
             return vec![format!("{GROUP}/agentpools")];

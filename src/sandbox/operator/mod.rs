@@ -1,9 +1,9 @@
 //! The HCP Terraform operator of the embedded sandbox: an ordinary client of a Kubernetes API and of HCP's.
 //!
 //! It runs against the stand-in for Kubernetes and against a real API server alike, and knows nothing that it has not asked for:
-//! to HCP it goes with the token that an AgentPool names. What it does, in which order and in which words it fails is what
+//! to HCP it goes with the token that an `AgentPool` names. What it does, in which order and in which words it fails is what
 //! `hashicorp/hcp-terraform-operator` does (`internal/controller/agentpool_controller*.go` at the tags v2.9.2 and v2.12.0, its
-//! behaviour retold, none of its code). Of its controllers there is the one of AgentPools, in one process for each Deployment.
+//! behaviour retold, none of its code). Of its controllers there is the one of `AgentPool`s, in one process for each Deployment.
 //!
 //! Nothing here waits or measures time: a pass does everything that is due, once, at the time that it is told.
 
@@ -74,7 +74,7 @@ pub struct Passed {
     pub worked: Vec<String>,
     /// Why others did not, or why nothing could be looked at.
     pub idle: Vec<String>,
-    /// AgentPools by `namespace/name`, in the order in which they had their turn.
+    /// `AgentPool`s by `namespace/name`, in the order in which they had their turn.
     pub pools: Vec<(String, Outcome)>,
 }
 
@@ -82,7 +82,7 @@ pub struct Passed {
 #[derive(Debug, Default)]
 struct Process {
     recorder: Recorder,
-    /// AgentPools that were found invalid, by uid, with their generation: they are not looked at before they change.
+    /// `AgentPool`s that were found invalid, by uid, with their generation: they are not looked at before they change.
     invalid: BTreeMap<String, i64>,
     /// Whether every kind that it serves was there.
     started: bool,
@@ -130,7 +130,7 @@ impl Operator {
         })
     }
 
-    /// Lets every AgentPool have one turn that an operator of this cluster watches.
+    /// Lets every `AgentPool` have one turn that an operator of this cluster watches.
     pub async fn pass(&self, now: Timestamp) -> Passed {
         let mut processes = self.processes.lock().await;
         let mut passed = Passed::default();

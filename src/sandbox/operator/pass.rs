@@ -1,4 +1,4 @@
-//! The turn of one AgentPool (`agentpool_controller.go`).
+//! The turn of one `AgentPool` (`agentpool_controller.go`).
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub enum Outcome {
     Gone,
 }
 
-/// One AgentPool, while it has its turn.
+/// One `AgentPool`, while it has its turn.
 pub struct Turn<'a> {
     pub operator: &'a Operator,
     pub installed: &'a Installed,
@@ -40,7 +40,7 @@ pub struct Turn<'a> {
     hcp: Option<Hcp>,
 }
 
-/// Gives an AgentPool its turn.
+/// Gives an `AgentPool` its turn.
 pub async fn turn(
     operator: &Operator,
     installed: &Installed,

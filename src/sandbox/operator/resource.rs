@@ -1,4 +1,4 @@
-//! An AgentPool resource, as the operator reads and writes it.
+//! An `AgentPool` resource, as the operator reads and writes it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// The group of the operator's kinds.
 pub const GROUP: &str = "/apis/app.terraform.io/v1alpha2";
-/// What keeps a deleted AgentPool until its turn has come.
+/// What keeps a deleted `AgentPool` until its turn has come.
 pub const FINALIZER: &str = "agentpool.app.terraform.io/finalizer";
 /// Stops the turns of a resource.
 const PAUSED: &str = "app.terraform.io/paused";

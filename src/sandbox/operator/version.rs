@@ -30,7 +30,7 @@ impl Version {
         }
     }
 
-    /// Whether the controller of AgentPools looks at `app.terraform.io/paused`. Without it the recipe to adopt a pool does not work.
+    /// Whether the controller of `AgentPool`s looks at `app.terraform.io/paused`. Without it the recipe to adopt a pool does not work.
     pub fn honours_pause(self) -> bool {
         self >= Self(2, 10, 0)
     }

@@ -3,15 +3,11 @@
 pub mod agent_pool;
 pub mod apply;
 pub mod chart;
-<<<<<<< HEAD
 pub mod client;
 pub mod compare;
 pub mod desired;
 pub mod failure;
 pub mod labels;
-=======
-pub mod desired;
->>>>>>> kube-operator
 pub mod object;
 pub mod observe;
 pub mod observed;
