@@ -132,7 +132,11 @@ fn fleet(count: usize, variables_each: usize) -> Desired {
             runs_agents: false,
         },
         docker: docker::desired::Desired { fleet: "bench".parse().expect("a fleet's name"), targets: BTreeMap::new() },
-        kube: kube::desired::Desired { fleet: "bench".parse().expect("a fleet's name"), targets: BTreeMap::new() },
+        kube: kube::desired::Desired {
+            fleet: "bench".parse().expect("a fleet's name"),
+            organization: "bench".to_owned(),
+            targets: BTreeMap::new(),
+        },
         origins: Origins::default(),
     }
 }

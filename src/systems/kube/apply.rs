@@ -7,10 +7,9 @@ use tokio::time::Instant;
 
 use super::client::{Kind, Writer, Writers};
 use super::failure::{Failure, FailureKind};
-use super::observed::Live;
 use super::plan::pool_id;
 use super::request::{Apply, ApplySecret, Call, Request, Until};
-use super::{labels, token_about};
+use super::{labels, token_about, wire};
 use crate::address::Address;
 use crate::error::Error;
 use crate::secret::Secrets;
@@ -93,7 +92,7 @@ impl Task<'_> {
                 Ok(Made::default())
             }
             Until::Pooled => {
-                let pooled = |it: Option<&Value>| pool_id(&Live::of(it?.clone())).map(str::to_owned);
+                let pooled = |it: Option<&Value>| pool_id(&wire::live(it?.clone())).map(str::to_owned);
                 let Some(id) = self.until(&kind, (namespace, name), pooled).await? else {
                     return Err(self.no_pool(namespace, name).await);
                 };

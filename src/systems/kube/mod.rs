@@ -17,6 +17,7 @@ mod pool;
 pub mod request;
 pub mod typed;
 pub mod wanted;
+pub mod wire;
 pub mod yaml;
 
 pub use self::desired::target_address;

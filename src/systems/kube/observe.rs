@@ -12,7 +12,7 @@ use super::failure::{Failure, FailureKind};
 use super::object::Object;
 use super::observed::{Cluster, Identity, Live, Observed, Trial};
 use super::wanted::{self, Context, Files, Wanted};
-use super::{labels, target_address};
+use super::{labels, target_address, wire};
 use crate::address::Address;
 use crate::plan::{Gap, Listing, Read};
 use crate::secret::fingerprint::Fingerprint;
@@ -140,7 +140,7 @@ impl Look<'_> {
             client.list(kind, namespace, None).await
         };
         let listing = match listed {
-            Ok(listing) => Listing::Complete(listing.items.into_iter().map(Live::of).collect()),
+            Ok(listing) => Listing::Complete(listing.items.into_iter().map(wire::live).collect()),
             // No definition of it, so there are none.
             Err(failure) if failure.is_not_served() => Listing::Complete(Vec::new()),
             Err(failure) => Listing::Partial(

@@ -422,7 +422,8 @@ async fn nothing_is_written_to_another_cluster_than_the_one_that_was_looked_at()
     });
     let way = Way::Loopback { address: server.address.clone(), token: Secret::new("t".to_owned()) };
     let door = Door { way, from: "a test".to_owned() };
-    let access = Access { doors: BTreeMap::from([("cluster".to_owned(), Ok(door))]) };
+    let doors = BTreeMap::from([("cluster".to_owned(), Ok(door))]);
+    let access = Access { doors, charts: Charts::default() };
     let reader = Reader::new(&access, &policy()).await;
     reader.cluster("cluster").unwrap().is_known_as("u-1");
     let writers = Writers::new(&reader);
