@@ -180,9 +180,13 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
     }
     for (namespace, at, rules) in rules.iter() {
         syntax::name("a namespace", Kind::Label, (namespace, at), findings);
-        rules.iter().for_each(|of| rule(key, of, false, findings));
+        for of in rules {
+            rule(key, of, false, findings);
+        }
     }
-    cluster_rules.iter().flatten().for_each(|of| rule(key, of, true, findings));
+    for of in cluster_rules.iter().flatten() {
+        rule(key, of, true, findings);
+    }
     syntax::resources(&format!("the agents' resources of pools.{key}"), resources.as_ref(), findings);
     syntax::named("the name of a priority class", Kind::Subdomain, priority_class_name.as_ref(), findings);
     syntax::texts(&format!("nodeSelector of pools.{key}"), Texts::Labels, node_selector, findings);
