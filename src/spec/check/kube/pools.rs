@@ -149,11 +149,7 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
     for time in cooldown.iter().flat_map(|cooldown| [&cooldown.up, &cooldown.down]).flatten() {
         long(key, time, findings);
     }
-    for (purpose, wish) in [(Purpose::Providers, &pool.providers), (Purpose::Hooks, &pool.hooks)] {
-        if let Some(source) = wish.as_ref().and_then(|wish| wish.volume.as_ref()) {
-            kind_of_volume(&format!("`{}.volume` of pools.{key}", purpose.word()), source, findings);
-        }
-    }
+    files(key, pool, findings);
     let Some(own) = own else { return };
     let KubernetesPool {
         at: _,
@@ -196,6 +192,14 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
         syntax::empties(&what, of, findings);
     }
     volumes(key, own, findings);
+}
+
+fn files(key: &str, pool: &Pool, findings: &mut Vec<Finding>) {
+    for (purpose, wish) in [(Purpose::Providers, &pool.providers), (Purpose::Hooks, &pool.hooks)] {
+        if let Some(source) = wish.as_ref().and_then(|wish| wish.volume.as_ref()) {
+            kind_of_volume(&format!("`{}.volume` of pools.{key}", purpose.word()), source, findings);
+        }
+    }
 }
 
 fn long(key: &str, time: &Located<Duration>, findings: &mut Vec<Finding>) {
