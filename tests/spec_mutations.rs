@@ -126,12 +126,25 @@ fn table(name: &str, json: &serde_json::Value, text: &mut String) {
     let map = json.as_object().unwrap();
     let key = |key: &str| serde_json::Value::from(key).to_string();
     for (name, value) in map.iter().filter(|(_, value)| !value.is_object()) {
-        writeln!(text, "{} = {value}", key(name)).unwrap();
+        writeln!(text, "{} = {}", key(name), inline(value)).unwrap();
     }
     for (inner, value) in map.iter().filter(|(_, value)| value.is_object()) {
         let path = if name.is_empty() { key(inner) } else { format!("{name}.{}", key(inner)) };
         writeln!(text, "[{path}]").unwrap();
         table(&path, value, text);
+    }
+}
+
+/// A value on one line; TOML's maps have `=` where JSON's have `:`.
+fn inline(json: &serde_json::Value) -> String {
+    match json {
+        serde_json::Value::Object(map) => {
+            let members =
+                map.iter().map(|(key, value)| format!("{} = {}", serde_json::Value::from(key.as_str()), inline(value)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
     }
 }
 

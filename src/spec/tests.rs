@@ -231,8 +231,8 @@ fn an_accepted_finding_is_a_lasting_warning() {
     let body = |accept: &str| {
         format!(
             "
-targets: {{ cluster: {{ kubernetes: {{}} }} }}
-pools: {{ cluster: {{ target: cluster }} }}
+targets: {{ cluster: {{ kubernetes: {{ operator: {{ version: '2.12.0' }}, token: {{ env: TOKEN }} }} }} }}
+pools: {{ cluster: {{ target: cluster, agents: {{ image: 'hashicorp/tfc-agent:1.29.0' }} }} }}
 projects: {{ main: {{ workspaces: {{ boot: {{ runsOn: cluster, manages: [targets/cluster] {accept} }} }} }} }}
 "
         )

@@ -161,7 +161,9 @@ fn operator(key: &str, namespace: &str, of: &Operator, findings: &mut Vec<Findin
     environment(key, of, findings);
     controllers(key, of, findings);
     let images = [of.image.as_ref(), of.kube_rbac_proxy.as_ref().and_then(|proxy| proxy.image.as_ref())];
-    images.into_iter().flatten().for_each(|wish| image(key, wish, findings));
+    for wish in images.into_iter().flatten() {
+        image(key, wish, findings);
+    }
     syntax::resources(&format!("the operator's resources of targets.{key}"), of.resources.as_ref(), findings);
     if let Some(ProxyWish { at: _, image: _, resources }) = &of.kube_rbac_proxy {
         syntax::resources(&format!("the proxy's resources of targets.{key}"), resources.as_ref(), findings);
@@ -262,11 +264,11 @@ fn controllers(key: &str, of: &Operator, findings: &mut Vec<Finding>) {
 fn image(key: &str, wish: &ImageWish, findings: &mut Vec<Finding>) {
     let ImageWish { at: _, repository, tag, digest, pull_policy: _ } = wish;
     let alone = |text: &str| text.parse::<Image>().is_ok_and(|image| image.tag.is_none() && image.digest.is_none());
-    let with = |sign: char, text: &str| format!("{CHART}{sign}{text}").parse::<Image>().is_ok();
+    let continues = |sign: char, text: &str| format!("{CHART}{sign}{text}").parse::<Image>().is_ok();
     let wrong = [
         repository.as_ref().filter(|said| !alone(said)),
-        tag.as_ref().filter(|said| !with(':', said)),
-        digest.as_ref().filter(|said| !with('@', said)),
+        tag.as_ref().filter(|said| !continues(':', said)),
+        digest.as_ref().filter(|said| !continues('@', said)),
     ];
     for said in wrong.into_iter().flatten() {
         let message = format!("`{}` is no part of an image's name, in targets.{key}", said.value);

@@ -149,11 +149,7 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
     for time in cooldown.iter().flat_map(|cooldown| [&cooldown.up, &cooldown.down]).flatten() {
         long(key, time, findings);
     }
-    for (purpose, wish) in [(Purpose::Providers, &pool.providers), (Purpose::Hooks, &pool.hooks)] {
-        if let Some(source) = wish.as_ref().and_then(|wish| wish.volume.as_ref()) {
-            kind_of_volume(&format!("`{}.volume` of pools.{key}", purpose.word()), source, findings);
-        }
-    }
+    files(key, pool, findings);
     let Some(own) = own else { return };
     let KubernetesPool {
         at: _,
@@ -180,9 +176,13 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
     }
     for (namespace, at, rules) in rules.iter() {
         syntax::name("a namespace", Kind::Label, (namespace, at), findings);
-        rules.iter().for_each(|of| rule(key, of, false, findings));
+        for of in rules {
+            rule(key, of, false, findings);
+        }
     }
-    cluster_rules.iter().flatten().for_each(|of| rule(key, of, true, findings));
+    for of in cluster_rules.iter().flatten() {
+        rule(key, of, true, findings);
+    }
     syntax::resources(&format!("the agents' resources of pools.{key}"), resources.as_ref(), findings);
     syntax::named("the name of a priority class", Kind::Subdomain, priority_class_name.as_ref(), findings);
     syntax::texts(&format!("nodeSelector of pools.{key}"), Texts::Labels, node_selector, findings);
@@ -192,6 +192,14 @@ fn one(key: &str, at: At, pool: &Pool, findings: &mut Vec<Finding>) {
         syntax::empties(&what, of, findings);
     }
     volumes(key, own, findings);
+}
+
+fn files(key: &str, pool: &Pool, findings: &mut Vec<Finding>) {
+    for (purpose, wish) in [(Purpose::Providers, &pool.providers), (Purpose::Hooks, &pool.hooks)] {
+        if let Some(source) = wish.as_ref().and_then(|wish| wish.volume.as_ref()) {
+            kind_of_volume(&format!("`{}.volume` of pools.{key}", purpose.word()), source, findings);
+        }
+    }
 }
 
 fn long(key: &str, time: &Located<Duration>, findings: &mut Vec<Finding>) {
