@@ -163,15 +163,35 @@ fn reason_of(binding: &Value, namespace: &str, user: &str) -> String {
 }
 
 /// Refuses to give others what somebody has not (kubernetes v1.36, `pkg/registry/rbac/validation`).
-pub fn refuse_escalation(cluster: &Cluster, user: &User, target: &Target, object: &Value) -> Result<(), Refusal> {
+pub fn refuse_escalation(
+    cluster: &Cluster,
+    user: &User,
+    target: &Target,
+    live: Option<&Value>,
+    object: &Value,
+) -> Result<(), Refusal> {
+    let is_same = |live: &Value| ["rules", "roleRef", "subjects"].iter().all(|name| live[*name] == object[*name]);
+    if live.is_some_and(is_same) {
+        return Ok(());
+    }
     let given = match target.resource.kind.as_str() {
         "Role" | "ClusterRole" => object["rules"].as_array().cloned().unwrap_or_default(),
         "RoleBinding" | "ClusterRoleBinding" => role(cluster, object, &target.namespace),
         _ => return Ok(()),
     };
     let held = rules_of(cluster, user, &target.namespace);
+    // Who may escalate, or bind this role, need not hold what is in it.
+    let is_role = target.resource.kind.ends_with("Role");
+    let role = &object["roleRef"];
+    let (verb, resource, of) = match (is_role, role["kind"] == "Role") {
+        (true, _) => ("escalate", target.resource.plural.as_str(), &object["metadata"]["name"]),
+        (false, true) => ("bind", "roles", &role["name"]),
+        (false, false) => ("bind", "clusterroles", &role["name"]),
+    };
+    let name = of.as_str().unwrap_or_default();
+    let wish = Wish { verb, group: &target.resource.group, resource, namespace: &target.namespace, name };
     let missing: Vec<String> = given.iter().flat_map(|rule| not_held(&held, rule)).collect();
-    if missing.is_empty() {
+    if missing.is_empty() || granted(&held, wish).is_some() {
         return Ok(());
     }
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
@@ -200,6 +220,12 @@ fn not_held(held: &[Rule], rule: &Value) -> Vec<String> {
         let verbs: Vec<&str> = words(rule, "verbs").into_iter().filter(|verb| !is_held(verb)).collect();
         if !verbs.is_empty() {
             missing.push(format!("{{APIGroups:[{group:?}], Resources:[{resource:?}], Verbs:{verbs:?}}}"));
+        }
+    }
+    for url in words(rule, "nonResourceURLs") {
+        let verbs: Vec<&str> = words(rule, "verbs").into_iter().filter(|verb| !opens(held, url, verb)).collect();
+        if !verbs.is_empty() {
+            missing.push(format!("{{NonResourceURLs:[{url:?}], Verbs:{verbs:?}}}"));
         }
     }
     missing

@@ -1,6 +1,8 @@
 //! The controllers of deployments and the scheduler in one: pods are ready at once where a machine fits, and never
 //! where none does.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,7 +16,9 @@ const DEPLOYMENTS: &str = "deployments.apps";
 pub fn settle(cluster: &mut Cluster, now: Timestamp) {
     let keys: Vec<String> = cluster.all(DEPLOYMENTS).map(|(key, _)| key.clone()).collect();
     for key in keys {
-        let Some(object) = cluster.get(DEPLOYMENTS, &key).map(|stored| (**stored.object()).clone()) else { continue };
+        let Some(object) = cluster.get(DEPLOYMENTS, &key).map(|stored| Arc::clone(stored.object())) else {
+            continue;
+        };
         let why = misfit(cluster, &object);
         let is_new = object["status"]["observedGeneration"] != object["metadata"]["generation"];
         let status = status_of(&object, why.is_none(), now);

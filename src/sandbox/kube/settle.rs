@@ -1,7 +1,10 @@
 //! What the controllers of a cluster do, as far as anybody waits for it: definitions are established, deployments get a
 //! status, what nobody owns goes, namespaces end. All of it is done when a write is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -35,11 +38,11 @@ pub fn settle(cluster: &mut Cluster, now: Timestamp) {
 /// Writes a status as a controller does.
 pub fn write_status(cluster: &mut Cluster, id: &str, key: &str, status: Value, now: Timestamp) {
     let Some(resource) = kinds::of_id(cluster, id) else { return };
-    let Some(live) = cluster.get(id, key).map(|stored| (**stored.object()).clone()) else { return };
+    let Some(live) = cluster.get(id, key).map(|stored| Arc::clone(stored.object())) else { return };
     if live["status"] == status {
         return;
     }
-    let mut object = live.clone();
+    let mut object = (*live).clone();
     object["status"] = status;
     let manager = Manager {
         operation: Operation::Update,
@@ -64,7 +67,7 @@ fn keys(cluster: &Cluster, id: &str) -> Vec<String> {
 /// A definition that is new or changed is accepted and established.
 fn definitions(cluster: &mut Cluster, now: Timestamp) {
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| Arc::clone(stored.object())) else {
             continue;
         };
         if !definition["metadata"]["deletionTimestamp"].is_null() {
@@ -110,7 +113,7 @@ fn accounts(cluster: &mut Cluster, now: Timestamp) {
 /// Namespaces and definitions that go take with them what is in them.
 fn endings(cluster: &mut Cluster, now: Timestamp) {
     for name in keys(cluster, "namespaces") {
-        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| (**stored.object()).clone()) else {
+        let Some(namespace) = cluster.get("namespaces", &name).map(|stored| Arc::clone(stored.object())) else {
             continue;
         };
         if namespace["metadata"]["deletionTimestamp"].is_null() {
@@ -128,7 +131,7 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
         }
     }
     for key in keys(cluster, DEFINITIONS) {
-        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| (**stored.object()).clone()) else {
+        let Some(definition) = cluster.get(DEFINITIONS, &key).map(|stored| Arc::clone(stored.object())) else {
             continue;
         };
         if definition["metadata"]["deletionTimestamp"].is_null() {

@@ -461,7 +461,7 @@ fn commit(
         }
         Some(live) => give_next(writing, live, &mut object, &name)?,
     }
-    access::refuse_escalation(cluster, &writing.call.user, target, &object)?;
+    access::refuse_escalation(cluster, &writing.call.user, target, live, &object)?;
     let entries = managers.to_json();
     if entries.as_array().is_some_and(|entries| !entries.is_empty()) {
         object["metadata"]["managedFields"] = entries;

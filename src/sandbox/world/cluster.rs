@@ -329,7 +329,8 @@ impl Cluster {
 
     /// Changes after a number.
     pub fn since(&self, revision: u64) -> impl Iterator<Item = &Change> {
-        self.history.iter().filter(move |change| change.revision > revision)
+        let first = self.history.partition_point(|change| change.revision <= revision);
+        self.history.range(first..)
     }
 
     /// Objects of a kind as they were at a number; none if that is too long ago.

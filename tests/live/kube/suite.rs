@@ -11,10 +11,11 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use reconcile::sandbox::{ClusterSeed, Sandbox, Seed, world::Account};
 
 use super::behaviour;
 use super::cluster::{self, ADMIN, Cluster, VISITOR};
-use super::subject::Subject;
+use super::subject::{Door, Subject};
 
 /// A behaviour by its name.
 pub type Behaviour = (&'static str, for<'a> fn(&'a Subject) -> LocalBoxFuture<'a, ()>);
@@ -252,6 +253,19 @@ async fn a_client_gets_in(cluster: &Cluster) {
         let namespaces = Api::<Namespace>::all(client).list(&ListParams::default()).await;
         assert_eq!(namespaces.is_ok(), may_list, "{user}: {namespaces:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stand_in_behaves_as_described() {
+    let seed = Seed { clusters: vec![ClusterSeed::new("home")], ..Seed::default() };
+    let sandbox = Sandbox::in_memory(&seed).await.unwrap();
+    sandbox.with_world(|world| {
+        let accounts = &mut world.clusters.get_mut("home").unwrap().accounts;
+        accounts.insert(VISITOR.to_owned(), Account::new(VISITOR, "visitor-token", Vec::new()));
+    });
+    let access = sandbox.cluster("home").unwrap();
+    let door = |token: &str| Door { address: access.address.clone(), authority: None, token: token.to_owned() };
+    hold(&Subject::new(&door(&access.token), &door("visitor-token"), None), &[ALL]).await;
 }
 
 #[test]
