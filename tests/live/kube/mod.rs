@@ -3,5 +3,6 @@
 pub mod behaviour;
 pub mod cluster;
 pub mod fixtures;
+pub mod histories;
 pub mod subject;
 pub mod suite;

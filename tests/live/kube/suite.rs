@@ -15,6 +15,8 @@ use reconcile::sandbox::{ClusterSeed, Sandbox, Seed, world::Account};
 
 use super::behaviour;
 use super::cluster::{self, ADMIN, Cluster, VISITOR};
+use super::fixtures::Kind;
+use super::histories::{self, Side};
 use super::subject::{Door, Subject};
 
 /// A behaviour by its name.
@@ -243,6 +245,14 @@ async fn hold(subject: &Subject, behaviours: &[&[Behaviour]]) {
     assert!(failed.is_empty(), "not as described:\n  {}", failed.join("\n  "));
 }
 
+/// A history that is lived twice ends the same: what is compared of one depends on nothing but what was asked.
+async fn repeat_histories(subject: &Subject) {
+    let kind = Kind::defined(subject).await;
+    let side = Side { subject, kind: &kind };
+    let differences = histories::live_all(side, side).await;
+    assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n\n"));
+}
+
 /// The library that this program uses gets in by a kubeconfig of the cluster, and is who it says.
 async fn a_client_gets_in(cluster: &Cluster) {
     for (user, may_list) in [(ADMIN, true), (VISITOR, false)] {
@@ -272,6 +282,8 @@ async fn the_stand_in_behaves_as_described() {
 fn a_real_api_server_behaves_as_described() {
     cluster::with_cluster(async |cluster| {
         a_client_gets_in(&cluster).await;
-        hold(&cluster.subject(), &[ALL, REAL_ONLY]).await;
+        let subject = cluster.subject();
+        hold(&subject, &[ALL, REAL_ONLY]).await;
+        repeat_histories(&subject).await;
     });
 }
