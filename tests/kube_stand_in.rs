@@ -14,7 +14,7 @@ use kube::{
 };
 use reconcile::sandbox::{
     ClusterAccess, ClusterSeed, Sandbox, Seed,
-    faults::{Fault, Faults, Rule, names::named},
+    faults::{BodyKind, Fault, Faults, Rule, names::named},
     world::Account,
 };
 use serde_json::{Value, json};
@@ -102,7 +102,10 @@ fn deployment(selector: &Value) -> Value {
     let container = json!({ "name": "main", "image": "example/program:1" });
     json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" }, "spec": {
         "selector": { "matchLabels": { "app": "a" } },
-        "template": { "metadata": { "labels": { "app": "a" } }, "spec": { "containers": [container], "nodeSelector": selector } },
+        "template": {
+            "metadata": { "labels": { "app": "a" } },
+            "spec": { "containers": [container], "nodeSelector": selector },
+        },
     } })
 }
 
@@ -139,7 +142,7 @@ async fn it_misbehaves_as_its_script_says() {
     assert!(lost.is_err(), "{lost:?}");
     assert_eq!(subject.get(&format!("{CONFIG_MAPS}/a")).await.0, 200, "it was done all the same");
     let refused =
-        Fault::Status { code: 429, body: Default::default(), headers: [("retry-after".into(), "1".into())].into() };
+        Fault::Status { code: 429, body: BodyKind::Jsonapi, headers: [("retry-after".into(), "1".into())].into() };
     subject.rule("GET kube/home/api/v1/namespaces/*/configmaps", refused);
     let (status, body) = subject.get(CONFIG_MAPS).await;
     assert_eq!((status, &body["reason"], &body["code"]), (429, &json!("TooManyRequests"), &json!(429)));
@@ -221,7 +224,8 @@ async fn accounts_may_what_their_rules_say() {
     let (status, list) = subject.send("reader-token", "GET", CONFIG_MAPS, None).await.unwrap();
     assert_eq!((status, &list["kind"]), (200, &json!("ConfigMapList")));
     let (status, body) = subject.send("reader-token", "GET", SECRETS, None).await.unwrap();
-    let text = "secrets is forbidden: User \"reader\" cannot list resource \"secrets\" in API group \"\" in the namespace \"default\"";
+    let text = "secrets is forbidden: User \"reader\" cannot list resource \"secrets\" in API group \"\" in the \
+        namespace \"default\"";
     assert_eq!((status, &body["message"]), (403, &json!(text)));
     let asked = json!({ "spec": { "namespace": "default" } });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";

@@ -163,7 +163,8 @@ impl Sandbox {
 
     /// The same, from a state that was copied from another one.
     pub async fn resume(world: World) -> Result<Self, SandboxError> {
-        Self::start(world, TOKEN.to_owned(), None, None).await
+        // A world is large, and so is what starts it.
+        Box::pin(Self::start(world, TOKEN.to_owned(), None, None)).await
     }
 
     /// In a directory, saved after every write; time goes on as it does outside.
@@ -201,7 +202,7 @@ impl Sandbox {
 
     async fn serve_claimed(claimed: Claimed, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         let (world, token) = claimed.load(seed)?;
-        Self::start(world, token, listen, Some(claimed)).await
+        Box::pin(Self::start(world, token, listen, Some(claimed))).await
     }
 
     async fn start(
@@ -220,22 +221,8 @@ impl Sandbox {
         let saver = claimed.as_ref().map(|_| Saver::new());
         let pace = claimed.as_ref().map(|_| Instant::now());
         let shared = Arc::new(Shared::new(world, origin.clone(), saver.clone(), pace));
-        let mut tasks = Vec::new();
+        let mut tasks = Box::pin(open_doors(&shared, &token)).await.map_err(failed)?;
         let mut claimed = claimed;
-        let names: Vec<String> = shared.world().engines.keys().cloned().collect();
-        for name in names {
-            let (address, task) = docker::serve::open(&shared, &name, "docker").await.map_err(failed)?;
-            shared.engines.lock().unwrap_or_else(PoisonError::into_inner).insert(name, format!("tcp://{address}"));
-            tasks.push(task);
-        }
-        let names: Vec<String> = shared.world().clusters.keys().cloned().collect();
-        for name in names {
-            let key = kube::serve::token_of(&token, &name);
-            let (address, task) = kube::serve::open(&shared, &name, "kube", &key).await.map_err(failed)?;
-            let access = ClusterAccess { address: format!("http://{address}"), token: key };
-            shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).insert(name, access);
-            tasks.push(task);
-        }
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
             tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
             let engines = shared.engines.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -401,6 +388,26 @@ impl Drop for Sandbox {
             task.abort();
         }
     }
+}
+
+/// A door to each engine and each cluster of the world.
+async fn open_doors(shared: &Arc<Shared>, token: &str) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut tasks = Vec::new();
+    let names: Vec<String> = shared.world().engines.keys().cloned().collect();
+    for name in names {
+        let (address, task) = docker::serve::open(shared, &name, "docker").await?;
+        shared.engines.lock().unwrap_or_else(PoisonError::into_inner).insert(name, format!("tcp://{address}"));
+        tasks.push(task);
+    }
+    let names: Vec<String> = shared.world().clusters.keys().cloned().collect();
+    for name in names {
+        let key = kube::serve::token_of(token, &name);
+        let (address, task) = kube::serve::open(shared, &name, "kube", &key).await?;
+        let access = ClusterAccess { address: format!("http://{address}"), token: key };
+        shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).insert(name, access);
+        tasks.push(task);
+    }
+    Ok(tasks)
 }
 
 async fn listen_on(listener: TcpListener, shared: Arc<Shared>) {

@@ -112,7 +112,8 @@ pub struct Rule {
     reason: String,
 }
 
-/// What every cluster allows: ClusterRoles system:basic-user, system:discovery and system:public-info-viewer, and to masters everything.
+/// What every cluster allows, as `system:basic-user`, `system:discovery` and `system:public-info-viewer` do; and to
+/// masters everything.
 fn given_rules(user: &User) -> Vec<Value> {
     let mut rules = Vec::new();
     if user.groups.contains(MASTERS) {

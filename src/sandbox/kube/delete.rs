@@ -85,8 +85,8 @@ fn precondition(resource: &Resource, object: &Value, name: &str, options: &Optio
         if let Some(told) = told.as_ref().filter(|told| **told != own) {
             let mut refusal = Refusal::conflict(resource, name, "");
             refusal.message = format!(
-                "Operation cannot be fulfilled on {kind} {name:?}: the {word} in the precondition ({told}) does not match the \
-                 {word} in record ({own}). The object might have been {end}"
+                "Operation cannot be fulfilled on {kind} {name:?}: the {word} in the precondition ({told}) does not \
+                 match the {word} in record ({own}). The object might have been {end}"
             );
             refusal.details["kind"] = json!(resource.kind);
             return Err(refusal);

@@ -1,4 +1,5 @@
-//! The controllers of deployments and the scheduler in one: pods are ready at once where a machine fits, and never where none does.
+//! The controllers of deployments and the scheduler in one: pods are ready at once where a machine fits, and never
+//! where none does.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,8 +35,8 @@ fn misfit(cluster: &Cluster, deployment: &Value) -> Option<String> {
         if cluster.no_nodes_fit { "Insufficient memory" } else { "node(s) didn't match Pod's node affinity/selector" };
     (!is_taken).then(|| {
         format!(
-            "0/{count} nodes are available: {count} {cause}. preemption: 0/{count} nodes are available: {count} Preemption is \
-             not helpful for scheduling."
+            "0/{count} nodes are available: {count} {cause}. preemption: 0/{count} nodes are available: {count} \
+             Preemption is not helpful for scheduling."
         )
     })
 }

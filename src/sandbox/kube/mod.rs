@@ -1,6 +1,7 @@
 //! A stand-in for the API server of a Kubernetes cluster: no more of it than the program and the operator use.
 //!
-//! Status codes and texts are those that a real server (1.36) gave to the same requests; the same suite is run against both.
+//! Status codes and texts are those that a real server (1.36) gave to the same requests; the same suite is run against
+//! both.
 
 mod access;
 mod apply;

@@ -139,8 +139,8 @@ pub fn revision_of(text: &str) -> Result<u64, Refusal> {
 
 fn too_old(is_page: bool) -> Refusal {
     let text = if is_page {
-        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the \
-         continue parameter."
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter."
     } else {
         "The resourceVersion for the provided list is too old."
     };

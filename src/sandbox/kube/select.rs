@@ -128,7 +128,8 @@ fn word(text: &str) -> Option<String> {
     text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)).then(|| text.to_owned())
 }
 
-/// Fields by which objects of a kind can be selected (kubernetes v1.36, `pkg/apis/core/v1/conversion.go` and the strategies).
+/// Fields by which objects of a kind can be selected (kubernetes v1.36, `pkg/apis/core/v1/conversion.go` and the
+/// strategies).
 fn known_fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "Pod" => {

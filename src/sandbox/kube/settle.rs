@@ -1,5 +1,5 @@
-//! What the controllers of a cluster do, as far as anybody waits for it: definitions are established, deployments get a status, what
-//! nobody owns goes, namespaces end. All of it is done when a write is answered.
+//! What the controllers of a cluster do, as far as anybody waits for it: definitions are established, deployments get a
+//! status, what nobody owns goes, namespaces end. All of it is done when a write is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -216,7 +216,7 @@ fn owners(cluster: &mut Cluster, now: Timestamp) {
         let (kept, orphaned): (Vec<Value>, Vec<Value>) =
             references.iter().cloned().partition(|one| !owners.orphaning.contains_key(&uid(one)));
         if !orphaned.is_empty() {
-            give_up(cluster, &id, &key, kept);
+            give_up(cluster, &id, &key, &kept);
             continue;
         }
         let is_owned =
@@ -233,7 +233,7 @@ fn owners(cluster: &mut Cluster, now: Timestamp) {
     }
 }
 
-fn give_up(cluster: &mut Cluster, id: &str, key: &str, kept: Vec<Value>) {
+fn give_up(cluster: &mut Cluster, id: &str, key: &str, kept: &[Value]) {
     let Some(mut object) = cluster.get(id, key).map(|stored| (**stored.object()).clone()) else { return };
     if let Some(metadata) = object["metadata"].as_object_mut() {
         if kept.is_empty() {

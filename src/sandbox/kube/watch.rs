@@ -47,14 +47,14 @@ impl Watch {
         };
         if call.flag("sendInitialEvents") || asked == 0 {
             let objects = cluster.all(&watch.view.resource.id()).filter(|(_, object)| watch.selection.holds(object));
-            watch.first = objects.map(|(_, object)| event("ADDED", watch.view.show(object))).collect();
+            watch.first = objects.map(|(_, object)| event("ADDED", &watch.view.show(object))).collect();
             watch.seen = cluster.revision;
             if call.flag("sendInitialEvents") {
                 watch.first.push(watch.bookmark(&json!({ "k8s.io/initial-events-end": "true" })));
             }
         } else if asked < cluster.oldest() {
             let text = format!("too old resource version: {asked} ({})", cluster.oldest());
-            watch.first = vec![event("ERROR", Refusal::new(410, "Expired", text).document())];
+            watch.first = vec![event("ERROR", &Refusal::new(410, "Expired", text).document())];
             watch.is_over = true;
         }
         Ok(watch)
@@ -65,7 +65,7 @@ impl Watch {
         if annotations.is_object() {
             metadata["annotations"] = annotations.clone();
         }
-        event("BOOKMARK", self.view.mark(&metadata))
+        event("BOOKMARK", &self.view.mark(&metadata))
     }
 
     /// What is to be said now, and whether that was the last of it.
@@ -76,7 +76,7 @@ impl Watch {
         }
         if self.seen < cluster.oldest() {
             let text = "The resourceVersion for the provided watch is too old.";
-            lines.push(event("ERROR", Refusal::new(410, "Expired", text).document()));
+            lines.push(event("ERROR", &Refusal::new(410, "Expired", text).document()));
             return (lines, true);
         }
         let id = self.view.resource.id();
@@ -95,19 +95,19 @@ impl Watch {
         let was_in = change.before.as_ref().is_some_and(|object| self.selection.holds(object));
         let now = change.after.as_ref().filter(|object| self.selection.holds(object));
         match (was_in, now) {
-            (false, Some(object)) => Some(event("ADDED", self.view.show(object))),
-            (true, Some(object)) => Some(event("MODIFIED", self.view.show(object))),
+            (false, Some(object)) => Some(event("ADDED", &self.view.show(object))),
+            (true, Some(object)) => Some(event("MODIFIED", &self.view.show(object))),
             (true, None) => {
                 let last = change.last.as_ref().or(change.before.as_ref())?;
                 let mut shown = self.view.show(last);
                 shown["metadata"]["resourceVersion"] = json!(change.revision.to_string());
-                Some(event("DELETED", shown))
+                Some(event("DELETED", &shown))
             }
             (false, None) => None,
         }
     }
 }
 
-fn event(kind: &str, object: Value) -> Value {
+fn event(kind: &str, object: &Value) -> Value {
     json!({ "type": kind, "object": object })
 }

@@ -52,10 +52,10 @@ impl<'a> Writing<'a> {
         Hand { manager: &self.manager, scope: self.scope, now: &self.now }
     }
 
-    fn answer(&self, status: u16, object: &Value, warnings: Vec<String>) -> Outcome {
+    fn answer(&self, status: u16, object: &Value, warnings: Vec<String>) -> Reply {
         let mut answer = Answer::json(status, self.view.show(object));
         answer.warnings = warnings;
-        Ok(Reply::Now(answer))
+        Reply::Now(answer)
     }
 
     fn live(&self, cluster: &Cluster, name: &str, told: &Value) -> Option<Value> {
@@ -85,7 +85,7 @@ pub fn create(cluster: &mut Cluster, writing: &Writing<'_>, mut object: Value) -
     valid::fill_in(resource, &mut object);
     let managers = first_managers(writing, &object, writing.hand());
     let made = commit(cluster, writing, None, object, &managers)?;
-    writing.answer(201, &made, warnings)
+    Ok(writing.answer(201, &made, warnings))
 }
 
 /// Replaces an object.
@@ -102,7 +102,7 @@ pub fn replace(cluster: &mut Cluster, writing: &Writing<'_>, mut object: Value, 
         return Err(Refusal::invalid(&resource.group, &resource.kind, name, &[cause]));
     }
     let changed = updated(cluster, writing, &live, object)?;
-    writing.answer(200, &changed, warnings)
+    Ok(writing.answer(200, &changed, warnings))
 }
 
 /// Changes an object.
@@ -134,7 +134,7 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
     valid::prune(resource, &mut object);
     name_agrees(&mut object, name)?;
     let changed = updated(cluster, writing, &live, object)?;
-    writing.answer(200, &changed, warnings(writing, &unknown))
+    Ok(writing.answer(200, &changed, warnings(writing, &unknown)))
 }
 
 fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut object: Value) -> Result<Value, Refusal> {
@@ -215,7 +215,7 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     }
     valid::fill_in(resource, &mut result.object);
     let done = commit(cluster, writing, live.as_ref(), result.object, &result.managers)?;
-    writing.answer(if live.is_some() { 200 } else { 201 }, &done, Vec::new())
+    Ok(writing.answer(if live.is_some() { 200 } else { 201 }, &done, Vec::new()))
 }
 
 fn refuse_what_is_not_there(writing: &Writing<'_>, name: &str, config: &Value) -> Result<(), Refusal> {

@@ -1,4 +1,5 @@
-//! A Kubernetes cluster, as far as a client of its API can tell it from a real one: objects, what happened to them, who may come.
+//! A Kubernetes cluster, as far as a client of its API can tell it from a real one: objects, what happened to them, who
+//! may come.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -72,7 +73,8 @@ pub struct Account {
     pub token: Option<Sealed>,
     /// Its groups; a member of `system:masters` may do everything.
     pub groups: BTreeSet<String>,
-    /// What it may do in every namespace, as the rules of a `ClusterRole`, besides what role bindings in the cluster say.
+    /// What it may do in every namespace, as the rules of a `ClusterRole`, besides what role bindings in the cluster
+    /// say.
     pub rules: Vec<Value>,
 }
 
@@ -220,8 +222,12 @@ impl Cluster {
         }
         for (name, architecture) in &seed.nodes {
             let mut metadata = cluster.metadata_of("nodes", name, name, now);
-            metadata["labels"] = json!({ "kubernetes.io/arch": architecture, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" });
-            let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status" });
+            let labels = [("arch", architecture.as_str()), ("hostname", name), ("os", "linux")];
+            for (label, value) in labels {
+                metadata["labels"][format!("kubernetes.io/{label}")] = json!(value);
+            }
+            let ready = json!({ "type": "Ready", "status": "True", "reason": "KubeletReady",
+                "message": "kubelet is posting ready status" });
             let info =
                 json!({ "architecture": architecture, "operatingSystem": "linux", "kubeletVersion": seed.version });
             let object = json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {},

@@ -1,7 +1,7 @@
 //! Sets of fields, as `metadata.managedFields` writes them (`FieldsV1`).
 //!
-//! The steps of a path keep the API's own spelling: `f:name` for a field, `k:{…}` for an item of a list by its keys, `v:…` for
-//! an item by its value (structured-merge-diff v6, `fieldpath/serialize-pe.go`).
+//! The steps of a path keep the API's own spelling: `f:name` for a field, `k:{…}` for an item of a list by its keys,
+//! `v:…` for an item by its value (structured-merge-diff v6, `fieldpath/serialize-pe.go`).
 
 use std::collections::BTreeMap;
 

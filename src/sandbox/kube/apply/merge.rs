@@ -146,7 +146,7 @@ fn differ(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>, path: &mut
                 found.modified.insert(path);
             }
         }
-        (None, None) | (Some(Form::Leaf), None) | (None, Some(Form::Leaf)) => {}
+        (None | Some(Form::Leaf), None) | (None, Some(Form::Leaf)) => {}
     }
     here(old, found, path, true);
     here(new, found, path, false);
@@ -201,7 +201,8 @@ pub fn merge(live: &Value, config: &Value, shape: Shape<'_>) -> Value {
     }
 }
 
-/// Items in the order of the configuration; those that only the live list has keep their places before what follows them there.
+/// Items in the order of the configuration; those that only the live list has keep their places before what follows
+/// them there.
 fn merge_items(live: &[(String, &Value)], config: &[(String, &Value)], shape: Shape<'_>) -> Vec<Value> {
     let is_in = |items: &[(String, &Value)], step: &str| items.iter().any(|(own, _)| own == step);
     let mut all = Vec::new();
@@ -259,16 +260,14 @@ pub fn remove(value: &Value, set: &FieldSet, shape: Shape<'_>) -> Option<Value> 
 pub fn in_steps(value: &Value, shape: Shape<'_>, path: &str) -> String {
     let (mut value, mut shape, mut steps) = (value, shape, Vec::new());
     for part in path.replace('[', ".[").split('.') {
-        match part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')?.parse::<usize>().ok()) {
-            Some(number) => {
-                let item = &value[number];
-                steps.push(item_step(item, &shape.listing()).unwrap_or_else(|| part.to_owned()));
-                (value, shape) = (item, shape.item());
-            }
-            None => {
-                steps.push(field_step(part));
-                (value, shape) = (&value[part], shape.field(part));
-            }
+        let number = part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')?.parse::<usize>().ok());
+        if let Some(number) = number {
+            let item = &value[number];
+            steps.push(item_step(item, &shape.listing()).unwrap_or_else(|| part.to_owned()));
+            (value, shape) = (item, shape.item());
+        } else {
+            steps.push(field_step(part));
+            (value, shape) = (&value[part], shape.field(part));
         }
     }
     super::fields::shown(&steps)

@@ -1,7 +1,7 @@
 //! Server-side apply: who set which field, and what a configuration makes of a live object.
 //!
-//! Written from structured-merge-diff v6 (`merge/update.go`) and apimachinery v0.36 (`util/managedfields`): pure functions of
-//! the live object, the configuration and the type.
+//! Written from structured-merge-diff v6 (`merge/update.go`) and apimachinery v0.36 (`util/managedfields`): pure
+//! functions of the live object, the configuration and the type.
 
 pub mod fields;
 pub mod merge;

@@ -29,8 +29,9 @@ pub enum Listing {
     ByKeys(Vec<(String, Option<Value>)>),
 }
 
-/// Type, field, and the field's type: a name of a type; `[]TYPE by KEYS` for a list whose items are known by keys; `set`; `whole`;
-/// `map` for a map of values and `{}TYPE` for one of a type. What is not here is a value, a list as a whole, or a type without such fields.
+/// Type, field, and the field's type: a name of a type; `[]TYPE by KEYS` for a list whose items are known by keys;
+/// `set`; `whole`; `map` for a map of values and `{}TYPE` for one of a type. What is not here is a value, a list as a
+/// whole, or a type without such fields.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("Object", "metadata", "ObjectMeta"),
     ("ObjectMeta", "labels", "map"),

@@ -31,11 +31,10 @@ pub fn prune(resource: &Resource, object: &mut Value) {
 
 /// Fills in what is left out.
 pub fn fill_in(resource: &Resource, object: &mut Value) {
-    match resource.schema() {
-        Some(schema) => schema::fill_in(object, schema),
-        None => {
-            tidy::leave_out(&resource.kind, object);
-            defaults::fill_in(&resource.kind, object);
-        }
+    if let Some(schema) = resource.schema() {
+        schema::fill_in(object, schema);
+    } else {
+        tidy::leave_out(&resource.kind, object);
+        defaults::fill_in(&resource.kind, object);
     }
 }

@@ -1,8 +1,12 @@
-//! Rules of pods (kubernetes v1.36, `pkg/apis/core/validation/validation.go`), as far as templates of this program can break them.
+//! Rules of pods (kubernetes v1.36, `pkg/apis/core/validation/validation.go`), as far as templates of this program can
+//! break them.
 
 use serde_json::{Value, json};
 
-use super::{quantities::comparable as quantity, rules::is_label};
+use super::{
+    quantities::comparable as quantity,
+    rules::{LABEL, is_label},
+};
 use crate::sandbox::kube::call::Cause;
 
 /// What is wrong in the spec of a pod.
@@ -57,9 +61,7 @@ fn name_of(name: &Value, field: &str, before: &[&Value]) -> Option<Cause> {
     if before.contains(&name) {
         return Some(Cause::duplicate(field, name));
     }
-    let told = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an \
-         alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-    (!is_label(text)).then(|| Cause::invalid(field, name, told))
+    (!is_label(text)).then(|| Cause::invalid(field, name, LABEL))
 }
 
 fn container(container: &Value, field: &str, volumes: &[&Value]) -> Vec<Cause> {
@@ -139,11 +141,13 @@ mod tests {
 
     #[test]
     fn a_mount_needs_its_volume_and_a_request_its_limit() {
-        let spec = json!({ "containers": [{ "name": "a", "image": "i", "volumeMounts": [{ "name": "v", "mountPath": "/v" }],
+        let mounts = json!([{ "name": "v", "mountPath": "/v" }]);
+        let spec = json!({ "containers": [{ "name": "a", "image": "i", "volumeMounts": mounts,
             "resources": { "limits": { "memory": "64Mi" }, "requests": { "memory": "1Gi" } } }] });
         let expected = [
             "spec.containers[0].volumeMounts[0].name: Not found: \"v\"",
-            "spec.containers[0].resources.requests: Invalid value: \"1Gi\": must be less than or equal to memory limit of 64Mi",
+            "spec.containers[0].resources.requests: Invalid value: \"1Gi\": must be less than or equal to memory \
+             limit of 64Mi",
         ];
         assert_eq!(texts(&spec), expected);
     }

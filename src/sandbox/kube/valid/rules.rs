@@ -7,16 +7,19 @@ use super::{pods, schema};
 use crate::sandbox::kube::{call::Cause, kinds::Resource};
 
 /// RFC 1123, as messages have it.
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end \
-     with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
+     '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
      '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an \
-     alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end \
-     with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-     '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
-     character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+pub(super) const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
+     '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for \
+     validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', \
+     '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', \
+     regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
+     and end with an \
+     alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+     '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const SELECTOR: &str = "`selector` does not match template `labels`";
 const IMMUTABLE: &str = "field is immutable";
 /// All annotations of an object together (apimachinery, `pkg/api/validation/objectmeta.go`).
@@ -47,7 +50,7 @@ fn is_label_value(text: &str) -> bool {
         && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
-/// All values of a ConfigMap or a Secret together (kubernetes v1.36, `MaxSecretSize`).
+/// All values of a `ConfigMap` or a Secret together (kubernetes v1.36, `MaxSecretSize`).
 const MOST_DATA: usize = 1 << 20;
 
 /// What is wrong in an object, and in its difference to the one that is there.
@@ -89,7 +92,7 @@ fn metadata(resource: &Resource, object: &Value) -> Vec<Cause> {
         causes.push(Cause { reason: "FieldValueTooLong", field: "metadata.annotations".to_owned(), message });
     }
     for finalizer in metadata["finalizers"].as_array().into_iter().flatten() {
-        if !finalizer.as_str().is_some_and(|name| is_qualified(name)) {
+        if !finalizer.as_str().is_some_and(is_qualified) {
             causes.push(Cause::invalid("metadata.finalizers", finalizer, QUALIFIED));
         }
     }
@@ -126,7 +129,7 @@ fn metadata_change(live: &Value, object: &Value) -> Vec<Cause> {
         let added: Vec<&Value> =
             after["finalizers"].as_array().into_iter().flatten().filter(|one| !known.contains(one)).collect();
         if !added.is_empty() {
-            let names: Vec<String> = added.iter().map(|one| one.to_string()).collect();
+            let names: Vec<String> = added.iter().map(ToString::to_string).collect();
             let text = format!(
                 "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
                 names.join(", ")
@@ -196,8 +199,9 @@ fn service(object: &Value) -> Vec<Cause> {
 }
 
 fn data(object: &Value, fields: &[&str], live: Option<&Value>) -> Vec<Cause> {
-    const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or \
-         'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+    const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
+         'key.name',  or \
+         'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     let mut causes = Vec::new();
     for field in fields {
         for key in object[*field].as_object().into_iter().flatten().map(|(key, _)| key) {

@@ -122,7 +122,8 @@ pub fn check(object: &Value, schema: &Value) -> Vec<Cause> {
     causes
 }
 
-/// Values of other types than those of the schema, in the words of the merge (structured-merge-diff v6, `typed/validate.go`).
+/// Values of other types than those of the schema, in the words of the merge (structured-merge-diff v6,
+/// `typed/validate.go`).
 pub fn mistyped(object: &Value, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (name, value) in object.as_object().into_iter().flatten() {
@@ -286,8 +287,8 @@ fn inspect_number(number: f64, value: &Value, schema: &Value, path: &str, causes
     }
 }
 
-/// A pattern of a schema, as far as those of this program's kinds go: `^`, classes, `+` and `$` in a glob's words where they can be
-/// said in them, and otherwise anything passes.
+/// A pattern of a schema, as far as those of this program's kinds go: `^`, classes, `+` and `$` in a glob's words where
+/// they can be said in them, and otherwise anything passes.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some(rest) = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')) else { return true };
     let Some((before, class)) = rest.split_once('[') else { return rest == text || glob(rest).is_none() };

@@ -1,4 +1,5 @@
-//! What says nothing and is therefore not kept: the types of the built-in kinds leave it out (`omitempty` in k8s.io/api v0.36).
+//! What says nothing and is therefore not kept: the types of the built-in kinds leave it out (`omitempty` in k8s.io/api
+//! v0.36).
 
 use serde_json::{Map, Value};
 
@@ -76,8 +77,9 @@ mod tests {
     #[test]
     fn what_says_nothing_goes_and_an_empty_object_stays() {
         let mut object = json!({ "metadata": { "labels": {}, "annotations": { "a": "" } }, "spec": {
-            "hostNetwork": false, "securityContext": {}, "volumes": [{ "name": "v", "emptyDir": {} }], "tolerations": [],
-            "containers": [{ "name": "a", "env": [{ "name": "E", "value": "" }], "resources": { "requests": {} } }] } });
+            "hostNetwork": false, "securityContext": {}, "volumes": [{ "name": "v", "emptyDir": {} }],
+            "tolerations": [], "containers": [{ "name": "a", "env": [{ "name": "E", "value": "" }],
+            "resources": { "requests": {} } }] } });
         leave_out("Pod", &mut object);
         let expected = json!({ "metadata": { "annotations": { "a": "" } }, "spec": {
             "securityContext": {}, "volumes": [{ "name": "v", "emptyDir": {} }],

@@ -98,8 +98,8 @@ fn misfit(kind: &str, object: &Value, error: &str) -> Option<Misfit> {
     all_places(object, &mut Vec::new(), &mut places);
     places.retain(|path| *path != ["apiVersion"] && *path != ["kind"]);
     places.into_iter().find_map(|path| {
-        let pointer: String =
-            path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect();
+        let steps: Vec<String> = path.iter().map(|part| part.replace('~', "~0").replace('/', "~1")).collect();
+        let pointer = format!("/{}", steps.join("/"));
         let given = object.pointer(&pointer)?.clone();
         let mut without = object.clone();
         *without.pointer_mut(&pointer)? = Value::Null;
