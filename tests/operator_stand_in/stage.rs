@@ -154,7 +154,7 @@ impl<'a> Stage<'a> {
     pub async fn until_gone(&self, path: &str) {
         let began = Instant::now();
         while self.is_there(path).await {
-            assert!(began.elapsed() < Duration::from_secs(120), "{path} stays");
+            assert!(began.elapsed() < Duration::from_mins(2), "{path} stays");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
