@@ -36,6 +36,7 @@ use connection::{CuttableListener, Scissors};
 use directory::{Claim, Claimed, Saver};
 pub use docker::registry::Platform;
 use faults::{Faults, Script};
+use operator::{KubeAccess, Operator, OperatorError};
 use receiver::Received;
 pub use server::RequestRecord;
 use server::Shared;
@@ -96,6 +97,9 @@ pub enum SandboxError {
         /// Why it failed.
         cause: io::Error,
     },
+    /// An operator that cannot be made.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     /// An address that others could reach.
     #[error("starting the sandbox: {address} is not a loopback address; use 127.0.0.1:PORT")]
     NotLoopback {
@@ -283,6 +287,12 @@ impl Sandbox {
         let (address, task) = kube::serve::open(&self.shared, target, label, &token).await.map_err(failed)?;
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
         Ok(ClusterAccess { address: format!("http://{address}"), token })
+    }
+
+    /// The operators of a cluster, as a client that comes by a door of its own label. It does nothing before it is told to pass.
+    pub async fn operator(&self, target: &str, label: &str) -> Result<Operator, SandboxError> {
+        let ClusterAccess { address, token } = self.open_cluster(target, label).await?;
+        Ok(Operator::new(KubeAccess { address, token, ca: None }, self.address(), operator::NEWEST)?)
     }
 
     /// The same at a Unix socket.

@@ -37,6 +37,10 @@ pub fn definitions(version: &str) -> Option<Vec<String>> {
 }
 
 impl Ground {
+    pub fn new(door: &Door) -> Self {
+        Self { subject: Subject::new(door, door, None), door: door.clone() }
+    }
+
     /// Defines kinds, and waits until they are served.
     pub async fn define(&self, definitions: &[String]) {
         for text in definitions {
@@ -73,6 +77,11 @@ impl<'a> Stage<'a> {
             ground.subject.delete(&path).await.ok();
         }
         let sandbox = Sandbox::in_memory(&Seed { tier: Tier::Standard, ..Seed::default() }).await.unwrap();
+        Self::with(ground, version, sandbox).await
+    }
+
+    /// The same with an organization that is there.
+    pub async fn with(ground: &'a Ground, version: &str, sandbox: Sandbox) -> Self {
         let door = &ground.door;
         let access =
             KubeAccess { address: door.address.clone(), token: door.token.clone(), ca: door.authority.clone() };
@@ -145,7 +154,7 @@ impl<'a> Stage<'a> {
     pub async fn until_gone(&self, path: &str) {
         let began = Instant::now();
         while self.is_there(path).await {
-            assert!(began.elapsed() < Duration::from_secs(120), "{path} stays");
+            assert!(began.elapsed() < Duration::from_mins(2), "{path} stays");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

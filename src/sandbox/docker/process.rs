@@ -41,6 +41,7 @@ enum Due {
 impl World {
     /// Lets everything happen that is due at the present time, in its order.
     pub fn settle(&mut self) {
+        self.staff_clusters();
         if self.engines.is_empty() && self.workers.is_empty() && self.crews.is_empty() {
             return;
         }

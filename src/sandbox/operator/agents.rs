@@ -5,6 +5,7 @@
 //! agent is ready, a new template replaces all pods at once, and a new one may have to wait until an old one has left its place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -59,6 +60,24 @@ pub fn orders(
 }
 
 impl World {
+    /// Lets the agents of every cluster follow what changed there.
+    pub fn staff_clusters(&mut self) {
+        let at = self.now;
+        let changed = self.clusters.iter().filter(|(name, cluster)| self.staffed.get(*name) != Some(&cluster.revision));
+        let changed: Vec<(String, u64)> = changed.map(|(name, cluster)| (name.clone(), cluster.revision)).collect();
+        for (name, revision) in changed {
+            let Some(cluster) = self.clusters.get(&name) else { continue };
+            let deployments: Vec<Arc<Value>> =
+                cluster.all("deployments.apps").map(|(_, object)| Arc::clone(object)).collect();
+            let secrets: BTreeMap<String, Arc<Value>> =
+                cluster.all("secrets").map(|(key, object)| (key.clone(), Arc::clone(object))).collect();
+            let secret =
+                |namespace: &str, name: &str| secrets.get(&format!("{namespace}/{name}")).map(|it| (**it).clone());
+            self.staff_all(&name, deployments.iter().map(Arc::as_ref), secret, at);
+            self.staffed.insert(name, revision);
+        }
+    }
+
     /// Brings the agents of all Deployments of a place (a cluster) to their numbers; those of a Deployment that is gone leave.
     /// Secrets are found by namespace and name.
     pub fn staff_all<'a>(
@@ -165,13 +184,13 @@ impl World {
         let Some(agent) = pod.agent else {
             if is_leaving {
                 self.vacate(post);
-            } else if let Some(token) = pod.token {
+            } else if let Some(token) = self.token_at(post) {
                 self.enrol(post, &token, at);
             }
             return;
         };
         if !self.is_authorized(&agent) {
-            // It ends at once; its container is started again, and refused.
+            // It ends at once, and its container is started again.
             self.lose(&agent, at);
             self.name_agent(post, None);
             return;
@@ -188,6 +207,17 @@ impl World {
             let length = SignedDuration::from_secs(i64::try_from(self.switches.job_seconds).unwrap_or(i64::MAX));
             self.take_job(&agent, at, Some(length));
         }
+    }
+
+    /// The token that an agent comes with. One that is none any more ends the container, and the next one reads the Secret anew;
+    /// so does one that could not be started.
+    fn token_at(&mut self, post: &Post) -> Option<String> {
+        let crew = self.crews.get_mut(&post.0)?;
+        let pod = crew.pods.get_mut(&post.1)?;
+        if !pod.token.as_ref().is_some_and(|token| self.agent_tokens.contains_key(token)) {
+            pod.token.clone_from(&crew.orders.token);
+        }
+        pod.token.clone()
     }
 
     /// An agent that is refused tries again; nothing but its log tells of it.

@@ -15,8 +15,11 @@ const DEFAULT_HOST: &str = "app.terraform.io";
 /// One operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
+    /// Where it is.
     pub namespace: String,
+    /// Its Deployment.
     pub name: String,
+    /// Of its image.
     pub version: Version,
     /// The namespaces that it watches; none is all.
     pub watched: BTreeSet<String>,

@@ -37,6 +37,9 @@ use installed::Installed;
 pub use pass::Outcome;
 use version::Version;
 
+/// The version that is taken for that of an image which names none.
+pub const NEWEST: &str = "2.12.0";
+
 /// How a client gets into a cluster.
 #[derive(Clone)]
 pub struct KubeAccess {

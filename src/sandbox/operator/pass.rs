@@ -30,13 +30,19 @@ pub enum Outcome {
 
 /// One `AgentPool`, while it has its turn.
 pub struct Turn<'a> {
+    /// Whose clients are used.
     pub operator: &'a Operator,
+    /// The operator whose turn it is to give.
     pub installed: &'a Installed,
+    /// What that one remembers.
     process: &'a mut Process,
+    /// The time of the whole turn.
     pub now: Timestamp,
+    /// The resource.
     pub pool: AgentPool,
     /// The pool that was made or found: after a failure at a later step, its id and what is known by then are written all the same.
     pub held: Option<String>,
+    /// HCP, once there is a token for it.
     hcp: Option<Hcp>,
 }
 

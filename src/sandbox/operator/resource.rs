@@ -17,12 +17,19 @@ const PAUSED: &str = "app.terraform.io/paused";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Spec {
+    /// The pool's name in HCP.
     pub name: String,
+    /// Whose pool it is.
     pub organization: String,
+    /// With what HCP is asked.
     pub token: TokenSource,
+    /// The agents' tokens.
     pub agent_tokens: Vec<SpecToken>,
+    /// The agents; none are wanted without it.
     pub agent_deployment: Option<AgentDeployment>,
+    /// Whether their number follows the runs.
     pub autoscaling: Option<Autoscaling>,
+    /// `retain` or `destroy`.
     pub deletion_policy: String,
 }
 
@@ -30,6 +37,7 @@ pub struct Spec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TokenSource {
+    /// In a Secret of its namespace.
     pub secret_key_ref: SecretKey,
 }
 
@@ -37,7 +45,9 @@ pub struct TokenSource {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretKey {
+    /// The Secret.
     pub name: String,
+    /// What it is under there.
     pub key: String,
 }
 
@@ -45,9 +55,13 @@ pub struct SecretKey {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SpecToken {
+    /// Its name.
     pub name: String,
+    /// Not to be said.
     pub id: String,
+    /// Not to be said.
     pub created_at: Option<i64>,
+    /// Not to be said.
     pub last_used_at: Option<i64>,
 }
 
@@ -55,9 +69,13 @@ pub struct SpecToken {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentDeployment {
+    /// How many; one where nothing is said, and nothing where they are scaled.
     pub replicas: Option<i64>,
+    /// The pod.
     pub spec: Option<Value>,
+    /// The pod's annotations.
     pub annotations: Option<BTreeMap<String, String>>,
+    /// The pod's labels.
     pub labels: Option<BTreeMap<String, String>>,
 }
 
@@ -65,10 +83,13 @@ pub struct AgentDeployment {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Autoscaling {
+    /// At least so many.
     pub min_replicas: i64,
+    /// At most so many.
     pub max_replicas: i64,
     /// The definition gives it 300.
     pub cooldown_period_seconds: i64,
+    /// What else holds of it.
     pub cooldown_period: Option<CooldownPeriod>,
 }
 
@@ -76,7 +97,9 @@ pub struct Autoscaling {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CooldownPeriod {
+    /// Before there are more.
     pub scale_up_seconds: Option<i64>,
+    /// Before there are fewer, or more, where only this is set.
     pub scale_down_seconds: Option<i64>,
 }
 
@@ -84,13 +107,18 @@ pub struct CooldownPeriod {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Status {
+    /// The pool's id.
     #[serde(rename = "agentPoolID")]
     pub agent_pool_id: String,
+    /// The tokens that were made; all agents have the first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agent_tokens: Vec<StatusToken>,
+    /// The generation that was last done whole.
     pub observed_generation: i64,
+    /// The Deployment that was once made.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub agent_deployment_name: String,
+    /// What scaling came to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Scaled>,
 }
@@ -99,11 +127,15 @@ pub struct Status {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StatusToken {
+    /// Its name.
     pub name: String,
+    /// Its id in HCP.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
+    /// When it was made, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<i64>,
+    /// When it had last been used by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<i64>,
 }
@@ -112,8 +144,10 @@ pub struct StatusToken {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scaled {
+    /// The last number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_replicas: Option<i64>,
+    /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_scaling_event: Option<Timestamp>,
 }
@@ -122,7 +156,9 @@ pub struct Scaled {
 pub struct AgentPool {
     /// All of it, as it was read; its status may be older than [`Self::status`].
     object: Value,
+    /// What is wanted.
     pub spec: Spec,
+    /// What is known, as it will be written next.
     pub status: Status,
 }
 
@@ -143,34 +179,42 @@ impl AgentPool {
         self.object["metadata"][field].as_str().unwrap_or_default()
     }
 
+    /// `metadata.name`.
     pub fn name(&self) -> &str {
         self.metadata("name")
     }
 
+    /// `metadata.namespace`.
     pub fn namespace(&self) -> &str {
         self.metadata("namespace")
     }
 
+    /// `metadata.uid`.
     pub fn uid(&self) -> &str {
         self.metadata("uid")
     }
 
+    /// `metadata.resourceVersion`.
     pub fn resource_version(&self) -> &str {
         self.metadata("resourceVersion")
     }
 
+    /// `metadata.generation`.
     pub fn generation(&self) -> i64 {
         self.object["metadata"]["generation"].as_i64().unwrap_or_default()
     }
 
+    /// Whether its turns are stopped.
     pub fn is_paused(&self) -> bool {
         self.object["metadata"]["annotations"][PAUSED] == "true"
     }
 
+    /// Whether it is on its way out.
     pub fn is_deleted(&self) -> bool {
         self.object["metadata"]["deletionTimestamp"].is_string()
     }
 
+    /// Whether it waits for the operator before it goes.
     pub fn has_finalizer(&self) -> bool {
         let finalizers = self.object["metadata"]["finalizers"].as_array();
         finalizers.is_some_and(|all| all.iter().any(|one| one == FINALIZER))

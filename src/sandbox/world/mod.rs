@@ -93,6 +93,9 @@ pub struct World {
     /// Agents in pods, by cluster, namespace and Deployment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub crews: BTreeMap<String, Crew>,
+    /// The last change of each cluster that its agents know of.
+    #[serde(skip)]
+    pub staffed: BTreeMap<String, u64>,
     /// Images that can be pulled; only those that everybody finds outlive the process.
     #[serde(skip, default = "Registry::built_in")]
     pub registry: Registry,
@@ -124,6 +127,7 @@ impl World {
             clusters: BTreeMap::new(),
             workers: BTreeMap::new(),
             crews: BTreeMap::new(),
+            staffed: BTreeMap::new(),
             registry: Registry::built_in(),
         };
         world.provide(seed);
