@@ -48,9 +48,6 @@ const TOKEN: &str = "sandbox.atlasv1.in-memory";
 /// Why a stand-in does not start. A cause is part of the message and no source, so that it is told once.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// An operator that cannot be made.
-    #[error(transparent)]
-    Operator(operator::OperatorError),
     /// Files of the directory.
     #[error("starting the sandbox: {doing} {}: {cause}", path.display())]
     Files {

@@ -1,25 +1,17 @@
 //! The operators of the sandbox's clusters at work: each has its turn whenever somebody else has changed something.
 
-use std::{
-    io,
-    sync::{Arc, PoisonError},
-};
+use std::{io, sync::Arc};
 
-use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::{
     SandboxError, kube,
-    operator::{KubeAccess, Operator},
+    operator::{KubeAccess, NEWEST, Operator},
     server::Shared,
-    world::World,
 };
 
 /// By which its requests are told from those of others: of its own changes it need not be told.
 pub const LABEL: &str = "operator";
-
-/// The version of an operator whose image names none.
-const VERSION: &str = "2.12.0";
 
 /// Puts an operator before each cluster, to work for as long as the server does. It does nothing before its deployment is
 /// there.
@@ -35,7 +27,7 @@ pub async fn start(
         let (address, task) = kube::serve::open(shared, &name, LABEL, &key).await.map_err(&failed)?;
         tasks.push(task);
         let access = KubeAccess { address: format!("http://{address}"), token: key, ca: None };
-        let operator = Operator::new(access, &shared.origin, VERSION).map_err(SandboxError::Operator)?;
+        let operator = Operator::new(access, &shared.origin, NEWEST)?;
         operators.push((name, operator));
     }
     if !operators.is_empty() {
@@ -53,28 +45,12 @@ async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
             let now = shared.world().now;
             let passed = operator.pass(now).await;
             tracing::debug!(cluster = name, ?passed, "the sandbox's operator passed");
-            let mut world = shared.world.lock().unwrap_or_else(PoisonError::into_inner);
-            world.staff_cluster(name);
+            // What follows from it follows at once.
+            drop(shared.world());
         }
         if let Some(saver) = &shared.saver {
             let change = saver.changed();
             saver.on_disk(change).await;
         }
-    }
-}
-
-impl World {
-    /// Brings the agents of a cluster's deployments to their numbers.
-    fn staff_cluster(&mut self, name: &str) {
-        let Some(cluster) = self.clusters.get(name) else { return };
-        let all = |resource: &str| -> Vec<Value> { cluster.all(resource).map(|(_, it)| (**it).clone()).collect() };
-        let (deployments, secrets) = (all("deployments.apps"), all("secrets"));
-        let find = |namespace: &str, name: &str| {
-            let is =
-                |secret: &&Value| secret["metadata"]["namespace"] == namespace && secret["metadata"]["name"] == name;
-            secrets.iter().find(is).cloned()
-        };
-        let now = self.now;
-        self.staff_all(name, deployments.iter(), find, now);
     }
 }
