@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use reconcile::sandbox::{Sandbox, Seed};
 use reconcile::spec::node::Sources;
 use reconcile::systems::docker::desired::Purpose;
 use reconcile::systems::kube::agent_pool::{self, Agent, DeletionPolicy, Scale, SecretKey};
@@ -373,4 +374,22 @@ fn no_field_of_the_crd_is_taken_for_one_that_means_nothing() {
     assert!(read.is_some());
     let told: Vec<_> = findings.iter().map(|finding| &finding.message).collect();
     assert!(told.is_empty(), "{told:#?}");
+}
+
+#[tokio::test]
+async fn the_sandbox_serves_an_archive_of_each_version() {
+    // A second installation, as by another test of this process, changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let sandbox = Sandbox::in_memory(&Seed::default()).await.unwrap();
+    let get = async |file: &str| {
+        let answer = reqwest::Client::new().get(format!("{}/charts/{file}", sandbox.address())).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap())
+    };
+    for (version, kinds) in [(Version::V2_9_2, 4), (Version::V2_12_0, 6)] {
+        let (status, archive) = get(&format!("{}-{version}.tgz", operator::CHART)).await;
+        assert_eq!(status, 200);
+        assert_eq!(chart::read_unlocked(&archive, version).unwrap().crds.len(), kinds);
+    }
+    assert_eq!(get("hcp-terraform-operator-1.0.0.tgz").await.0, 404);
+    assert_eq!(get("world.json").await.0, 404);
 }
