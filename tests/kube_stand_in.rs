@@ -214,6 +214,21 @@ async fn a_deployment_is_ready_where_a_machine_fits() {
 }
 
 #[tokio::test]
+async fn its_owner_can_do_it_with_curl() {
+    let subject = Subject::new().await;
+    let (address, token) = (subject.sandbox.address(), subject.sandbox.token());
+    let url = format!("{address}/sandbox/clusters");
+    let reply = subject.client.get(&url).bearer_auth(token).send().await.unwrap();
+    assert_eq!(reply.json::<Value>().await.unwrap(), json!({ "home": subject.access.address }));
+    let wish = json!({ "no-nodes-fit": true, "compact": true }).to_string();
+    let reply = subject.client.post(format!("{url}/home")).bearer_auth(token).body(wish).send().await.unwrap();
+    assert_eq!(reply.json::<Value>().await.unwrap(), json!({ "no-nodes-fit": true }));
+    subject.applied(&format!("{DEPLOYMENTS}/a"), &deployment(&json!({}))).await;
+    let (_, waits) = subject.get(&format!("{DEPLOYMENTS}/a")).await;
+    assert_eq!(condition(&waits, "Available")["status"], "False");
+}
+
+#[tokio::test]
 async fn accounts_may_what_their_rules_say() {
     let subject = Subject::new().await;
     let rules = vec![json!({ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"] })];
