@@ -157,7 +157,7 @@ impl Session {
 
     async fn in_sandbox(fleet: Fleet, directory: Option<&Path>) -> Result<Self, Error> {
         let directory = sandbox_directory(directory, &fleet.files)?;
-        let Attachment { address, token, engines, server } =
+        let Attachment { address, token, engines, clusters: _, server } =
             Sandbox::attach_or_serve(&directory, &seed(&fleet.desired))
                 .await
                 .map_err(|cause| Error::new("using the sandbox").because(cause))?;

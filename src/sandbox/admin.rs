@@ -26,6 +26,10 @@ pub fn answer(shared: &Shared, method: &str, path: &str, body: Value) -> Reply {
         ("GET", ["now"]) => Ok(json!({ "now": shared.world().now })),
         ("GET", ["inbox"]) => Ok(json!(shared.world().inbox)),
         ("GET", ["engines"]) => Ok(json!(*shared.engines.lock().unwrap_or_else(PoisonError::into_inner))),
+        ("GET", ["clusters"]) => {
+            let clusters = shared.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(clusters.iter().map(|(name, access)| (name.clone(), json!(access.address))).collect())
+        }
         ("GET", ["switches"]) => Ok(json!(shared.world().switches)),
         ("POST", ["faults"]) => arm(shared, body),
         ("POST", ["gates", name]) => {
@@ -101,6 +105,14 @@ fn by_hand(world: &mut World, path: &[&str], body: &Value) -> Result<Value, Stri
             engine.offline = body["offline"].as_bool().unwrap_or(engine.offline);
             engine.memory = body["memory"].as_u64().unwrap_or(engine.memory);
             Ok(json!({ "offline": engine.offline, "memory": engine.memory }))
+        }
+        ["clusters", name] => {
+            let cluster = world.clusters.get_mut(*name).ok_or_else(|| format!("no cluster {name}"))?;
+            cluster.no_nodes_fit = body["no-nodes-fit"].as_bool().unwrap_or(cluster.no_nodes_fit);
+            if body["compact"] == true {
+                cluster.compact();
+            }
+            Ok(json!({ "no-nodes-fit": cluster.no_nodes_fit }))
         }
         // A process that breaks down by itself.
         ["engines", name, "containers", container] => {

@@ -31,6 +31,8 @@ struct Card {
     address: String,
     #[serde(default)]
     engines: BTreeMap<String, String>,
+    #[serde(default)]
+    clusters: BTreeMap<String, String>,
 }
 
 /// Who serves a directory.
@@ -38,8 +40,8 @@ struct Card {
 pub enum Claim {
     /// We do, as long as this lives.
     Ours(Claimed),
-    /// Somebody else does, there, and its engines are there.
-    Theirs(String, BTreeMap<String, String>),
+    /// Somebody else does, there, and its engines and its clusters are there.
+    Theirs(String, BTreeMap<String, String>, BTreeMap<String, String>),
 }
 
 /// The exclusive right to serve a directory.
@@ -72,7 +74,7 @@ pub async fn claim(directory: &Path) -> Result<Claim, SandboxError> {
         let mut text = String::new();
         lock.read_to_string(&mut text).map_err(error("reading", &path))?;
         if let Ok(card) = serde_json::from_str::<Card>(&text) {
-            return Ok(Claim::Theirs(card.address, card.engines));
+            return Ok(Claim::Theirs(card.address, card.engines, card.clusters));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -87,10 +89,15 @@ pub fn token(directory: &Path) -> Result<String, SandboxError> {
 
 impl Claimed {
     /// Tells others where the server is.
-    pub fn announce(&mut self, address: &str, engines: &BTreeMap<String, String>) -> Result<(), SandboxError> {
+    pub fn announce(
+        &mut self,
+        address: &str,
+        engines: &BTreeMap<String, String>,
+        clusters: &BTreeMap<String, String>,
+    ) -> Result<(), SandboxError> {
         let path = self.directory.join(LOCK);
-        let card =
-            serde_json::to_vec(&Card { address: address.to_owned(), engines: engines.clone() }).unwrap_or_default();
+        let card = Card { address: address.to_owned(), engines: engines.clone(), clusters: clusters.clone() };
+        let card = serde_json::to_vec(&card).unwrap_or_default();
         let write = |lock: &mut File| {
             lock.set_len(0)?;
             lock.seek(SeekFrom::Start(0))?;
@@ -232,8 +239,8 @@ mod tests {
             panic!("a new directory is ours");
         };
         let (mut world, token) = claimed.load(&Seed::default()).unwrap();
-        claimed.announce("http://127.0.0.1:9", &BTreeMap::new()).unwrap();
-        let Claim::Theirs(address, _) = claim(&path).await.unwrap() else {
+        claimed.announce("http://127.0.0.1:9", &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        let Claim::Theirs(address, ..) = claim(&path).await.unwrap() else {
             panic!("it was claimed");
         };
         assert_eq!(address, "http://127.0.0.1:9");

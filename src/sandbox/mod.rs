@@ -10,6 +10,7 @@ mod docker;
 pub mod faults;
 mod gates;
 mod hcp;
+mod kube;
 pub mod receiver;
 mod server;
 mod workers;
@@ -35,7 +36,7 @@ use faults::{Faults, Script};
 use receiver::Received;
 pub use server::RequestRecord;
 use server::Shared;
-pub use world::{Connection, EngineSeed, IncludeVars, RateLimit, Seed, Switches, Tier, TokenKind, World};
+pub use world::{ClusterSeed, Connection, EngineSeed, IncludeVars, RateLimit, Seed, Switches, Tier, TokenKind, World};
 
 /// The API token of a stand-in that lives in memory.
 const TOKEN: &str = "sandbox.atlasv1.in-memory";
@@ -105,6 +106,15 @@ pub struct Sandbox {
     _claimed: Option<Claimed>,
 }
 
+/// How to get into a Kubernetes cluster of the world.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterAccess {
+    /// `http://127.0.0.1:PORT`.
+    pub address: String,
+    /// The bearer token of somebody who may do everything there.
+    pub token: String,
+}
+
 /// A server for a directory: our own, or that of another process.
 pub struct Attachment {
     /// `http://127.0.0.1:PORT`.
@@ -113,6 +123,8 @@ pub struct Attachment {
     pub token: String,
     /// Where the Docker Engines are, `tcp://127.0.0.1:PORT`, by their targets' names.
     pub engines: BTreeMap<String, String>,
+    /// How to get into the Kubernetes clusters, by their targets' names.
+    pub clusters: BTreeMap<String, ClusterAccess>,
     /// The server, if it is ours; it must be kept as long as it is used.
     pub server: Option<Sandbox>,
 }
@@ -124,9 +136,16 @@ impl fmt::Debug for Sandbox {
     }
 }
 
+impl fmt::Debug for ClusterAccess {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, token: _ } = self;
+        out.debug_struct("ClusterAccess").field("address", address).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Attachment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, token: _, engines: _, server: _ } = self;
+        let Self { address, token: _, engines: _, clusters: _, server: _ } = self;
         out.debug_struct("Attachment").field("address", address).finish_non_exhaustive()
     }
 }
@@ -139,14 +158,15 @@ impl Sandbox {
 
     /// The same, from a state that was copied from another one.
     pub async fn resume(world: World) -> Result<Self, SandboxError> {
-        Self::start(world, TOKEN.to_owned(), None, None).await
+        // A world is large, and so is what starts it.
+        Box::pin(Self::start(world, TOKEN.to_owned(), None, None)).await
     }
 
     /// In a directory, saved after every write; time goes on as it does outside.
     pub async fn serve(directory: &Path, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         match directory::claim(directory).await? {
             Claim::Ours(claimed) => Self::serve_claimed(claimed, listen, seed).await,
-            Claim::Theirs(address, _) => Err(SandboxError::Served { path: directory.to_owned(), address }),
+            Claim::Theirs(address, ..) => Err(SandboxError::Served { path: directory.to_owned(), address }),
         }
     }
 
@@ -159,18 +179,25 @@ impl Sandbox {
                     address: server.address().to_owned(),
                     token: server.token().to_owned(),
                     engines: server.engines(),
+                    clusters: server.clusters(),
                     server: Some(server),
                 })
             }
-            Claim::Theirs(address, engines) => {
-                Ok(Attachment { address, token: directory::token(directory)?, engines, server: None })
+            Claim::Theirs(address, engines, clusters) => {
+                let token = directory::token(directory)?;
+                let access = |(name, address): (String, String)| {
+                    let token = kube::serve::token_of(&token, &name);
+                    (name, ClusterAccess { address, token })
+                };
+                let clusters = clusters.into_iter().map(access).collect();
+                Ok(Attachment { address, token, engines, clusters, server: None })
             }
         }
     }
 
     async fn serve_claimed(claimed: Claimed, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         let (world, token) = claimed.load(seed)?;
-        Self::start(world, token, listen, Some(claimed)).await
+        Box::pin(Self::start(world, token, listen, Some(claimed))).await
     }
 
     async fn start(
@@ -189,18 +216,14 @@ impl Sandbox {
         let saver = claimed.as_ref().map(|_| Saver::new());
         let pace = claimed.as_ref().map(|_| Instant::now());
         let shared = Arc::new(Shared::new(world, origin.clone(), saver.clone(), pace));
-        let mut tasks = Vec::new();
+        let mut tasks = Box::pin(open_doors(&shared, &token)).await.map_err(failed)?;
         let mut claimed = claimed;
-        let names: Vec<String> = shared.world().engines.keys().cloned().collect();
-        for name in names {
-            let (address, task) = docker::serve::open(&shared, &name, "docker").await.map_err(failed)?;
-            shared.engines.lock().unwrap_or_else(PoisonError::into_inner).insert(name, format!("tcp://{address}"));
-            tasks.push(task);
-        }
         if let (Some(claimed), Some(saver)) = (&mut claimed, saver) {
             tasks.push(tokio::spawn(saver.run(claimed.directory().to_owned(), Arc::clone(&shared.world))));
             let engines = shared.engines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            claimed.announce(&origin, &engines)?;
+            let clusters = shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let clusters = clusters.into_iter().map(|(name, access)| (name, access.address)).collect();
+            claimed.announce(&origin, &engines, &clusters)?;
         }
         tasks.push(tokio::spawn(listen_on(listener, Arc::clone(&shared))));
         Ok(Self { shared, token, tasks: Mutex::new(tasks), _claimed: claimed })
@@ -233,6 +256,26 @@ impl Sandbox {
         let (address, task) = docker::serve::open(&self.shared, target, label).await.map_err(failed)?;
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
         Ok(format!("tcp://{address}"))
+    }
+
+    /// How to get into the Kubernetes clusters, by their targets' names.
+    pub fn clusters(&self) -> BTreeMap<String, ClusterAccess> {
+        self.shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How to get into the Kubernetes cluster of a target.
+    pub fn cluster(&self, target: &str) -> Option<ClusterAccess> {
+        self.clusters().remove(target)
+    }
+
+    /// One more way into a cluster, for a caller of another label; the token is the same.
+    pub async fn open_cluster(&self, target: &str, label: &str) -> Result<ClusterAccess, SandboxError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let failed = |cause| SandboxError::Listen { address, cause };
+        let token = kube::serve::token_of(&self.token, target);
+        let (address, task) = kube::serve::open(&self.shared, target, label, &token).await.map_err(failed)?;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+        Ok(ClusterAccess { address: format!("http://{address}"), token })
     }
 
     /// The same at a Unix socket.
@@ -334,6 +377,26 @@ impl Drop for Sandbox {
             task.abort();
         }
     }
+}
+
+/// A door to each engine and each cluster of the world.
+async fn open_doors(shared: &Arc<Shared>, token: &str) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut tasks = Vec::new();
+    let names: Vec<String> = shared.world().engines.keys().cloned().collect();
+    for name in names {
+        let (address, task) = docker::serve::open(shared, &name, "docker").await?;
+        shared.engines.lock().unwrap_or_else(PoisonError::into_inner).insert(name, format!("tcp://{address}"));
+        tasks.push(task);
+    }
+    let names: Vec<String> = shared.world().clusters.keys().cloned().collect();
+    for name in names {
+        let key = kube::serve::token_of(token, &name);
+        let (address, task) = kube::serve::open(shared, &name, "kube", &key).await?;
+        let access = ClusterAccess { address: format!("http://{address}"), token: key };
+        shared.clusters.lock().unwrap_or_else(PoisonError::into_inner).insert(name, access);
+        tasks.push(task);
+    }
+    Ok(tasks)
 }
 
 async fn listen_on(listener: TcpListener, shared: Arc<Shared>) {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    admin,
+    ClusterAccess, admin,
     connection::Scissors,
     directory::Saver,
     docker,
@@ -83,6 +83,8 @@ pub struct Shared {
     pub origin: String,
     /// Where the engines listen, `tcp://127.0.0.1:PORT`, by their targets' names.
     pub engines: Mutex<BTreeMap<String, String>>,
+    /// How to get into the clusters, by their targets' names.
+    pub clusters: Mutex<BTreeMap<String, ClusterAccess>>,
     /// Whether the server was stopped.
     pub stopped: Arc<AtomicBool>,
     /// Saves, if there is a directory.
@@ -110,6 +112,7 @@ impl Shared {
             records: Mutex::default(),
             origin,
             engines: Mutex::default(),
+            clusters: Mutex::default(),
             stopped: Arc::default(),
             saver,
             pace: Mutex::new(pace),

@@ -2,6 +2,7 @@
 //!
 //! Everything is a public field on purpose: a test breaks things by hand here, as a person would in HCP's web pages.
 
+mod cluster;
 mod engine;
 mod fleet;
 mod members;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use cluster::{ADMINISTRATOR, Account, Change, Cluster, ClusterSeed, Stored, second};
 pub use engine::{
     Container, Content, Endpoint, Engine, EngineSeed, EnvironmentVariable, Event, Image, Job, LogLine, Mount, Network,
     Node, NodeKind, Status, Tree, Volume, Worker,
@@ -80,6 +82,9 @@ pub struct World {
     /// Docker Engines by their targets' names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub engines: BTreeMap<String, Engine>,
+    /// Kubernetes clusters by their targets' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clusters: BTreeMap<String, Cluster>,
     /// Agents that have a process, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<String, Worker>,
@@ -111,6 +116,7 @@ impl World {
             switches: Switches::default(),
             inbox: Inbox::default(),
             engines: BTreeMap::new(),
+            clusters: BTreeMap::new(),
             workers: BTreeMap::new(),
             registry: Registry::built_in(),
         };
@@ -127,11 +133,15 @@ impl World {
         world
     }
 
-    /// Adds the machines of a seed that are not here yet.
+    /// Adds the machines and clusters of a seed that are not here yet.
     pub fn provide(&mut self, seed: &Seed) {
         for machine in &seed.engines {
             let now = self.now;
             self.engines.entry(machine.name.clone()).or_insert_with(|| Engine::new(machine, now));
+        }
+        for cluster in &seed.clusters {
+            let now = self.now;
+            self.clusters.entry(cluster.name.clone()).or_insert_with(|| Cluster::new(cluster, now));
         }
     }
 
@@ -163,6 +173,7 @@ impl World {
                 forget(engine, "events");
                 members(engine.get_mut("containers")).for_each(|container| forget(container, "logs"));
             }
+            members(top.get_mut("clusters")).for_each(cluster::forget_volatile);
         }
         forget_times(&mut value);
         hex(&Sha256::digest(value.to_string()))

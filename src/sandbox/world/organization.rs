@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineSeed, Mode, Sealed, letters};
+use super::{ClusterSeed, EngineSeed, Mode, Sealed, letters};
 
 /// A plan of HCP Terraform, with what it holds (HCP's overview page of 2026-08-19).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +133,9 @@ pub struct Seed {
     /// Machines with a Docker Engine.
     #[serde(default)]
     pub engines: Vec<EngineSeed>,
+    /// Kubernetes clusters.
+    #[serde(default)]
+    pub clusters: Vec<ClusterSeed>,
 }
 
 impl Default for Seed {
@@ -145,6 +148,7 @@ impl Default for Seed {
             members: BTreeSet::new(),
             token_kind: TokenKind::Team,
             engines: Vec::new(),
+            clusters: Vec::new(),
         }
     }
 }
