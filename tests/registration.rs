@@ -102,17 +102,17 @@ async fn planned(happened: impl FnOnce(&mut World)) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_names_a_missing_route() {
-    insta::assert_snapshot!(planned(cut_off).await);
+    insta::assert_snapshot!(Box::pin(planned(cut_off)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_names_a_token_that_is_refused() {
-    insta::assert_snapshot!(planned(change_the_token).await);
+    insta::assert_snapshot!(Box::pin(planned(change_the_token)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_names_who_has_the_slot() {
-    insta::assert_snapshot!(planned(take_the_slot).await);
+    insta::assert_snapshot!(Box::pin(planned(take_the_slot)).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
