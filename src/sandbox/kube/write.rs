@@ -214,7 +214,7 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     if let Some(live) = &live {
         keep_what_is_kept(writing, live, &mut result.object);
     }
-    valid::fill_in(resource, &mut result.object);
+    valid::fill_in_applied(resource, &mut result.object);
     let done = commit(cluster, writing, live.as_ref(), result.object, &result.managers)?;
     Ok(writing.answer(if live.is_some() { 200 } else { 201 }, &done, Vec::new()))
 }
@@ -430,6 +430,7 @@ fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Mana
         }
         "Pod" => json!({ "spec": { "containers": [] } }),
         "Service" | "CustomResourceDefinition" => json!({ "spec": {} }),
+        "Role" | "ClusterRole" => json!({ "rules": null }),
         _ => json!({}),
     };
     let mut before = parts;
