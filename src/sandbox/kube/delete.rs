@@ -31,8 +31,10 @@ impl Options {
     fn new(call: &Call) -> Result<Self, Refusal> {
         let body = if call.body.is_empty() { Value::Null } else { call.document()? };
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        let policy =
-            text(&body["propagationPolicy"]).or_else(|| call.parameter("propagationPolicy").map(str::to_owned));
+        // Options in a body stand for those of the query (apiserver v0.36, `endpoints/handlers/delete.go`).
+        let is_told = !call.body.is_empty();
+        let asked = call.parameter("propagationPolicy").filter(|_| !is_told).map(str::to_owned);
+        let policy = text(&body["propagationPolicy"]).or(asked);
         let known = ["Background", "Foreground", "Orphan"];
         if let Some(policy) = policy.as_deref().filter(|policy| !known.contains(policy)) {
             let known = known.map(|word| format!("{word:?}"));
@@ -43,7 +45,7 @@ impl Options {
             uid: text(&body["preconditions"]["uid"]),
             version: text(&body["preconditions"]["resourceVersion"]),
             policy,
-            is_dry_run: call.is_dry_run()? || body["dryRun"] == json!(["All"]),
+            is_dry_run: (!is_told && call.is_dry_run()?) || body["dryRun"] == json!(["All"]),
         })
     }
 }

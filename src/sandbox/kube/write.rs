@@ -145,6 +145,7 @@ fn updated(cluster: &mut Cluster, writing: &Writing<'_>, live: &Value, mut objec
         object["metadata"]["managedFields"] == json!([{}]) || object["metadata"]["managedFields"] == json!([]);
     keep_what_is_kept(writing, live, &mut object);
     valid::fill_in(resource, &mut object);
+    without_blanks(&mut object);
     let (before, mut bare) = (Managers::of(live), live.clone());
     forget_managers(&mut bare);
     forget_managers(&mut object);
@@ -215,7 +216,7 @@ fn applied(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outcome 
     if let Some(live) = &live {
         keep_what_is_kept(writing, live, &mut result.object);
     }
-    valid::fill_in(resource, &mut result.object);
+    valid::fill_in_applied(resource, &mut result.object);
     let done = commit(cluster, writing, live.as_ref(), result.object, &result.managers)?;
     Ok(writing.answer(if live.is_some() { 200 } else { 201 }, &done, Vec::new()))
 }
@@ -436,6 +437,7 @@ fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Mana
         "Pod" => json!({ "spec": { "containers": [] } }),
         "CustomResourceDefinition" => json!({ "spec": { "names": {} } }),
         "Service" | "Lease" => json!({ "spec": {} }),
+        "Role" | "ClusterRole" => json!({ "rules": null }),
         _ => json!({}),
     };
     let mut before = parts;
@@ -454,6 +456,7 @@ fn commit(
     managers: &Managers,
 ) -> Result<Value, Refusal> {
     let (target, resource) = (writing.target, &writing.target.resource);
+    valid::show_none(&resource.kind, &mut object, true);
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let (id, key) = (resource.id(), resource.key(&target.namespace, &name));
     match live {
@@ -602,7 +605,9 @@ fn give_next(writing: &Writing<'_>, live: &Value, object: &mut Value, name: &str
         }
     }
     without_blanks(object);
-    if resource.has_generation() && content(live) != content(object) {
+    // Of a Deployment the annotations count too (kubernetes v1.36, pkg/registry/apps/deployment/strategy.go).
+    let is_annotated = resource.kind == "Deployment" && own["annotations"] != object["metadata"]["annotations"];
+    if resource.has_generation() && (content(live) != content(object) || is_annotated) {
         let generation = own["generation"].as_u64().unwrap_or_default() + 1;
         object["metadata"]["generation"] = json!(generation);
     }

@@ -149,6 +149,7 @@ impl World {
             if !self.tokens.iter().any(|token| token.secret.is(value)) {
                 self.tokens.push(ApiToken::new(label, TokenKind::Team, value));
             }
+            self.clusters.values_mut().for_each(|cluster| cluster.recall(value));
         }
         for machine in &seed.engines {
             let now = self.now;

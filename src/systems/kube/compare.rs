@@ -128,6 +128,23 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// What follows the number of a quantity, and what it stands for; thousandths are one.
+const SUFFIXES: [(&str, i128); 13] = [
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("Pi", 1 << 50),
+    ("Ei", 1 << 60),
+    ("m", 0),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("P", 1_000_000_000_000_000),
+    ("E", 1_000_000_000_000_000_000),
+];
+
 /// A quantity in thousandths: `500m` and `0.5` are one ("API Reference", Quantity).
 fn quantity(value: &Value) -> Option<i128> {
     let text = match value {
@@ -135,21 +152,6 @@ fn quantity(value: &Value) -> Option<i128> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    const SUFFIXES: [(&str, i128); 13] = [
-        ("Ki", 1 << 10),
-        ("Mi", 1 << 20),
-        ("Gi", 1 << 30),
-        ("Ti", 1 << 40),
-        ("Pi", 1 << 50),
-        ("Ei", 1 << 60),
-        ("m", 0),
-        ("k", 1_000),
-        ("M", 1_000_000),
-        ("G", 1_000_000_000),
-        ("T", 1_000_000_000_000),
-        ("P", 1_000_000_000_000_000),
-        ("E", 1_000_000_000_000_000_000),
-    ];
     let found = SUFFIXES.iter().find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)));
     let (number, factor) = found.unwrap_or((&text, 1));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));

@@ -14,7 +14,7 @@ use super::subject::{APPLY, MERGE, Reply, Subject};
 const STEPS: usize = 30;
 
 /// So many histories are lived through of each kind.
-const COUNT: u64 = 8;
+const COUNT: u64 = 20;
 
 /// What a history is about.
 #[derive(Debug, Clone, Copy)]
@@ -303,13 +303,26 @@ fn plain_metadata(metadata: &mut Map<String, Value>, is_deployment: bool) {
     let Some(entries) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) else { return };
     entries.retain(|entry| entry["manager"] != "kube-controller-manager");
     for entry in entries.iter_mut() {
-        if is_deployment && let Some(fields) = entry.pointer_mut("/fieldsV1/f:metadata/f:annotations") {
-            // Whoever came first, it or the other, owns the map.
-            fields.as_object_mut().unwrap().remove(".");
+        if is_deployment {
+            plain_annotations(&mut entry["fieldsV1"]);
         }
         entry.as_object_mut().unwrap().remove("time");
     }
     entries.sort_by_key(|entry| format!("{} {} {}", entry["operation"], entry["manager"], entry["subresource"]));
+}
+
+/// The controller of Deployments makes the first annotation, or somebody else does, who owns the map then.
+fn plain_annotations(fields: &mut Value) {
+    let Some(metadata) = fields.get_mut("f:metadata").and_then(Value::as_object_mut) else { return };
+    if let Some(annotations) = metadata.get_mut("f:annotations").and_then(Value::as_object_mut) {
+        annotations.remove(".");
+        if annotations.is_empty() {
+            metadata.remove("f:annotations");
+        }
+    }
+    if metadata.is_empty() {
+        fields.as_object_mut().unwrap().remove("f:metadata");
+    }
 }
 
 /// The object as it is, and the version under which it is stored.

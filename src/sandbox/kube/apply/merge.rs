@@ -127,7 +127,14 @@ fn differ(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>, path: &mut
             if is_new { found.added.insert(path) } else { found.removed.insert(path) }
         }
     };
-    let (left, right) = (old.map(|value| form(value, shape)), new.map(|value| form(value, shape)));
+    let (mut left, mut right) = (old.map(|value| form(value, shape)), new.map(|value| form(value, shape)));
+    // Beside a map or list that is merged a null is an empty one.
+    let is_merged = |form: Option<&Form<'_>>| matches!(form, Some(Form::Fields(_) | Form::Items(_)));
+    if is_merged(left.as_ref()) && new.is_some_and(Value::is_null) {
+        right = None;
+    } else if is_merged(right.as_ref()) && old.is_some_and(Value::is_null) {
+        left = None;
+    }
     match (left, right) {
         (Some(Form::Fields(_)), Some(Form::Fields(_)) | None) | (None, Some(Form::Fields(_))) => {
             let empty = Map::new();
@@ -234,9 +241,10 @@ pub fn remove(value: &Value, set: &FieldSet, shape: Shape<'_>) -> Option<Value> 
         Form::Fields(map) => {
             let kept = map.iter().filter(|(name, _)| !set.has(&field_step(name)));
             let kept: Map<String, Value> = kept
-                .filter_map(|(name, inner)| match set.below(&field_step(name)) {
-                    Some(below) => Some((name.clone(), remove(inner, below, shape.field(name))?)),
-                    None => Some((name.clone(), inner.clone())),
+                .map(|(name, inner)| {
+                    // Of a map or list of which nothing is left a null stays: that it was there is not taken from others.
+                    let left = |below| remove(inner, below, shape.field(name)).unwrap_or(Value::Null);
+                    (name.clone(), set.below(&field_step(name)).map_or_else(|| inner.clone(), left))
                 })
                 .collect();
             (!kept.is_empty()).then_some(Value::Object(kept))

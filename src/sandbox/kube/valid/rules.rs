@@ -164,6 +164,7 @@ fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     let labels = &spec["template"]["metadata"]["labels"];
     if spec["selector"].is_null() {
         causes.push(Cause::required("spec.selector", ""));
+        // And none selects nothing.
         causes.push(Cause::invalid("spec.template.metadata.labels", labels, SELECTOR));
     } else if wanted.is_empty() && spec["selector"]["matchExpressions"].as_array().is_none_or(Vec::is_empty) {
         causes.push(Cause::invalid("spec.selector", &spec["selector"], "empty selector is invalid for deployment"));

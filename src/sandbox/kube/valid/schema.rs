@@ -88,11 +88,11 @@ fn prune_below(value: &mut Value, schema: &Value) {
     }
 }
 
-/// Fills in defaults; a null where none may be becomes one, or goes.
-pub fn fill_in(value: &mut Value, schema: &Value) {
+/// Fills in defaults; a null where none may be becomes one, or goes, unless nulls are to stay.
+pub fn fill_in(value: &mut Value, schema: &Value, nulls_stay: bool) {
     match value {
         Value::Object(map) => {
-            let may_be_null = |name: &str| schema["properties"][name]["nullable"] == true;
+            let may_be_null = |name: &str| nulls_stay || schema["properties"][name]["nullable"] == true;
             map.retain(|name, value| !value.is_null() || may_be_null(name));
             for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
                 if let (false, Some(default)) = (map.contains_key(name), inner.get("default")) {
@@ -101,11 +101,11 @@ pub fn fill_in(value: &mut Value, schema: &Value) {
             }
             for (name, value) in map.iter_mut().filter(|(name, _)| *name != "metadata") {
                 if let Some(inner) = property(schema, name) {
-                    fill_in(value, inner);
+                    fill_in(value, inner, nulls_stay);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| fill_in(item, &schema["items"])),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill_in(item, &schema["items"], nulls_stay)),
         _ => {}
     }
 }
@@ -374,7 +374,7 @@ mod tests {
             "labels": { "any": "x" }, "anything": { "b": { "c": 1 } } } });
         assert_eq!(unknown_fields(&object, &schema()), ["spec.period", "spec.tokens[0].x"]);
         prune(&mut object, &schema());
-        fill_in(&mut object, &schema());
+        fill_in(&mut object, &schema(), false);
         let expected = json!({ "kind": "A", "spec": { "name": "a", "tokens": [{}], "labels": { "any": "x" },
             "anything": { "b": { "c": 1 } }, "policy": "retain" } });
         assert_eq!(object, expected);

@@ -45,6 +45,15 @@ pub fn leave_out(kind: &str, object: &mut Value) {
     }
 }
 
+/// Shows that there are no rules, which a role does where other kinds leave a list out (k8s.io/api v0.36, rbac/v1: `rules` has
+/// no `omitempty`). Until it is kept, an empty list is another thing than none.
+pub fn show_none(kind: &str, object: &mut Value, is_kept: bool) {
+    let is_none = |rules: &Value| rules.is_null() || (is_kept && rules.as_array().is_some_and(Vec::is_empty));
+    if matches!(kind, "Role" | "ClusterRole") && is_none(&object["rules"]) {
+        object["rules"] = Value::Null;
+    }
+}
+
 fn tidy(map: &mut Map<String, Value>, is_service: bool) {
     map.retain(|name, value| {
         let name = name.as_str();

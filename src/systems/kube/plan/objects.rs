@@ -116,7 +116,7 @@ impl Planner<'_, '_> {
             .into_iter()
             .chain(abandoned)
             .map(|Difference { field, old, new }| {
-                let cause = if same_spec { self.drift(live, &field) } else { Cause::Spec };
+                let cause = if same_spec { drift(live, &field) } else { Cause::Spec };
                 let why = Why { cause, origin: self.why(Cause::Spec).origin };
                 change(&field, shown(old), shown(new), &why)
             })
@@ -127,16 +127,6 @@ impl Planner<'_, '_> {
             changes.push(change("ownership", Shown::text("of others"), Shown::text("ours"), &why));
         }
         changes
-    }
-
-    /// A change behind our back, with who it was where the fields say so.
-    fn drift(&self, live: &Live, field: &str) -> Cause {
-        let owners = live.managers.iter().filter(|it| it.name != labels::MANAGER && it.subresource.is_none());
-        let mut names = owners.filter(|it| compare::speaks_of(&it.fields, field)).map(|it| it.name.as_str());
-        match names.next() {
-            Some(name) => Cause::Because(format!("drift ({name})")),
-            None => Cause::Drift,
-        }
     }
 
     fn secret_change(&self, secret: &Value, live: &Live) -> Option<Change> {
@@ -172,6 +162,16 @@ impl Planner<'_, '_> {
             _ => Until::Accepted,
         };
         Call::Apply(Box::new(Apply { object: it.object.clone(), force, ready, until, restarts }))
+    }
+}
+
+/// A change behind our back, with who it was where the fields say so.
+fn drift(live: &Live, field: &str) -> Cause {
+    let owners = live.managers.iter().filter(|it| it.name != labels::MANAGER && it.subresource.is_none());
+    let mut names = owners.filter(|it| compare::speaks_of(&it.fields, field)).map(|it| it.name.as_str());
+    match names.next() {
+        Some(name) => Cause::Because(format!("drift ({name})")),
+        None => Cause::Drift,
     }
 }
 

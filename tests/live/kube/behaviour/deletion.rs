@@ -158,3 +158,13 @@ pub async fn a_deletion_has_one_of_three_ways(subject: &Subject) {
     subject.delete_with(&path, &json!({ "propagationPolicy": "Sideways" })).await.refused(422, "Invalid");
     subject.delete(&format!("{path}?propagationPolicy=Background")).await.ok();
 }
+
+pub async fn options_in_a_body_stand_for_those_of_the_query(subject: &Subject) {
+    let namespace = subject.namespace().await;
+    let (_, path) = made(subject, &namespace, "a", json!({})).await;
+    // So this is no trial, and a trial says so in its body.
+    subject.delete_with(&path, &json!({ "dryRun": ["All"] })).await.ok();
+    subject.get(&path).await.ok();
+    subject.delete_with(&format!("{path}?dryRun=All"), &json!({})).await.ok();
+    subject.get(&path).await.refused(404, "NotFound");
+}

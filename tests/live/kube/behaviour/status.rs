@@ -85,9 +85,11 @@ pub async fn a_deployment_counts_too(subject: &Subject) {
     let mut body = deployment("a");
     body["metadata"]["labels"] = json!({ "l": "1" });
     assert_eq!(generation(&subject.apply(&path, "m", "", &body).await.ok()), 1);
+    body["metadata"]["annotations"] = json!({ "example.com/a": "1" });
+    assert_eq!(generation(&subject.apply(&path, "m", "", &body).await.ok()), 2, "of this kind annotations count");
     body["spec"]["replicas"] = json!(0);
-    assert_eq!(generation(&subject.apply(&path, "m", "", &body).await.ok()), 2);
-    let observed = async || subject.get(&path).await.ok()["status"]["observedGeneration"] == 2;
+    assert_eq!(generation(&subject.apply(&path, "m", "", &body).await.ok()), 3);
+    let observed = async || subject.get(&path).await.ok()["status"]["observedGeneration"] == 3;
     subject.until("its controller has seen that", observed).await;
 }
 
