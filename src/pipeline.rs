@@ -117,10 +117,11 @@ impl Writers {
 pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
     let Readers { hcp, docker, kube } = readers;
     let Desired { hcp: want_hcp, docker: want_docker, kube: want_kube, origins: _ } = desired;
+    // Each is large, and whoever awaits this would carry all of them.
     let (hcp, docker_seen, kube) = tokio::join!(
-        Hcp::observe(hcp, want_hcp, secrets),
-        Docker::observe(docker, want_docker, secrets),
-        Kube::observe(kube, want_kube, secrets),
+        Box::pin(Hcp::observe(hcp, want_hcp, secrets)),
+        Box::pin(Docker::observe(docker, want_docker, secrets)),
+        Box::pin(Kube::observe(kube, want_kube, secrets)),
     );
     let (hcp, mut docker_seen, kube) = (hcp?, docker_seen?, kube?);
     docker::observe::complaints(docker, &want_docker.fleet, hcp.pools.seen(), &mut docker_seen).await;
