@@ -110,6 +110,7 @@ const ALL: &[Behaviour] = behaviours![
     behaviour::apply::null_is_as_if_it_were_left_out,
     behaviour::apply::a_default_returns_with_the_field,
     behaviour::apply::an_apply_needs_its_place,
+    behaviour::apply::an_empty_map_in_place_of_a_full_one_is_refused_in_a_custom_object,
     behaviour::merging::containers_are_known_by_name,
     behaviour::merging::environment_is_known_by_name,
     behaviour::merging::ports_are_known_by_number_and_protocol,

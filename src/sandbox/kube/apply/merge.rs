@@ -383,13 +383,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_takes_what_it_leaves_empty() {
+    fn what_is_removed_leaves_a_null_where_nothing_is_left() {
         let shape = Shape::of_kind("ConfigMap");
         let value = json!({ "kind": "ConfigMap", "data": { "a": "1" }, "metadata": { "labels": { "x": "y" } } });
         let set = FieldSet::from_json(&json!({ "f:metadata": { "f:labels": { "f:x": {} } } }));
         let named = with_named_fields(&set, shape);
         assert_eq!(named.to_json(), json!({ "f:metadata": { ".": {}, "f:labels": { ".": {}, "f:x": {} } } }));
         let left = remove(&value, &set, shape).unwrap();
-        assert_eq!(left, json!({ "kind": "ConfigMap", "data": { "a": "1" } }));
+        assert_eq!(left, json!({ "kind": "ConfigMap", "data": { "a": "1" }, "metadata": { "labels": null } }));
+        assert_eq!(compare(&value, &left, shape).removed.to_json(), set.to_json(), "the map itself is still there");
     }
 }

@@ -256,3 +256,16 @@ pub async fn an_apply_needs_its_place(subject: &Subject) {
         subject.apply(&path, "m", more, &deployment("a")).await.refused_as(400, "BadRequest", text);
     }
 }
+
+pub async fn an_empty_map_in_place_of_a_full_one_is_refused_in_a_custom_object(subject: &Subject) {
+    let kind = Kind::defined(subject).await;
+    let path = format!("{}/a", kind.path(&subject.namespace().await));
+    let body = |labels: Value| kind.object("a", &json!({ "name": "x", "labels": labels }));
+    subject.apply(&path, "m", "", &body(json!({ "p": "1" }))).await.created();
+    // What it leaves out goes, which leaves a null, which nobody takes for an empty map: so leave the map out as well.
+    let status = subject.apply(&path, "m", "", &body(json!({}))).await.refused(422, "Invalid");
+    let text = "spec.labels: Invalid value: \"null\": spec.labels in body must be of type object: \"null\"";
+    assert!(status["message"].as_str().unwrap().ends_with(text), "{status}");
+    let left = subject.apply(&path, "m", "", &kind.object("a", &json!({ "name": "x" }))).await.ok();
+    assert!(left["spec"]["labels"].is_null(), "{left}");
+}
