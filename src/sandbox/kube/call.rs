@@ -350,7 +350,7 @@ impl Call {
 }
 
 /// A body of a kind that is not taken.
-pub fn unsupported_media_type(known: &[&str]) -> Refusal {
+fn unsupported_media_type(known: &[&str]) -> Refusal {
     let text = format!(
         "the body of the request was in an unknown format - accepted media types include: {}",
         known.join(", ")

@@ -128,10 +128,11 @@ pub fn remove(
         Some("Orphan") => hold(ORPHAN),
         _ => {}
     }
-    if resource.kind == "CustomResourceDefinition" {
+    let is_namespace = resource.kind == "Namespace";
+    let is_definition = resource.kind == "CustomResourceDefinition";
+    if is_definition {
         hold(OF_DEFINITION);
     }
-    let is_namespace = resource.kind == "Namespace";
     if finalizers.is_empty() && !is_namespace {
         cluster.remove(&id, key);
         return None;
@@ -143,10 +144,17 @@ pub fn remove(
         object["metadata"]["deletionTimestamp"] = json!(second(now));
         if is_namespace {
             object["status"]["phase"] = json!("Terminating");
+        } else if is_definition {
+            let condition = json!({ "type": "Terminating", "status": "True", "reason": "InstanceDeletionPending",
+                "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+                "lastTransitionTime": second(now) });
+            if let Some(conditions) = object["status"]["conditions"].as_array_mut() {
+                conditions.push(condition);
+            }
         } else {
             object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
         }
-        if let Some(generation) = object["metadata"]["generation"].as_u64() {
+        if let Some(generation) = object["metadata"]["generation"].as_u64().filter(|_| !is_definition) {
             object["metadata"]["generation"] = json!(generation + 1);
         }
     }

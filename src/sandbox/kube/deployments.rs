@@ -48,7 +48,8 @@ fn misfit(cluster: &Cluster, deployment: &Value) -> Option<String> {
 fn status_of(deployment: &Value, fits: bool, now: Timestamp) -> Value {
     let replicas = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     let is_available = fits || replicas == 0;
-    let mut status = json!({ "observedGeneration": deployment["metadata"]["generation"] });
+    let generation = &deployment["metadata"]["generation"];
+    let mut status = json!({ "observedGeneration": generation, "terminatingReplicas": 0 });
     if replicas > 0 {
         status["replicas"] = json!(replicas);
         status["updatedReplicas"] = json!(replicas);

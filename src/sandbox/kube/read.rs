@@ -102,7 +102,8 @@ pub fn list(cluster: &Cluster, call: &Call, target: &Target) -> Outcome {
         return Ok(Reply::Flow(Watch::new(cluster, call, view, selection)?));
     }
     let page = call.parameter("continue").map(|text| {
-        Page::read(text).ok_or_else(|| Refusal::bad_request(format!("continue key is not valid: {text:?}")))
+        Page::read(text)
+            .ok_or_else(|| Refusal::bad_request(format!("invalid continue token: continue key is not valid: {text:?}")))
     });
     let page = page.transpose()?;
     let revision = match &page {
@@ -118,7 +119,7 @@ fn asked_revision(cluster: &Cluster, call: &Call) -> Result<u64, Refusal> {
     let Some(text) = call.parameter("resourceVersion") else { return Ok(cluster.revision) };
     let asked = revision_of(text)?;
     if asked > cluster.revision {
-        let text = format!("Too large resource version: {asked}, current: {}", cluster.revision);
+        let text = format!("Timeout: Too large resource version: {asked}, current: {}", cluster.revision);
         let mut refusal = Refusal::new(504, "Timeout", text);
         let message = "Too large resource version";
         refusal.details = json!({ "causes": [{ "reason": "ResourceVersionTooLarge", "message": message }],

@@ -138,7 +138,6 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
             continue;
         }
         let mut is_empty = true;
-        say_terminating(cluster, &key, &definition, now);
         if let Some(resource) = kinds::of_id(cluster, &key) {
             for object in keys(cluster, &key) {
                 is_empty &= delete::remove(cluster, &resource, &object, None, now).is_none();
@@ -148,18 +147,6 @@ fn endings(cluster: &mut Cluster, now: Timestamp) {
             let_go(cluster, DEFINITIONS, &key, OF_DEFINITION);
         }
     }
-}
-
-fn say_terminating(cluster: &mut Cluster, key: &str, definition: &Value, now: Timestamp) {
-    let mut conditions = definition["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    if conditions.iter().any(|one| one["type"] == "Terminating") {
-        return;
-    }
-    conditions.push(json!({ "type": "Terminating", "status": "True", "reason": "InstanceDeletionInProgress",
-        "message": "CustomResource deletion is in progress", "lastTransitionTime": second(now) }));
-    let mut status = definition["status"].clone();
-    status["conditions"] = json!(conditions);
-    write_status(cluster, DEFINITIONS, key, status, now);
 }
 
 /// Takes a finalizer away, and the object with the last one.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Place, Target, access,
     apply::{self, Hand, Manager, Managers, Operation, Scope},
-    call::{Answer, Call, Cause, Outcome, Refusal, Reply, from_yaml, unsupported_media_type},
+    call::{Answer, Call, Cause, Outcome, Refusal, Reply, from_yaml},
     patch,
     read::View,
     valid,
@@ -99,7 +99,7 @@ pub fn replace(cluster: &mut Cluster, writing: &Writing<'_>, mut object: Value, 
     let needs_version = resource.is_custom() || ["CustomResourceDefinition", "Lease"].contains(&resource.kind.as_str());
     if needs_version && object["metadata"]["resourceVersion"].as_str().is_none_or(str::is_empty) {
         let cause = Cause::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
-        return Err(Refusal::invalid(&resource.group, &resource.kind, name, &[cause]));
+        return Err(Refusal::invalid(&resource.group, &resource.plural, name, &[cause]));
     }
     let changed = updated(cluster, writing, &live, object)?;
     Ok(writing.answer(200, &changed, warnings))
@@ -113,7 +113,9 @@ pub fn change(cluster: &mut Cluster, writing: &Writing<'_>, name: &str) -> Outco
         return applied(cluster, writing, name);
     }
     if ![MERGE, JSON].contains(&kind) {
-        return Err(unsupported_media_type(&[JSON, MERGE, APPLY]));
+        let mut refusal = Refusal::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+        refusal.details = json!({});
+        return Err(refusal);
     }
     let patch: Value = serde_json::from_slice(&call.body)
         .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
@@ -239,16 +241,9 @@ fn applies_here(writing: &Writing<'_>, config: &Value) -> Result<(), Refusal> {
         let missing = if kind.is_none() { "Kind" } else { "apiVersion" };
         return Err(Refusal::bad_request(format!("Object '{missing}' is missing in the applied configuration")));
     };
-    if kind != resource.kind {
+    if kind != resource.kind || version != resource.api_version() {
         let group = if version.contains('/') { "" } else { "/" };
         return Err(Refusal::bad_request(format!("invalid object type: {group}{version}, Kind={kind}")));
-    }
-    let expected = resource.api_version();
-    if version != expected {
-        let text = format!(
-            "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
-        );
-        return Err(Refusal::bad_request(text));
     }
     if !config["metadata"]["managedFields"].is_null() {
         return Err(Refusal::bad_request("metadata.managedFields must be nil"));
@@ -266,7 +261,8 @@ fn mistyped(writing: &Writing<'_>, config: &Value) -> Result<Option<String>, Ref
     if resource.schema().is_none() && !wrong.is_empty() {
         return Ok(wrong.pop());
     }
-    let unknown = valid::unknown_fields(resource, config)?;
+    // What is below a value of another type is not looked at.
+    let unknown = if wrong.is_empty() { valid::unknown_fields(resource, config)? } else { Vec::new() };
     wrong.extend(unknown.iter().map(|path| {
         let path = apply::merge::in_steps(config, resource.shape(), path);
         format!("{path}: field not declared in schema")
@@ -314,7 +310,17 @@ fn agree(writing: &Writing<'_>, object: &Value) -> Result<(), Refusal> {
     }
     let (kind, version) = (object["kind"].as_str(), object["apiVersion"].as_str());
     if resource.is_custom() && kind.is_none() {
-        return Err(Refusal::bad_request("Object 'Kind' is missing in the body"));
+        let of = &resource.kind;
+        let text = format!(
+            "the object provided is unrecognized (must be of type {of}): Object 'Kind' is missing in '{object}' \
+             ({object})"
+        );
+        return Err(Refusal::bad_request(text));
+    }
+    if let Some(kind) = kind.filter(|kind| resource.is_custom() && **kind != resource.kind) {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let cause = Cause::invalid("kind", &json!(kind), &format!("must be {}", resource.kind));
+        return Err(Refusal::invalid(&resource.group, kind, name, &[cause]));
     }
     let expected = resource.api_version();
     if kind.is_none_or(|kind| kind == resource.kind) && version.is_none_or(|version| version == expected) {
@@ -429,7 +435,8 @@ fn first_managers(writing: &Writing<'_>, object: &Value, hand: Hand<'_>) -> Mana
             json!({ "spec": { "strategy": {}, "template": { "metadata": {}, "spec": { "containers": [] } } } })
         }
         "Pod" => json!({ "spec": { "containers": [] } }),
-        "Service" | "CustomResourceDefinition" => json!({ "spec": {} }),
+        "CustomResourceDefinition" => json!({ "spec": { "names": {} } }),
+        "Service" | "Lease" => json!({ "spec": {} }),
         "Role" | "ClusterRole" => json!({ "rules": null }),
         _ => json!({}),
     };
@@ -544,6 +551,13 @@ fn give_first(writing: &Writing<'_>, object: &mut Value, uid: &str) {
         }
         "Pod" => object["status"] = json!({ "phase": "Pending" }),
         "Deployment" => object["status"] = json!({}),
+        "CustomResourceDefinition" => {
+            let versions = object["spec"]["versions"].as_array().into_iter().flatten();
+            let stored = versions.filter(|version| version["storage"] == true).map(|version| version["name"].clone());
+            let stored: Vec<Value> = stored.collect();
+            let names = json!({ "kind": "", "plural": "" });
+            object["status"] = json!({ "conditions": [], "acceptedNames": names, "storedVersions": stored });
+        }
         "ReplicaSet" => object["status"] = json!({ "replicas": 0 }),
         "Service" if writing.is_dry_run => object["status"] = json!({ "loadBalancer": {} }),
         "Service" if object["spec"]["type"] != "ExternalName" && object["spec"]["clusterIP"].is_null() => {

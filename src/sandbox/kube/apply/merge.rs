@@ -300,6 +300,15 @@ fn look_for_duplicates(value: &Value, shape: Shape<'_>, path: &mut Vec<String>, 
         }
         Form::Items(items) => {
             for (number, (step, item)) in items.iter().enumerate() {
+                if let (Listing::ByKeys(keys), "k:{}") = (shape.listing(), step.as_str()) {
+                    let names: Vec<String> = keys.into_iter().map(|(name, _)| name).collect();
+                    let place = super::fields::shown(path);
+                    found.push(format!(
+                        "{place}: element {number}: associative list with keys has an element that omits all key \
+                         fields {names:?} (and doesn't have default values for any key fields)"
+                    ));
+                    continue;
+                }
                 if items[..number].iter().any(|(other, _)| other == step) {
                     let key = super::fields::shown(std::slice::from_ref(step));
                     found.push(format!("{}: duplicate entries for key {key}", super::fields::shown(path)));

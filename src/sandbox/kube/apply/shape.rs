@@ -43,7 +43,6 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("Secret", "data", "map"),
     ("Secret", "stringData", "map"),
     ("ServiceAccount", "secrets", "[]whole by name"),
-    ("ServiceAccount", "imagePullSecrets", "[]whole by name"),
     ("Namespace", "status", "Conditions"),
     ("Node", "status", "NodeStatus"),
     ("NodeStatus", "conditions", "[]Condition by type"),

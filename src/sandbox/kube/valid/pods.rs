@@ -66,13 +66,8 @@ fn name_of(name: &Value, field: &str, before: &[&Value]) -> Option<Cause> {
 
 fn container(container: &Value, field: &str, volumes: &[&Value]) -> Vec<Cause> {
     let mut causes = Vec::new();
-    match container["image"].as_str() {
-        None | Some("") => causes.push(Cause::required(format!("{field}.image"), "")),
-        Some(image) if image.trim() != image => {
-            let text = "must not have leading or trailing whitespace";
-            causes.push(Cause::invalid(format!("{field}.image"), &json!(image), text));
-        }
-        Some(_) => {}
+    if container["image"].as_str().is_none_or(str::is_empty) {
+        causes.push(Cause::required(format!("{field}.image"), ""));
     }
     let empty = Vec::new();
     let list = |name: &str| container[name].as_array().unwrap_or(&empty);

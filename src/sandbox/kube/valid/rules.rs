@@ -173,6 +173,14 @@ fn workload(live: Option<&Value>, object: &Value) -> Vec<Cause> {
     }
     causes.extend(self::labels(labels, "spec.template.metadata.labels"));
     causes.extend(pods::check(&spec["template"]["spec"], "spec.template.spec"));
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    if ["Never", "OnFailure"].iter().any(|word| policy == word) {
+        causes.push(Cause::unsupported("spec.template.spec.restartPolicy", policy, &["\"Always\"".to_owned()]));
+    }
+    if spec["strategy"]["type"] == "Recreate" && spec["strategy"]["rollingUpdate"].is_object() {
+        let text = "may not be specified when strategy `type` is 'Recreate'";
+        causes.push(Cause::forbidden("spec.strategy.rollingUpdate", text));
+    }
     if live.is_some_and(|live| live["spec"]["selector"] != spec["selector"]) {
         causes.push(Cause::invalid("spec.selector", &spec["selector"], IMMUTABLE));
     }
@@ -190,6 +198,8 @@ fn service(object: &Value) -> Vec<Cause> {
         let place = format!("spec.ports[{number}]");
         if ports.len() > 1 && port["name"].as_str().is_none_or(str::is_empty) {
             causes.push(Cause::required(format!("{place}.name"), ""));
+        } else if !port["name"].is_null() && ports[..number].iter().any(|other| other["name"] == port["name"]) {
+            causes.push(Cause::duplicate(format!("{place}.name"), &port["name"]));
         }
         if !port["port"].as_i64().is_some_and(|number| (1..=65_535).contains(&number)) {
             let text = "must be between 1 and 65535, inclusive";
@@ -293,7 +303,9 @@ fn binding(live: Option<&Value>, object: &Value) -> Vec<Cause> {
         }
     }
     if live.is_some_and(|live| live["roleRef"] != object["roleRef"]) {
-        causes.push(Cause::invalid("roleRef", &object["roleRef"], "cannot change roleRef"));
+        let told = &object["roleRef"];
+        let told = json!({ "APIGroup": told["apiGroup"], "Kind": told["kind"], "Name": told["name"] });
+        causes.push(Cause::invalid("roleRef", &told, "cannot change roleRef"));
     }
     causes
 }

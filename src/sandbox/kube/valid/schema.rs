@@ -134,16 +134,25 @@ pub fn mistyped(object: &Value, schema: &Value) -> Vec<String> {
     found
 }
 
+/// A value as Go's `%v` prints it.
+fn in_go(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(in_go).collect::<Vec<String>>().join(" ")),
+        Value::Object(map) => {
+            let pairs: Vec<String> = map.iter().map(|(name, value)| format!("{name}:{}", in_go(value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn look_for_mistyped(value: &Value, schema: &Value, path: &str, found: &mut Vec<String>) {
     if schema["x-kubernetes-int-or-string"] == true || value.is_null() {
         return;
     }
-    let given = match value {
-        Value::String(text) => format!("&{{{text}}}"),
-        Value::Object(_) => "map".to_owned(),
-        Value::Array(_) => "list".to_owned(),
-        other => format!("&{{{other}}}"),
-    };
+    let given = format!("&{{{}}}", in_go(value));
+    let boxed = format!("&value.valueUnstructured{{Value:{value}}}");
     match (schema["type"].as_str(), value) {
         (Some("object"), Value::Object(map)) => {
             for (name, inner) in map {
@@ -160,11 +169,11 @@ fn look_for_mistyped(value: &Value, schema: &Value, path: &str, found: &mut Vec<
         (Some("object"), _) => found.push(format!("{path}: expected map, got {given}")),
         (Some("array"), _) => found.push(format!("{path}: expected list, got {given}")),
         (Some("integer" | "number"), value) if !value.is_number() => {
-            let given = if value.is_string() { "string" } else { &given };
+            let given = if value.is_string() { "string" } else { &boxed };
             found.push(format!("{path}: expected numeric (int or float), got {given}"));
         }
-        (Some("string"), value) if !value.is_string() => found.push(format!("{path}: expected string, got {given}")),
-        (Some("boolean"), value) if !value.is_boolean() => found.push(format!("{path}: expected boolean, got {given}")),
+        (Some("string"), value) if !value.is_string() => found.push(format!("{path}: expected string, got {boxed}")),
+        (Some("boolean"), value) if !value.is_boolean() => found.push(format!("{path}: expected boolean, got {boxed}")),
         _ => {}
     }
 }
