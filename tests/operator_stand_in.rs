@@ -58,6 +58,7 @@ async fn it_does_the_same_in_the_stand_in() {
     };
     let seed = Seed { clusters: vec![ClusterSeed::new("home")], ..Seed::default() };
     let sandbox = Sandbox::in_memory(&seed).await.unwrap();
+    sandbox.with_world(|world| world.switches.operators_rest = true);
     let access = sandbox.cluster("home").unwrap();
     let door = Door { address: access.address, authority: None, token: access.token };
     play(&Ground::new(&door), &old, &new).await;

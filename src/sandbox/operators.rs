@@ -41,6 +41,9 @@ pub async fn start(
 async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
     loop {
         shared.stirred.notified().await;
+        if shared.world().switches.operators_rest {
+            continue;
+        }
         for (name, operator) in &operators {
             let now = shared.world().now;
             let passed = operator.pass(now).await;

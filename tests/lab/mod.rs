@@ -25,13 +25,14 @@ use reconcile::http::Policy;
 use reconcile::pipeline::{self, Access, Readers, Writers};
 use reconcile::plan::{Gap, Plan};
 use reconcile::report::{Outcome, Report};
-use reconcile::sandbox::world::ApiToken;
-use reconcile::sandbox::{Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind};
+use reconcile::sandbox::world::{ApiToken, Clear};
+use reconcile::sandbox::{ClusterAccess, ClusterSeed, Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind};
 use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
 use reconcile::spec::{CheckOptions, load_text};
 use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
+use reconcile::systems::kube::desired::Token;
 use reconcile::systems::{Consent, Observed, docker, hcp, kube};
 use tempfile::TempDir;
 
@@ -49,7 +50,8 @@ pub struct Lab {
 impl Lab {
     /// An organisation with the name that the fleet uses and nothing in it.
     pub async fn new(want: &Desired) -> Self {
-        let sandbox = Sandbox::in_memory(&seed(want)).await.expect("the sandbox starts");
+        let seed = Seed { tokens: operator_tokens(want).await, ..seed(want) };
+        let sandbox = Sandbox::in_memory(&seed).await.expect("the sandbox starts");
         Self::around(sandbox, want).await
     }
 
@@ -309,13 +311,27 @@ pub fn seed(want: &Desired) -> Seed {
         },
         connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
         engines: want.docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
+        clusters: want.kube.targets.keys().map(|target| ClusterSeed::new(target)).collect(),
         ..Seed::default()
     }
 }
 
+/// What the operators of a fleet's clusters show to HCP.
+async fn operator_tokens(want: &Desired) -> Vec<(String, Clear)> {
+    let secrets = Secrets::sandbox("lab".to_owned());
+    let mut tokens = Vec::new();
+    for (key, target) in &want.kube.targets {
+        if let Some(Token::Value(source)) = &target.token {
+            let value = secrets.read(source).await.expect("a made-up token");
+            tokens.push((format!("operator of {key}"), Clear(value.expose().to_owned())));
+        }
+    }
+    tokens
+}
+
 /// The ways to the stand-ins of a fleet's clusters, and to the charts beside them.
 fn kube_of(sandbox: &Sandbox, want: &Desired) -> kube::client::Access {
-    let door = |(target, access): (String, reconcile::sandbox::ClusterAccess)| {
+    let door = |(target, access): (String, ClusterAccess)| {
         let way = kube::client::Way::Loopback { address: access.address, token: Secret::new(access.token) };
         (target, Ok(kube::client::Door { way, from: "the lab".to_owned() }))
     };

@@ -10,6 +10,7 @@ use super::stage::{Ground, Stage};
 pub async fn a_run_is_taken_by_an_agent_that_comes_for_it(definitions: &[String]) {
     let seed = Seed { tier: Tier::Free, clusters: vec![ClusterSeed::new("home")], ..Seed::default() };
     let sandbox = Sandbox::in_memory(&seed).await.unwrap();
+    sandbox.with_world(|world| world.switches.operators_rest = true);
     let access = sandbox.cluster("home").unwrap();
     let operator = sandbox.operator("home", "operator").await.unwrap();
     let ground = Ground::new(&Door { address: access.address, authority: None, token: access.token });

@@ -276,6 +276,9 @@ pub struct Switches {
     pub rate_limit: RateLimit,
     /// How long an agent in a container works on a plan or an apply.
     pub job_seconds: u64,
+    /// Operators of clusters do nothing by themselves.
+    #[serde(default)]
+    pub operators_rest: bool,
 }
 
 impl Default for Switches {
@@ -287,6 +290,7 @@ impl Default for Switches {
             forbidden: BTreeSet::new(),
             rate_limit: RateLimit::default(),
             job_seconds: 60,
+            operators_rest: false,
         }
     }
 }

@@ -40,17 +40,15 @@ impl Object {
         }
     }
 
-    /// The parts of its address, below the cluster's: the kind in small letters, the namespace if there is one, and the
-    /// name.
+    /// The parts of its address, below the cluster's: the kind, the namespace if there is one, and the name.
     #[must_use]
     pub fn parts(&self) -> Vec<String> {
-        let kind = self.kind.to_ascii_lowercase();
-        [Some(kind), self.namespace.clone(), Some(self.name.clone())].into_iter().flatten().collect()
+        [Some(self.kind.clone()), self.namespace.clone(), Some(self.name.clone())].into_iter().flatten().collect()
     }
 }
 
 impl fmt::Display for Object {
-    /// `deployment/hcp-terraform/hcp-terraform-operator`
+    /// `Deployment/hcp-terraform/hcp-terraform-operator`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.parts().join("/"))
     }
@@ -82,7 +80,7 @@ mod tests {
         let metadata =
             ObjectMeta { name: Some("a".to_owned()), namespace: Some("n".to_owned()), ..ObjectMeta::default() };
         let object = Object::of(&ConfigMap { metadata, ..ConfigMap::default() });
-        assert_eq!(object.to_string(), "configmap/n/a");
+        assert_eq!(object.to_string(), "ConfigMap/n/a");
         assert_eq!(
             object.value,
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}})
@@ -91,7 +89,7 @@ mod tests {
         let object = Object::of(&ClusterRole { metadata, ..ClusterRole::default() });
         assert_eq!(
             (object.to_string(), object.api_version),
-            ("clusterrole/a".to_owned(), ClusterRole::API_VERSION.to_owned())
+            ("ClusterRole/a".to_owned(), ClusterRole::API_VERSION.to_owned())
         );
         // An empty list of rules is said, as the kind requires it; a null one would be a field of ours.
         assert_eq!(object.value.get("rules"), None);

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::desired::{External, Pool, TOKEN_KEY, TOKEN_SECRET, Target, Token};
 use super::object::Object;
 use super::observed::Live;
-use super::operator::{self, Release};
+use super::operator;
 use super::{compare, labels};
 use crate::owner::FleetName;
 use crate::plan::{Read, Shown};
@@ -145,12 +145,6 @@ impl Wanted {
     }
 }
 
-/// The operator's release.
-#[must_use]
-pub fn release(target: &Target) -> Release {
-    Release { name: operator::CHART.to_owned(), namespace: target.namespace.clone() }
-}
-
 /// Files of this machine that are wanted in a cluster: certificates, which are no secret.
 pub type Files = BTreeMap<PathBuf, Read<String>>;
 
@@ -206,7 +200,7 @@ fn operator(target: &Target, files: &Files) -> Vec<Wanted> {
         options.custom_ca_certificates = Some(ByteString(pem.clone().into_bytes()));
     }
     let version = options.version.to_string();
-    let objects = operator::objects(&release(target), &options);
+    let objects = operator::objects(&target.operator.release, &options);
     let one = |object: Object| {
         if object.kind == "Deployment" {
             Wanted::new(object, Stage::Deployment).telling("operator", version.clone())

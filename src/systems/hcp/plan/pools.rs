@@ -118,7 +118,8 @@ impl Planner<'_, '_> {
                     && wanted.iter().eq(&known(&seen.allowed_workspaces))
                     && wanted_projects.iter().eq(&known(&seen.allowed_projects))
             }
-            None => wanted.is_empty() && wanted_projects.is_empty(),
+            // What an operator makes is open to everybody at first.
+            None => pool.made_by.is_none() && wanted.is_empty() && wanted_projects.is_empty(),
         };
         if same {
             return;
