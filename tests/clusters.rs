@@ -24,7 +24,7 @@ projects: { main: { workspaces: { dns: {} } } }
 
 /// The operator comes to its turn by itself, so that who waits for it takes as long as the machine does.
 fn policy() -> Policy {
-    Policy { patience: Duration::from_secs(60), ..Policy::test() }
+    Policy { patience: Duration::from_mins(1), ..Policy::test() }
 }
 
 fn fleet(text: &str) -> Desired {
@@ -42,11 +42,11 @@ async fn converged(want: &Desired) -> Lab {
 }
 
 /// Does something by hand to an object, as another manager.
-async fn edit(lab: &Lab, path: &str, patch: Value) {
+async fn edit(lab: &Lab, path: &str, change: Value) {
     let access = lab.sandbox.cluster("cluster").unwrap();
     let url = format!("{}{path}?fieldManager=kubectl-edit", access.address);
     let request = reqwest::Client::new().patch(url).bearer_auth(access.token);
-    let request = request.header("content-type", "application/merge-patch+json").body(patch.to_string());
+    let request = request.header("content-type", "application/merge-patch+json").body(change.to_string());
     let answer = request.send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
