@@ -8,6 +8,8 @@ use std::time::Duration;
 use lab::{Lab, failures, lines};
 use reconcile::http::Policy;
 use reconcile::plan::{Cause, Plan};
+use reconcile::sandbox::world::AgentStatus;
+use reconcile::sandbox::{Sandbox, Seed, World};
 use reconcile::spec::desired::Desired;
 use reconcile::systems::Consent;
 use serde_json::{Value, json};
@@ -166,4 +168,51 @@ async fn a_plan_of_nothing_takes_as_many_requests_for_fifty_pools_as_for_one() {
     }
     assert_eq!(counts[0], counts[1]);
     assert!(counts[0] <= 20, "{counts:?}");
+}
+
+/// Does something by hand in the sandbox, and waits for what follows.
+async fn tell(sandbox: &Sandbox, verb: &str, body: Value) {
+    let request = reqwest::Client::new().post(format!("{}/sandbox/{verb}", sandbox.address()));
+    let request = request.bearer_auth(sandbox.token()).header("content-type", "application/vnd.api+json");
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
+
+/// What the only run and the only agent do.
+fn at_work(sandbox: &Sandbox) -> (String, Option<AgentStatus>) {
+    sandbox.with_world(|world| {
+        let run = world.runs.values().max_by_key(|run| run.created_at).expect("a run").status.clone();
+        (run, world.agents.values().max_by_key(|agent| agent.created_at).map(|agent| agent.status))
+    })
+}
+
+async fn a_run_is_served(sandbox: &Sandbox) {
+    tell(sandbox, "runs", json!({ "workspace": "main-dns", "status": "plan_queued" })).await;
+    assert_eq!(at_work(sandbox), ("planning".to_owned(), Some(AgentStatus::Busy)));
+    tell(sandbox, "advance", json!({ "seconds": 300 })).await;
+    assert_eq!(at_work(sandbox).1, Some(AgentStatus::Idle));
+    // The cooldown is over, and what was asked to go takes a moment.
+    tell(sandbox, "advance", json!({ "seconds": 1200 })).await;
+    tell(sandbox, "advance", json!({ "seconds": 60 })).await;
+    assert_eq!(at_work(sandbox).1, Some(AgentStatus::Exited));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_of_the_cluster_comes_for_a_run_that_waits_and_goes_when_it_is_idle() {
+    let want = fleet(SPEC);
+    let lab = Box::pin(converged(&want)).await;
+    a_run_is_served(&lab.sandbox).await;
+    expect_settled(&lab, &want).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_goes_on_in_a_world_that_was_saved_without_its_secrets() {
+    let want = fleet(SPEC);
+    let lab = Box::pin(converged(&want)).await;
+    let saved = serde_json::to_string(&lab.sandbox.snapshot()).unwrap();
+    assert!(!saved.contains(".atlasv1."), "no token is in it");
+    let mut world: World = serde_json::from_str(&saved).unwrap();
+    world.provide(&Seed { tokens: lab::operator_tokens(&want).await, ..lab::seed(&want) });
+    let again = Sandbox::resume(world).await.unwrap();
+    a_run_is_served(&again).await;
 }

@@ -17,17 +17,17 @@ use crate::sandbox::{Sandbox, Seed};
 /// Serves until it is stopped.
 pub async fn serve(arguments: &Serve, globals: &Globals, output: Output, signals: &Signals) -> Ended {
     let files = session::files(&arguments.spec).ok();
+    let given = arguments.directory.clone().or_else(|| globals.sandbox.clone().flatten());
+    let directory: PathBuf = session::sandbox_directory(given.as_deref(), files.as_deref().unwrap_or_default())?;
     let seed = match &files {
         Some(files) if arguments.directory.is_none() || !arguments.spec.is_empty() => {
             match session::load(files, globals, output)? {
-                Ok(fleet) => session::seed(&fleet.desired),
+                Ok(fleet) => session::seed_of(&fleet.desired, &directory).await,
                 Err(exit) => return Ok(exit),
             }
         }
         Some(_) | None => Seed::default(),
     };
-    let given = arguments.directory.clone().or_else(|| globals.sandbox.clone().flatten());
-    let directory: PathBuf = session::sandbox_directory(given.as_deref(), files.as_deref().unwrap_or_default())?;
     let sandbox = Sandbox::serve(&directory, Some(arguments.listen), &seed)
         .await
         .map_err(|cause| Error::new("serving the sandbox").because(cause))?;
@@ -97,7 +97,7 @@ async fn tell(
     };
     let directory = session::sandbox_directory(globals.sandbox.clone().flatten().as_deref(), &fleet.files)?;
     let failed = || Error::new(doing.to_owned());
-    let attached = Sandbox::attach_or_serve(&directory, &session::seed(&fleet.desired))
+    let attached = Sandbox::attach_or_serve(&directory, &session::seed_of(&fleet.desired, &directory).await)
         .await
         .map_err(|cause| failed().because(cause))?;
     // A second installation, as by another client of this process, changes nothing.

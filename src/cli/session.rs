@@ -169,7 +169,7 @@ impl Session {
         let directory = sandbox_directory(directory, &fleet.files)?;
         let shown = directory.display().to_string();
         let secrets = Secrets::sandbox(shown.clone());
-        let seed = Seed { tokens: operator_tokens(&fleet.desired, &secrets).await, ..seed(&fleet.desired) };
+        let seed = seed_of(&fleet.desired, &directory).await;
         let Attachment { address, token, engines, clusters, server } = Sandbox::attach_or_serve(&directory, &seed)
             .await
             .map_err(|cause| Error::new("using the sandbox").because(cause))?;
@@ -290,8 +290,15 @@ fn cluster_stand_ins(
     }
 }
 
+/// What the sandbox in a directory is filled with, and what it is told anew each time, since it keeps no secret: the tokens
+/// of operators.
+pub async fn seed_of(desired: &Desired, directory: &Path) -> Seed {
+    let secrets = Secrets::sandbox(directory.display().to_string());
+    Seed { tokens: operator_tokens(desired, &secrets).await, ..seed(desired) }
+}
+
 /// What a new sandbox is filled with: only what is looked up and never made.
-pub fn seed(desired: &Desired) -> Seed {
+fn seed(desired: &Desired) -> Seed {
     let Desired { hcp, docker, kube, origins: _ } = desired;
     let mut connections: Vec<Connection> = Vec::new();
     for vcs in hcp.workspaces.values().filter_map(|workspace| workspace.vcs.as_ref()) {

@@ -1,8 +1,8 @@
 //! The operators of the sandbox's clusters at work: each has its turn whenever somebody else has changed something.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     SandboxError, kube,
@@ -38,12 +38,38 @@ pub async fn start(
     Ok(tasks)
 }
 
+/// Which turn of the operators is under way, and which was the last that came to its end.
+#[derive(Debug, Default)]
+pub struct Turns {
+    begun: watch::Sender<u64>,
+    ended: watch::Sender<u64>,
+}
+
+/// The longest that somebody waits for a turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for a turn that begins after now; where no operator is, there is none to wait for.
+pub async fn turn(shared: &Shared) {
+    let waits = {
+        let world = shared.world();
+        !world.clusters.is_empty() && !world.switches.operators_rest
+    };
+    let begun = *shared.turns.begun.borrow();
+    shared.stirred.notify_one();
+    if waits {
+        let mut ended = shared.turns.ended.subscribe();
+        // One that takes longer goes on by itself.
+        let _ = tokio::time::timeout(PATIENCE, ended.wait_for(|turn| *turn > begun)).await;
+    }
+}
+
 async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
     loop {
         shared.stirred.notified().await;
         if shared.world().switches.operators_rest {
             continue;
         }
+        shared.turns.begun.send_modify(|turn| *turn += 1);
         for (name, operator) in &operators {
             let now = shared.world().now;
             let passed = operator.pass(now).await;
@@ -55,5 +81,7 @@ async fn run(shared: Arc<Shared>, operators: Vec<(String, Operator)>) {
             let change = saver.changed();
             saver.on_disk(change).await;
         }
+        let begun = *shared.turns.begun.borrow();
+        shared.turns.ended.send_modify(|turn| *turn = begun);
     }
 }

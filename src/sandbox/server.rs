@@ -37,8 +37,9 @@ use super::{
         call::Call,
         jsonapi::{Answer, Outcome, Problem},
     },
-    operators, workers,
-    world::{TokenKind, World, hex},
+    operators::{self, Turns},
+    workers,
+    world::{TokenKind, World, hex, minting},
 };
 
 const JSON_API: &str = "application/vnd.api+json";
@@ -90,6 +91,8 @@ pub struct Shared {
     pub stopped: Arc<AtomicBool>,
     /// Somebody changed something that an operator may have to do with.
     pub stirred: Notify,
+    /// The turns of the operators.
+    pub turns: Turns,
     /// Saves, if there is a directory.
     pub saver: Option<Arc<Saver>>,
     /// When the world's time was last moved by the real clock; none where it stands still.
@@ -118,6 +121,7 @@ impl Shared {
             clusters: Mutex::default(),
             stopped: Arc::default(),
             stirred: Notify::new(),
+            turns: Turns::default(),
             saver,
             pace: Mutex::new(pace),
             window: Mutex::new(Window { began: Instant::now(), used: 0 }),
@@ -248,7 +252,7 @@ struct Caller {
 fn caller(world: &World, asked: &Asked) -> Option<Caller> {
     let given = asked.header("authorization").strip_prefix("Bearer ")?;
     let known = world.tokens.iter().find(|token| token.secret.is(given))?;
-    Some(Caller { label: known.label.clone(), kind: known.kind, mint: hex(&Sha256::digest(format!("mint/{given}"))) })
+    Some(Caller { label: known.label.clone(), kind: known.kind, mint: minting(given) })
 }
 
 async fn other(shared: &Shared, asked: &Asked) -> Response {
@@ -281,7 +285,8 @@ async fn other(shared: &Shared, asked: &Asked) -> Response {
     let body = serde_json::from_slice(&asked.body).unwrap_or_default();
     let (status, answer) = admin::answer(shared, &asked.method, path, body);
     if asked.method != "GET" {
-        shared.stirred.notify_one();
+        // Who did something by hand is told when all that follows has happened.
+        operators::turn(shared).await;
         persist(shared).await;
     }
     plain(status, "application/json", answer.to_string())

@@ -317,7 +317,7 @@ pub fn seed(want: &Desired) -> Seed {
 }
 
 /// What the operators of a fleet's clusters show to HCP.
-async fn operator_tokens(want: &Desired) -> Vec<(String, Clear)> {
+pub async fn operator_tokens(want: &Desired) -> Vec<(String, Clear)> {
     let secrets = Secrets::sandbox("lab".to_owned());
     let mut tokens = Vec::new();
     for (key, target) in &want.kube.targets {

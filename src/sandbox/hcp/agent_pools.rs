@@ -9,7 +9,7 @@ use super::{
     jsonapi::{Answer, Outcome, Problem, instant, many, one, related},
     tags, workspaces,
 };
-use crate::sandbox::world::{AgentPool, AgentToken, OwnPool, Sealed, World, letters};
+use crate::sandbox::world::{AgentPool, AgentToken, OwnPool, Sealed, World, agent_token_value, letters};
 
 /// Answers what is this kind's.
 pub fn route(world: &mut World, call: &Call, path: &[&str]) -> Option<Outcome> {
@@ -199,8 +199,7 @@ fn create_token(world: &mut World, call: &Call, id: &str) -> Outcome {
     call.expect_type(&["authentication-tokens", "agent-tokens"])?;
     let description = call.attributes().required("description")?;
     let token_id = world.mint("at");
-    let seed = format!("{}/{token_id}", call.mint);
-    let value = format!("{}.atlasv1.{}", letters(&seed, 14), letters(&format!("{seed}/value"), 32));
+    let value = agent_token_value(&call.mint, &token_id);
     let token = AgentToken {
         pool: id.to_owned(),
         description,

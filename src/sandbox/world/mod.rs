@@ -101,6 +101,17 @@ pub struct World {
     pub registry: Registry,
 }
 
+/// What tokens are made from that the bearer of this one mints.
+pub fn minting(bearer: &str) -> String {
+    hex(&Sha256::digest(format!("mint/{bearer}")))
+}
+
+/// The value of an agent token.
+pub fn agent_token_value(mint: &str, id: &str) -> String {
+    let seed = format!("{mint}/{id}");
+    format!("{}.atlasv1.{}", letters(&seed, 14), letters(&format!("{seed}/value"), 32))
+}
+
 impl World {
     /// A world that holds only what a client looks up and never makes.
     pub fn new(seed: &Seed, token: &str) -> Self {
@@ -149,7 +160,14 @@ impl World {
             if !self.tokens.iter().any(|token| token.secret.is(value)) {
                 self.tokens.push(ApiToken::new(label, TokenKind::Team, value));
             }
-            self.clusters.values_mut().for_each(|cluster| cluster.recall(value));
+            // Of what a saved world forgot, this and what was made with it can be told again.
+            let mint = minting(value);
+            let made = self.agent_tokens.iter().map(|(id, token)| (agent_token_value(&mint, id), token));
+            let own = made.filter(|(value, token)| token.secret.is(value)).map(|(value, _)| value);
+            let known: Vec<String> = own.chain([value.clone()]).collect();
+            for cluster in self.clusters.values_mut() {
+                known.iter().for_each(|value| cluster.recall(value));
+            }
         }
         for machine in &seed.engines {
             let now = self.now;

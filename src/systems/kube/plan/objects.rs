@@ -8,6 +8,7 @@ use super::super::observed::{Live, Trial};
 use super::super::request::{Apply, ApplySecret, Call, Until};
 use super::super::wanted::{Stage, Value, Wanted};
 use super::{Planner, change};
+use crate::origin::Origin;
 use crate::plan::{Cause, Change, Rule, Shown, Verb, Why};
 use crate::secret::Compared;
 
@@ -25,7 +26,7 @@ impl Planner<'_, '_> {
             return;
         }
         let Some(live) = self.live(it) else {
-            let why = self.why(Cause::Spec);
+            let why = Why { cause: Cause::Spec, origin: self.origin(it, "") };
             let changes = it.telling.iter().map(|(field, value)| change(field, Shown::Nothing, value.clone(), &why));
             let changes = changes.collect();
             let call = self.call(it, wanted, false, 0);
@@ -117,7 +118,7 @@ impl Planner<'_, '_> {
             .chain(abandoned)
             .map(|Difference { field, old, new }| {
                 let cause = if same_spec { drift(live, &field) } else { Cause::Spec };
-                let why = Why { cause, origin: self.why(Cause::Spec).origin };
+                let why = Why { cause, origin: self.origin(it, &field) };
                 change(&field, shown(old), shown(new), &why)
             })
             .collect();
@@ -127,6 +128,15 @@ impl Planner<'_, '_> {
             changes.push(change("ownership", Shown::text("of others"), Shown::text("ours"), &why));
         }
         changes
+    }
+
+    /// Where a field comes from: a pool's have their own lines in the spec.
+    fn origin(&self, it: &Wanted, field: &str) -> Option<Origin> {
+        let origins = &self.context.desired.origins;
+        let address = self.address_of(it);
+        let part = if field.ends_with(".image") { "image" } else { "" };
+        let own = origins.of(&address, part).or_else(|| origins.of(&address, ""));
+        own.cloned().or_else(|| self.why(Cause::Spec).origin)
     }
 
     fn secret_change(&self, secret: &Value, live: &Live) -> Option<Change> {
