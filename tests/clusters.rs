@@ -189,7 +189,7 @@ fn at_work(sandbox: &Sandbox) -> (String, Option<AgentStatus>) {
 async fn a_run_is_served(sandbox: &Sandbox) {
     tell(sandbox, "runs", json!({ "workspace": "main-dns", "status": "plan_queued" })).await;
     assert_eq!(at_work(sandbox), ("planning".to_owned(), Some(AgentStatus::Busy)));
-    tell(sandbox, "advance", json!({ "seconds": 300 })).await;
+    tell(sandbox, "advance", json!({ "seconds": 100 })).await;
     assert_eq!(at_work(sandbox).1, Some(AgentStatus::Idle));
     // The cooldown is over, and what was asked to go takes a moment.
     tell(sandbox, "advance", json!({ "seconds": 1200 })).await;

@@ -166,7 +166,9 @@ impl World {
             let own = made.filter(|(value, token)| token.secret.is(value)).map(|(value, _)| value);
             let known: Vec<String> = own.chain([value.clone()]).collect();
             for cluster in self.clusters.values_mut() {
-                known.iter().for_each(|value| cluster.recall(value));
+                for value in &known {
+                    cluster.recall(value);
+                }
             }
         }
         for machine in &seed.engines {

@@ -134,7 +134,7 @@ impl Planner<'_, '_> {
     fn origin(&self, it: &Wanted, field: &str) -> Option<Origin> {
         let origins = &self.context.desired.origins;
         let address = self.address_of(it);
-        let part = if field.ends_with(".image") { "image" } else { "" };
+        let part = if field.rsplit('.').next() == Some("image") { "image" } else { "" };
         let own = origins.of(&address, part).or_else(|| origins.of(&address, ""));
         own.cloned().or_else(|| self.why(Cause::Spec).origin)
     }
