@@ -191,10 +191,10 @@ fn a_difference_is_found_and_named() {
     assert_eq!(
         wrong,
         [
-            "service/hcp-terraform/hcp-terraform-operator-controller-manager-metrics-service: Helm has no such object",
-            "deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/containers/0/args/0: \
+            "Service/hcp-terraform/hcp-terraform-operator-controller-manager-metrics-service: Helm has no such object",
+            "Deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/containers/0/args/0: \
              Helm has \"--sync-period=5m\", we have \"--sync-period=1h\"",
-            "deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/hostNetwork: \
+            "Deployment/hcp-terraform/hcp-terraform-operator/spec/template/spec/hostNetwork: \
              Helm has true, we have nothing",
         ]
     );

@@ -101,7 +101,8 @@ impl Look<'_> {
             client.list_metadata(&node, None, None),
             self.warnings(client),
         );
-        let objects = within.into_iter().chain(around).collect();
+        let mut objects: BTreeMap<String, Listing<Live>> = within.into_iter().chain(around).collect();
+        self.outline_others(&mut objects);
         let identity = Identity {
             uid,
             version: client.version().git_version.clone(),
@@ -156,6 +157,23 @@ impl Look<'_> {
             ),
         };
         (kind.kind.to_string(), listing)
+    }
+
+    /// Of what is neither ours nor has the name of something of ours, little is kept.
+    fn outline_others(self, objects: &mut BTreeMap<String, Listing<Live>>) {
+        let wanted = wanted::objects(&self.context, self.target, &[]);
+        let named: BTreeSet<(&str, Option<&str>, &str)> = wanted
+            .iter()
+            .map(|it| (it.object.kind.as_str(), it.object.namespace.as_deref(), it.object.name.as_str()))
+            .collect();
+        for (kind, listing) in objects {
+            for live in listing.seen_mut() {
+                let is_named = named.contains(&(kind.as_str(), live.namespace.as_deref(), live.name.as_str()));
+                if !is_named && !labels::is_ours(live, self.context.fleet) {
+                    wire::outline(live);
+                }
+            }
+        }
     }
 
     /// The definitions that the operator's chart brings.

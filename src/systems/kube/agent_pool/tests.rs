@@ -52,7 +52,7 @@ fn the_resource_says_what_is_decided_and_nothing_else() {
             },
         })
     );
-    assert_eq!(options().object().to_string(), "agentpool/hcp-terraform/cluster");
+    assert_eq!(options().object().to_string(), "AgentPool/hcp-terraform/cluster");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn the_agents_deployment_is_the_one_that_the_operator_makes() {
     options.agent.annotations = BTreeMap::from([("note".to_owned(), "a".to_owned())]);
     options.agent.env = BTreeMap::from([("TFC_AGENT_AUTO_UPDATE".to_owned(), "patch".to_owned())]);
     let made = Object::of(&agents_deployment(&options.resource(), Some("https://tfe.example.com")).unwrap());
-    assert_eq!(made.to_string(), "deployment/hcp-terraform/agents-of-cluster");
+    assert_eq!(made.to_string(), "Deployment/hcp-terraform/agents-of-cluster");
     assert_eq!(
         made.value,
         json!({

@@ -59,8 +59,8 @@ fn a_chart_gives_its_crds_in_order_and_without_what_a_cluster_writes() {
     assert_eq!(
         names,
         [
-            "customresourcedefinition/agentpools.app.terraform.io",
-            "customresourcedefinition/workspaces.app.terraform.io"
+            "CustomResourceDefinition/agentpools.app.terraform.io",
+            "CustomResourceDefinition/workspaces.app.terraform.io"
         ]
     );
     let Value::Object(members) = &chart.crds[0].value else { panic!("{chart:?}") };

@@ -30,17 +30,17 @@ fn objects_come_in_the_order_in_which_they_are_applied() {
     assert_eq!(
         shown(&options),
         [
-            "serviceaccount/hcp-terraform/hcp-terraform-operator",
-            "clusterrole/hcp-terraform-operator-manager-role",
-            "clusterrole/hcp-terraform-operator-metrics-reader",
-            "clusterrole/hcp-terraform-operator-proxy-role",
-            "clusterrolebinding/hcp-terraform-operator-manager-rolebinding",
-            "clusterrolebinding/hcp-terraform-operator-proxy-rolebinding",
-            "role/hcp-terraform/hcp-terraform-operator-leader-election-role",
-            "rolebinding/hcp-terraform/hcp-terraform-operator-leader-election-rolebinding",
-            "configmap/hcp-terraform/hcp-terraform-operator-ca-certificates",
-            "service/hcp-terraform/hcp-terraform-operator-controller-manager-metrics-service",
-            "deployment/hcp-terraform/hcp-terraform-operator",
+            "ServiceAccount/hcp-terraform/hcp-terraform-operator",
+            "ClusterRole/hcp-terraform-operator-manager-role",
+            "ClusterRole/hcp-terraform-operator-metrics-reader",
+            "ClusterRole/hcp-terraform-operator-proxy-role",
+            "ClusterRoleBinding/hcp-terraform-operator-manager-rolebinding",
+            "ClusterRoleBinding/hcp-terraform-operator-proxy-rolebinding",
+            "Role/hcp-terraform/hcp-terraform-operator-leader-election-role",
+            "RoleBinding/hcp-terraform/hcp-terraform-operator-leader-election-rolebinding",
+            "ConfigMap/hcp-terraform/hcp-terraform-operator-ca-certificates",
+            "Service/hcp-terraform/hcp-terraform-operator-controller-manager-metrics-service",
+            "Deployment/hcp-terraform/hcp-terraform-operator",
         ]
     );
 }
@@ -52,14 +52,14 @@ fn secrets_can_be_narrowed_to_the_watched_namespaces() {
         (Version::V2_12_0, json!(["create", "list", "update", "watch", "patch"])),
     ] {
         let made = objects(&release(), &narrowed(version));
-        let everywhere = find(&made, "clusterrole/hcp-terraform-operator-manager-role");
+        let everywhere = find(&made, "ClusterRole/hcp-terraform-operator-manager-role");
         assert!(!everywhere["rules"].to_string().contains("secrets"), "{everywhere}");
         assert!(!everywhere["rules"].to_string().contains("configmaps"), "{everywhere}");
         for namespace in ["apps", "runners"] {
-            let role = find(&made, &format!("role/{namespace}/hcp-terraform-operator-manager-role"));
+            let role = find(&made, &format!("Role/{namespace}/hcp-terraform-operator-manager-role"));
             let expected = json!([{"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": verbs}]);
             assert_eq!(role["rules"], expected);
-            let binding = find(&made, &format!("rolebinding/{namespace}/hcp-terraform-operator-manager-rolebinding"));
+            let binding = find(&made, &format!("RoleBinding/{namespace}/hcp-terraform-operator-manager-rolebinding"));
             assert_eq!(binding["roleRef"]["kind"], "Role");
             assert_eq!(binding["roleRef"]["name"], "hcp-terraform-operator-manager-role");
             let subject =
@@ -71,7 +71,7 @@ fn secrets_can_be_narrowed_to_the_watched_namespaces() {
         wide.rbac.narrow_secrets = false;
         let wide = objects(&release(), &wide);
         assert_eq!(made.len(), wide.len() + 4);
-        let mut rules = find(&wide, "clusterrole/hcp-terraform-operator-manager-role")["rules"].clone();
+        let mut rules = find(&wide, "ClusterRole/hcp-terraform-operator-manager-role")["rules"].clone();
         rules.as_array_mut().unwrap().remove(0);
         assert_eq!(everywhere["rules"], rules);
     }
@@ -94,7 +94,7 @@ fn a_digest_pins_the_image_and_a_flag_of_a_controller_that_is_not_there_is_left_
     options.controllers.runs_collector = Some(options.controllers.agent_pool);
     let made = objects(&release(), &options);
     let container =
-        &find(&made, "deployment/hcp-terraform/hcp-terraform-operator")["spec"]["template"]["spec"]["containers"][0];
+        &find(&made, "Deployment/hcp-terraform/hcp-terraform-operator")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["image"], "hashicorp/hcp-terraform-operator:2.9.2@sha256:abc");
     assert!(!container["args"].to_string().contains("collector"), "{}", container["args"]);
 }
@@ -106,7 +106,7 @@ fn a_variable_is_said_once_and_the_selecting_labels_stay() {
     options.operator.env = [("TFE_ADDRESS", "other"), ("ZONE", "a")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     options.pod_labels = [("control-plane", "other"), ("team", "a")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let made = objects(&release(), &options);
-    let spec = &find(&made, "deployment/hcp-terraform/hcp-terraform-operator")["spec"];
+    let spec = &find(&made, "Deployment/hcp-terraform/hcp-terraform-operator")["spec"];
     let expected = json!([{"name": "ZONE", "value": "a"}, {"name": "TFE_ADDRESS", "value": "https://tfe.example.com"}]);
     assert_eq!(spec["template"]["spec"]["containers"][0]["env"], expected);
     assert_eq!(
