@@ -7,7 +7,7 @@
 mod lab;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,15 +29,14 @@ const SLOW: u64 = 20;
 /// A folder, and a copy of the program in it that no other build can replace meanwhile.
 struct Ground {
     folder: TempDir,
-    spec: PathBuf,
+    spec: [PathBuf; 2],
 }
 
 impl Ground {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(env!("CARGO_BIN_EXE_reconcile"), folder.path().join("reconcile")).unwrap();
-        let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/homelab/fleet.yaml");
-        Self { folder, spec }
+        Self { folder, spec: lab::example_files_without_operator() }
     }
 
     fn sandbox(&self) -> PathBuf {
@@ -49,7 +48,7 @@ impl Ground {
         command
             .args(words)
             .arg(format!("--sandbox={}", self.sandbox().display()))
-            .arg(&self.spec)
+            .args(&self.spec)
             .env_clear()
             .env("HOME", self.folder.path())
             .stdin(Stdio::null())
@@ -81,7 +80,7 @@ fn writes(sandbox: &Sandbox) -> usize {
 async fn killed_at_a_hundred_moments_it_converges_with_one_more_run() {
     let apply = ["apply", "--yes", "--concurrency", "3"];
     let ground = Ground::new();
-    let sandbox = Sandbox::serve(&ground.sandbox(), None, &lab::seed(&lab::example())).await.unwrap();
+    let sandbox = Sandbox::serve(&ground.sandbox(), None, &lab::seed(&lab::example_without_operator())).await.unwrap();
     sandbox.with_world(neighbours::move_in);
     let start = sandbox.snapshot();
     let others = neighbours::of_others(&start);

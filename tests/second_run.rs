@@ -5,14 +5,19 @@
 mod fleets;
 mod lab;
 
+use std::time::Duration;
+
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use lab::Lab;
+use reconcile::http::Policy;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_converges_and_stays() {
     let want = lab::example();
-    let lab = Lab::new(&want).await;
+    // An operator comes to its turn by itself, and may be waited for.
+    let policy = Policy { patience: Duration::from_mins(1), ..Policy::test() };
+    let lab = Box::pin(Lab::new(&want)).await.with_policy(&policy, &want).await;
     lab.converge(&want).await;
     let writes = lab.writes();
     lab.plan(&want).await;

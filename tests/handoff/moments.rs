@@ -302,7 +302,7 @@ async fn no_log_tells_a_token() {
 /// The homelab example, which dies before every write of its first apply.
 #[tokio::test]
 async fn the_example_dies_anywhere_and_arrives_later() {
-    let want = lab::example();
+    let want = lab::example_without_operator();
     let lab = Lab::new(&want).await;
     lab.sandbox.with_world(neighbours::move_in);
     let case = Case::of("the example", lab.sandbox.snapshot(), want).await;

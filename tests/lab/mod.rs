@@ -16,7 +16,7 @@ pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -29,7 +29,7 @@ use reconcile::sandbox::world::{ApiToken, Clear};
 use reconcile::sandbox::{ClusterAccess, ClusterSeed, Connection, EngineSeed, Sandbox, Seed, Tier, TokenKind};
 use reconcile::secret::{Secret, Secrets};
 use reconcile::spec::desired::Desired;
-use reconcile::spec::{CheckOptions, load_text};
+use reconcile::spec::{CheckOptions, load, load_text};
 use reconcile::systems::docker::client::{Door, Way};
 use reconcile::systems::hcp::desired::{Tier as WantedTier, VariableValue};
 use reconcile::systems::kube::desired::Token;
@@ -277,9 +277,10 @@ impl Lab {
         }
     }
 
-    /// How many requests so far changed something.
+    /// How many requests of ours so far changed something; operators of clusters do so by themselves.
     pub fn writes(&self) -> usize {
-        self.sandbox.requests().iter().filter(|request| request.is_write()).count()
+        let requests = self.sandbox.requests();
+        requests.iter().filter(|request| request.is_write() && !request.caller.starts_with("operator")).count()
     }
 }
 
@@ -311,9 +312,16 @@ pub fn seed(want: &Desired) -> Seed {
         },
         connections: vec![Connection { name: None, service_provider: "github".to_owned() }],
         engines: want.docker.targets.keys().map(|target| EngineSeed::new(target)).collect(),
-        clusters: want.kube.targets.keys().map(|target| ClusterSeed::new(target)).collect(),
+        clusters: want.kube.targets.iter().map(|(key, target)| cluster_seed(key, target)).collect(),
         ..Seed::default()
     }
+}
+
+/// A cluster with the namespaces of others in which agents may do something.
+fn cluster_seed(key: &str, target: &kube::desired::Target) -> ClusterSeed {
+    let named = target.pools.values().flat_map(|pool| pool.rules.keys());
+    let namespaces = named.filter(|name| **name != target.namespace).cloned().collect();
+    ClusterSeed { namespaces, ..ClusterSeed::new(key) }
 }
 
 /// What the operators of a fleet's clusters show to HCP.
@@ -356,6 +364,20 @@ pub fn fleet_of(path: &Path) -> Desired {
 /// The fleet of the example that comes with the program.
 pub fn example() -> Desired {
     fleet_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/homelab/fleet.yaml"))
+}
+
+/// The files of that fleet with a cluster that is left to somebody else.
+pub fn example_files_without_operator() -> [PathBuf; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["deploy/examples/homelab/fleet.yaml", "tests/lab/without-operator.yaml"].map(|file| root.join(file))
+}
+
+/// The same fleet.
+pub fn example_without_operator() -> Desired {
+    let loaded = load(&example_files_without_operator(), &CheckOptions::default());
+    let want = loaded.desired.unwrap_or_else(|| panic!("the example is refused: {:#?}", loaded.findings));
+    assert!(want.kube.targets.is_empty(), "its cluster has an operator of ours");
+    want
 }
 
 /// What a plan does: `change hcp/workspace/x [field field]`.
