@@ -5,10 +5,13 @@ mod drain;
 mod stop;
 mod volumes;
 
+use std::time::Duration;
+
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::CreateImageOptions;
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use self::stop::Stop;
 use super::client::{Engine, Writer};
@@ -19,6 +22,9 @@ use crate::error::Error;
 use crate::http::Kind;
 use crate::plan::Later;
 use crate::systems::{Made, Outputs};
+
+/// The longest that an engine is asked again to remove a network that was in use a moment ago.
+const LINGERING: Duration = Duration::from_secs(10);
 
 /// One request, with all that it may take.
 struct Task<'a> {
@@ -60,10 +66,7 @@ impl Task<'_> {
                     self.create_network(request).await?;
                 }
             }
-            Call::RemoveNetwork { id, name: _, empty: _ } => {
-                let removed = self.take_away_network(id).await;
-                self.gone(removed, "removing the network")?;
-            }
+            Call::RemoveNetwork { id, name: _, empty: _ } => self.remove_network(id).await?,
             Call::FillVolume { name, labels, content, image, pulled: _ } => {
                 self.fill_volume(name, labels, content, image).await?;
             }
@@ -124,6 +127,22 @@ impl Task<'_> {
             self.gone(removed, "removing the network that another run made too")?;
         }
         Ok(())
+    }
+
+    /// Removes a network. An engine may count a container in for a moment that it has removed already, and then it refuses
+    /// (seen with 20.10.24 under load).
+    async fn remove_network(&self, id: &str) -> Result<(), Stop> {
+        let policy = &self.writer.policy;
+        let deadline = Instant::now() + policy.patience.min(LINGERING);
+        loop {
+            let removed = self.take_away_network(id).await;
+            let lingers =
+                matches!(&removed, Err(bollard::errors::Error::DockerResponseServerError { status_code: 403, .. }));
+            if !lingers || Instant::now() >= deadline {
+                return self.gone(removed, "removing the network");
+            }
+            tokio::time::sleep(policy.shortest_pause).await;
+        }
     }
 
     async fn take_away_network(&self, id: &str) -> Result<(), bollard::errors::Error> {
