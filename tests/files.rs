@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use reconcile::plan::Verb;
 use reconcile::plan::digest::Site;
-use reconcile::sandbox::faults::{Fault, Faults, Rule};
+use reconcile::sandbox::faults::{BodyKind, Fault, Faults, Rule};
 use yard::Yard;
 
 /// A fleet whose agents have all kinds of files.
@@ -311,4 +311,21 @@ async fn a_host_that_is_given_up_keeps_no_files() {
     let gone = yard.fleet_at("{ absent: true, docker: {} }", MIRROR);
     yard.apply_all(&yard.plan(&gone).await).await;
     assert_eq!((yard.carriers(), yard.volumes()), (0, Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_an_engine_still_counts_somebody_into_is_removed_a_moment_later() {
+    let yard = Yard::new().await;
+    yard.converge(&yard.fleet(BARE)).await;
+    let refused = Fault::Status { code: 403, body: BodyKind::Empty, headers: BTreeMap::new() };
+    let on = Some("DELETE docker/nas/networks/*".to_owned());
+    let rule = Rule { on, times: Some(2), ..Rule::new(refused) };
+    yard.sandbox.script(Faults { seed: 0, rules: vec![rule] }).unwrap();
+    let gone = yard.fleet_at("{ docker: {}, absent: true }", BARE);
+    // The container first, and with it the use of its network.
+    yard.apply_all(&yard.plan(&gone).await).await;
+    let left = yard.sandbox.with_world(|world| {
+        world.engines["nas"].networks.values().filter(|network| network.name == "hcp-agents_default").count()
+    });
+    assert_eq!(left, 0);
 }
