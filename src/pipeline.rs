@@ -1,10 +1,13 @@
 //! Observe, plan, apply: the only place where the order is written.
 //!
+//! What is asynchronous and large is boxed by a plain function: it is compiled here once, and not anew in each crate that awaits it.
+//!
 //! Every struct here has one field for each system and is destructured, so that a new system is a compile error.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, LocalBoxFuture};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::address::{Address, Pattern};
@@ -63,7 +66,11 @@ impl Readers {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn new(access: &Access) -> Result<Self, Error> {
+    pub fn new(access: &Access) -> BoxFuture<'_, Result<Self, Error>> {
+        Box::pin(Self::opened(access))
+    }
+
+    async fn opened(access: &Access) -> Result<Self, Error> {
         let Access { hcp, docker, kube, policy } = access;
         let hcp = hcp::client::Reader::new(hcp, policy)?;
         let (docker, kube) =
@@ -91,7 +98,15 @@ impl Writers {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn new(access: &Access, readers: &Readers, fleet: &FleetName) -> Result<Self, Error> {
+    pub fn new<'a>(
+        access: &'a Access,
+        readers: &'a Readers,
+        fleet: &'a FleetName,
+    ) -> BoxFuture<'a, Result<Self, Error>> {
+        Box::pin(Self::opened(access, readers, fleet))
+    }
+
+    async fn opened(access: &Access, readers: &Readers, fleet: &FleetName) -> Result<Self, Error> {
         let Access { hcp, docker, kube: _, policy } = access;
         let Readers { hcp: _, docker: docker_reader, kube: kube_reader } = readers;
         let watch = Watch::new(hcp, policy)?;
@@ -114,14 +129,21 @@ impl Writers {
 ///
 /// # Errors
 /// The gap that this is.
-pub async fn observe(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
+pub fn observe<'a>(
+    readers: &'a Readers,
+    desired: &'a Desired,
+    secrets: &'a Secrets,
+) -> BoxFuture<'a, Result<Observed, Gap>> {
+    Box::pin(observed(readers, desired, secrets))
+}
+
+async fn observed(readers: &Readers, desired: &Desired, secrets: &Secrets) -> Result<Observed, Gap> {
     let Readers { hcp, docker, kube } = readers;
     let Desired { hcp: want_hcp, docker: want_docker, kube: want_kube, origins: _ } = desired;
-    // Each is large, and whoever awaits this would carry all of them.
     let (hcp, docker_seen, kube) = tokio::join!(
-        Box::pin(Hcp::observe(hcp, want_hcp, secrets)),
-        Box::pin(Docker::observe(docker, want_docker, secrets)),
-        Box::pin(Kube::observe(kube, want_kube, secrets)),
+        Hcp::observe(hcp, want_hcp, secrets),
+        Docker::observe(docker, want_docker, secrets),
+        Kube::observe(kube, want_kube, secrets),
     );
     let (hcp, mut docker_seen, kube) = (hcp?, docker_seen?, kube?);
     docker::observe::complaints(docker, &want_docker.fleet, hcp.pools.seen(), &mut docker_seen).await;
@@ -206,7 +228,18 @@ fn strays(desired: &Desired, plan: &Plan, (flag, patterns): (&str, &[Pattern])) 
 ///
 /// # Errors
 /// When actions of the plan wait for each other; then none is done.
-pub async fn apply(
+pub fn apply<'a>(
+    plan: &'a Plan,
+    writers: &'a Writers,
+    secrets: &'a Secrets,
+    at_once: NonZeroUsize,
+    stop: &'a Stop,
+    events: &'a UnboundedSender<Event>,
+) -> LocalBoxFuture<'a, Result<Report, Cycle>> {
+    Box::pin(applied(plan, writers, secrets, at_once, stop, events))
+}
+
+async fn applied(
     plan: &Plan,
     writers: &Writers,
     secrets: &Secrets,

@@ -29,6 +29,7 @@ use std::{
 };
 
 use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -165,8 +166,7 @@ impl Sandbox {
 
     /// The same, from a state that was copied from another one.
     pub async fn resume(world: World) -> Result<Self, SandboxError> {
-        // A world is large, and so is what starts it.
-        Box::pin(Self::start(world, TOKEN.to_owned(), None, None)).await
+        Self::start(world, TOKEN.to_owned(), None, None).await
     }
 
     /// In a directory, saved after every write; time goes on as it does outside.
@@ -204,10 +204,20 @@ impl Sandbox {
 
     async fn serve_claimed(claimed: Claimed, listen: Option<SocketAddr>, seed: &Seed) -> Result<Self, SandboxError> {
         let (world, token) = claimed.load(seed)?;
-        Box::pin(Self::start(world, token, listen, Some(claimed))).await
+        Self::start(world, token, listen, Some(claimed)).await
     }
 
-    async fn start(
+    /// A world is large, and so is what starts it. It is compiled here once, and not anew in each crate that awaits it.
+    fn start(
+        world: World,
+        token: String,
+        listen: Option<SocketAddr>,
+        claimed: Option<Claimed>,
+    ) -> BoxFuture<'static, Result<Self, SandboxError>> {
+        Box::pin(Self::started(world, token, listen, claimed))
+    }
+
+    async fn started(
         world: World,
         token: String,
         listen: Option<SocketAddr>,
